@@ -1,0 +1,77 @@
+"""The project's tasks: `uvx nox` checks everything, `uvx nox -s demo` shows what the tap does.
+
+Each runs in an environment of its own, with the versions of constraints.txt, on the Python that runs nox if the tap supports it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+
+CONSTRAINTS = ("--constraint", "constraints.txt")
+SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
+WAREHOUSE = "warehouse.duckdb"
+
+nox.options.sessions = ["lint", "types", f"tests-{PYTHON}"]
+
+
+@nox.session(python=PYTHON)
+def lint(session: nox.Session) -> None:
+    """Style: ruff's rules and format."""
+    session.install(*CONSTRAINTS, "--group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=PYTHON)
+def types(session: nox.Session) -> None:
+    """Types: mypy, strict."""
+    groups = [argument for group in ("types", "tests", "demo") for argument in ("--group", group)]
+    session.install(*CONSTRAINTS, "--requirements", "pyproject.toml", "--extra", "sandbox", *groups)
+    session.run("mypy")
+
+
+@nox.session(python=SUPPORTED)
+def tests(session: nox.Session) -> None:
+    """The tests, of the wheel as it would be published. What follows `--` goes to pytest."""
+    dist = session.create_tmp()
+    for old in Path(dist).glob("*.whl"):
+        old.unlink()
+    session.run("uv", "build", "--wheel", "--quiet", "--out-dir", dist, external=True)
+    (wheel,) = Path(dist).glob("*.whl")
+    session.install(*CONSTRAINTS, f"{wheel}[sandbox]", "./demo/loader", "--group", "tests", "--group", "demo")
+    # The checkout stands next to the tests; with a safe path no process finds the package there.
+    env = {"PYTHONSAFEPATH": "1"}
+    found = session.run("python", "-c", "import tap_lexer_activity as tap; print(tap.__file__)", env=env, silent=True)
+    if "site-packages" not in str(found):
+        session.error(f"the tests would run against {found}, not against the wheel")
+    workers = str(min(os.cpu_count() or 1, 8))
+    session.run("pytest", "--numprocesses", workers, "--dist", "worksteal", *session.posargs, env=env)
+
+
+@nox.session(python=PYTHON, reuse_venv=True)
+def demo(session: nox.Session) -> None:
+    """From a contact centre that does not exist to tables and charts: sandbox, Meltano, DuckDB."""
+    session.install(*CONSTRAINTS, "--editable", ".[sandbox]", "--group", "demo")
+    # (Meltano installs the tap and the loader on their first run.)
+    session.run("lexer-activity-sandbox", "run", "--", "meltano", "run", "lexer-to-duckdb")
+    session.run("python", "demo/show.py", WAREHOUSE)
+
+
+@nox.session(python=PYTHON)
+def constraints(session: nox.Session) -> None:
+    """Bring constraints.txt up to date: the newest versions that go together on every supported Python."""
+    groups = [argument for group in ("lint", "types", "tests", "demo") for argument in ("--group", group)]
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", *groups),
+        *("--universal", "--python-version", SUPPORTED[0], "--upgrade", "--no-header", "--no-annotate", "--quiet"),
+        *("--no-emit-index-url", "--no-emit-find-links", "--output-file", "constraints.txt"),
+        external=True,
+    )

@@ -1,0 +1,1 @@
+"""Singer tap for Lexer's Activity API."""

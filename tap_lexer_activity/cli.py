@@ -1,0 +1,49 @@
+"""The command: the SDK's, with ends that people and schedulers can tell apart.
+
+Every foreseen error is one line and exit code 1. A stack trace means a defect of the tap.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError, SyncLifecycleSignal
+from typing_extensions import override
+
+from tap_lexer_activity.errors import EndOfRun
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LexerCommand(click.Command):
+    """A command that turns exceptions into lines in the log and exit codes."""
+
+    def __init__(self, *, logger: logging.Logger, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._logger = logger
+
+    @override
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> NoReturn:
+        logging.captureWarnings(capture=True)
+        warnings.filterwarnings("once", category=DeprecationWarning)
+        try:
+            super().main(args, *rest, **kwargs)
+        except EndOfRun as end:
+            self._end(end.exit_code, *str(end).splitlines())
+        except ConfigValidationError as error:
+            self._end(1, *(error.errors or [str(error)]))
+        except SyncLifecycleSignal:
+            raise
+        except (SingerSDKError, OSError, ValueError) as error:
+            self._end(1, " ".join(str(error).split()))
+        sys.exit(0)
+
+    def _end(self, exit_code: int, *lines: str) -> NoReturn:
+        for line in lines:
+            self._logger.error("%s", line)
+        sys.exit(exit_code)

@@ -1,0 +1,294 @@
+"""Talking to Lexer: one session for the whole tap, because the quota belongs to the token and not to a stream.
+
+Four concerns, four places: the quota is in the transport (`_ThrottledAdapter`), so that retries and redirects count; the token is
+added by the authenticator (`_TokenAuth`), to known hosts only; `_verdict` says what an answer means and only raises; and the waits
+between tries are in `LexerClient._send`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import backoff
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import override
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
+
+from tap_lexer_activity.errors import AccessDeniedError, QuotaExceededError, UnexpectedAnswerError, UnreachableError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Mapping
+
+    from backoff.types import Details
+
+    from tap_lexer_activity.settings import Settings
+    from tap_lexer_activity.throttle import Limiter
+
+TOKEN_HEADER: Final = "Auth-Api-Token"  # noqa: S105 (a header's name)
+TRIES: Final = 5
+"""Tries of one request in case of server errors, broken connections and timeouts."""
+QUOTA_PERIODS: Final = 6
+"""How many periods of the quota one request waits for a place before it gives up."""
+QUOTE: Final = 200
+"""Most characters of an answer that are quoted in an error."""
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL: what a token belongs to."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class _TokenAuth(AuthBase):
+    """Puts the token on requests to the given origins, and takes it off all others."""
+
+    def __init__(self, token: str, origins: frozenset[tuple[str, str, int]]) -> None:
+        self._token = token
+        self._origins = origins
+
+    @override
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        r.headers.pop(TOKEN_HEADER, None)
+        if origin(r.url or "") in self._origins:
+            r.headers[TOKEN_HEADER] = self._token
+        return r
+
+
+class _Session(requests.Session):
+    """A session that authenticates every hop of a redirect afresh: requests itself would carry a custom header to any host."""
+
+    @override
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        if callable(self.auth):
+            self.auth(prepared_request)
+
+
+class _ThrottledAdapter(HTTPAdapter):
+    """A transport that takes a place in the quota for each request it sends."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        super().__init__(max_retries=0)
+        self._limiter = limiter
+
+    @override
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        with self._limiter.call():
+            return super().send(request, *args, **kwargs)
+
+
+class LexerClient:
+    """Lexer's Activity API.
+
+    Every call returns the answer's JSON, its decimals as `Decimal` with all their digits, or raises:
+
+    - `AccessDeniedError` for 401 and 403,
+    - `UnreachableError` when the host has not answered once,
+    - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice),
+    - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
+    - `FatalAPIError` for every other status.
+    """
+
+    def __init__(self, settings: Settings, limiter: Limiter, logger: logging.Logger) -> None:
+        self._settings = settings
+        self._logger = logger
+        self._answered: set[tuple[str, str, int]] = set()
+        self._session = _Session()
+        adapter = _ThrottledAdapter(limiter)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
+        self._session.auth = _TokenAuth(settings.api_token, hosts)
+        self._session.headers["Accept"] = "application/json"
+        self._session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
+        # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
+        self._session.verify = os.environ.get("SSL_CERT_FILE") or True
+
+    def get(self, path: str, *, tries: int) -> Any:
+        """The objects of a resource, such as `/users`."""
+        return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
+
+    def report(self, body: Mapping[str, Any]) -> Any:
+        """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has."""
+        what = f"report {body['type']!r} from {body['date_from']} to {body['date_to']}"
+        if "form" in body:
+            what += f", form {body['form']}"
+        return self._send("POST", f"{self._settings.api_url.rstrip('/')}/activity/reports", what=what, body=body)
+
+    def _send(
+        self, method: str, url: str, *, what: str, body: Mapping[str, Any] | None = None, tries: int = TRIES
+    ) -> Any:
+        """Send a request until there is an answer that means something, or the tries are used up."""
+
+        def log_retry(details: Details) -> None:
+            self._logger.warning("%s; next try in %.0f s", details.get("exception"), details["wait"])
+
+        @backoff.on_exception(
+            backoff.runtime,
+            QuotaExceededError,
+            value=lambda error: error.wait,
+            max_time=QUOTA_PERIODS * self._settings.rate_limit_seconds,
+            jitter=None,
+            on_backoff=log_retry,
+            logger=None,
+        )
+        @backoff.on_exception(
+            backoff.expo,
+            RetriableAPIError,
+            giveup=lambda error: isinstance(error, QuotaExceededError),
+            max_tries=tries,
+            jitter=backoff.random_jitter,
+            on_backoff=log_retry,
+            logger=None,
+        )
+        def send() -> Any:
+            return self._send_once(method, url, what, body)
+
+        try:
+            return send()
+        except RetriableAPIError as error:
+            if error.response is None and origin(url) not in self._answered:
+                msg = f"{error}. Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
+                raise UnreachableError(msg) from error
+            raise
+
+    def _send_once(self, method: str, url: str, what: str, body: Mapping[str, Any] | None) -> Any:
+        try:
+            response = self._session.request(method, url, json=body, timeout=self._settings.request_timeout)
+        except requests.exceptions.TooManyRedirects as error:
+            msg = f"{what}: {urlsplit(url).netloc} redirects in a circle"
+            raise FatalAPIError(msg) from error
+        except requests.exceptions.RequestException as error:
+            msg = f"{what}: {self._reason(error)} ({urlsplit(url).netloc})"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                msg += ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+                raise UnreachableError(msg) from error
+            raise RetriableAPIError(msg) from error
+        self._answered.add(origin(url))
+        self._verdict(response, what)
+        return self._json(response, what)
+
+    def _verdict(self, response: requests.Response, what: str) -> None:
+        """Raise what an error status means."""
+        status = response.status_code
+        if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        said = f"{what}: {status} {response.reason or ''}".rstrip()
+        if message := self._message(response):
+            said += f", Lexer says: {message}"
+        match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+                said += (
+                    ". The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
+                    "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team"
+                )
+                raise AccessDeniedError(said)
+            case HTTPStatus.TOO_MANY_REQUESTS:
+                wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
+                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
+            case HTTPStatus.NOT_FOUND:
+                said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
+                raise FatalAPIError(said)
+            case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise RetriableAPIError(said, response)
+            case _:
+                raise FatalAPIError(said)
+
+    def _json(self, response: requests.Response, what: str) -> Any:
+        try:
+            return json.loads(
+                response.content, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_name_twice
+            )
+        except _TwiceError as error:
+            msg = f"{what}: the answer has the name {error} twice in one object"
+            raise UnexpectedAnswerError(msg) from error
+        except ValueError as error:
+            msg = f"{what}: the answer is not JSON: {self.quote(response.text)}"
+            raise RetriableAPIError(msg, response) from error
+
+    def quote(self, text: str) -> str:
+        """The beginning of an answer, fit for a log: on one line, and without the token if the server sent it back."""
+        return " ".join(text.replace(self._settings.api_token, "[api_token]").split())[:QUOTE]
+
+    def _message(self, response: requests.Response) -> str:
+        """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
+        try:
+            body = response.json()
+        except ValueError:
+            return self.quote(response.text)
+        if isinstance(body, dict):
+            body = next((body[name] for name in ("error", "message", "errors") if body.get(name)), body)
+        return self.quote(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
+
+    def _reason(self, error: requests.exceptions.RequestException) -> str:
+        """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
+        for cause in _causes(error):
+            match cause:
+                case ProxyError():
+                    return "the proxy can't be reached or refuses"
+                case NameResolutionError():
+                    return "the host's name is not known"
+                case NewConnectionError() | ConnectionRefusedError():
+                    return "the host refuses the connection"
+                case ConnectTimeoutError() | ReadTimeoutError():
+                    return f"no answer within {self._settings.request_timeout} s (request_timeout)"
+                case _ if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+                    return "the host's certificate is not valid"
+        return f"the connection broke off ({type(error).__name__})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that are wrapped in it, outermost first."""
+    seen: list[BaseException] = [error]
+    for cause in seen:
+        wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
+        seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
+    return iter(seen)
+
+
+def retry_after(header: str | None, *, now: datetime) -> float | None:
+    """Seconds to wait that a `Retry-After` header asks for (a number of seconds or a date), or `None` if it says nothing usable."""
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+class _TwiceError(Exception):
+    """A JSON object has the same name twice."""
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)

@@ -1,0 +1,41 @@
+"""What can go wrong beyond the SDK's own exceptions."""
+
+from __future__ import annotations
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+
+class AccessDeniedError(FatalAPIError):
+    """The token is missing, wrong, of the wrong type, or not allowed from this address: nothing else will work either."""
+
+
+class UnreachableError(FatalAPIError):
+    """A host never answered in this run: nothing else on it will work either."""
+
+
+class UnexpectedAnswerError(FatalAPIError):
+    """Lexer answered with something that its documents do not describe."""
+
+
+class QuotaExceededError(RetriableAPIError):
+    """Lexer answered 429.
+
+    Attributes:
+        wait: Seconds to wait before the next try.
+    """
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class EndOfRun(BaseException):
+    """Ends the run now, whatever stream is being read. Not an `Exception`, so that no handler for failing streams takes it for one.
+
+    Attributes:
+        exit_code: Exit code of the process.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,25 @@
+"""A local stand-in for Lexer's Activity API, for trying, testing and developing without a token.
+
+The tap never imports it, and it imports nothing of the tap: each is a check on the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_lexer_activity.sandbox.ledger import Ledger
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.sandbox.server import Sandbox
+
+__all__ = ["Ledger", "Sandbox"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the server when it is asked for: the command line must be able to say that Flask is missing."""
+    if name == "Sandbox":
+        from tap_lexer_activity.sandbox.server import Sandbox  # noqa: PLC0415 see above
+
+        return Sandbox
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,368 @@
+"""The settings: what they are, and what makes sense."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from jsonschema import Draft202012Validator
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_lexer_activity.windows import resolve, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+    from jsonschema import ValidationError
+
+    from tap_lexer_activity.windows import Interval
+
+_DATE_FORMS: Final = "a date (2026-03-01) or a date-time (2026-03-01T00:00:00+11:00)"
+_DATE_OR_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
+)
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+SETTINGS: Final = th.PropertiesList(
+    th.Property(
+        "api_token",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API token",
+        description="Token of the type Activity API, made in Lexer's Hub. Sent as `Auth-Api-Token` to the API and status hosts only.",
+    ),
+    th.Property(
+        "start_date",
+        th.StringType,
+        required=True,
+        title="Start date",
+        description="First window to read: a date or a date-time. Without an offset it is in `timezone`. Aligned down to the start of its window.",
+    ),
+    th.Property(
+        "end_date",
+        th.StringType,
+        title="End date",
+        description="Read up to this date or date-time, exclusive. Default: now.",
+    ),
+    th.Property(
+        "timezone",
+        th.StringType,
+        default="UTC",
+        title="Time zone",
+        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights.",
+    ),
+    th.Property(
+        "report_interval",
+        th.StringType,
+        default="day",
+        allowed_values=["day", "week", "month"],
+        title="Report interval",
+        description="Length of a report's window. One request per report and window: longer windows need fewer requests.",
+    ),
+    th.Property(
+        "series_interval",
+        th.StringType,
+        default="day",
+        allowed_values=["day", "hour"],
+        title="Series interval",
+        description="Bucket of the series (`nps_volume` always comes in days).",
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0, maximum=3650),
+        default=7,
+        title="Lookback",
+        description="Windows that started within this many days before the bookmark are read again, because Lexer's numbers keep moving.",
+    ),
+    th.Property(
+        "include_partial",
+        th.BooleanType,
+        default=False,
+        title="Include the open window",
+        description="Also emit the window that has not ended yet. The next run reads it again.",
+    ),
+    th.Property(
+        "form_ids",
+        th.ArrayType(th.IntegerType),
+        title="NPS forms",
+        description="Ids of the NPS forms to read. Default: every form with `nps: true`.",
+    ),
+    th.Property(
+        "report_parameters",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=True)),
+        title="Report parameters",
+        description="Stream name to an object that is merged into that stream's request body: for filters that Lexer supports and does not "
+        'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
+    ),
+    th.Property(
+        "rate_limit_requests",
+        th.IntegerType(minimum=1),
+        default=100,
+        title="Quota: requests",
+        description="Most requests that may be sent in any `rate_limit_seconds`.",
+    ),
+    th.Property(
+        "rate_limit_seconds",
+        th.IntegerType(minimum=1),
+        default=300,
+        title="Quota: seconds",
+        description="Length of the quota's period, in seconds.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.IntegerType(minimum=1),
+        default=60,
+        title="Request timeout",
+        description="Longest wait for the answer to one HTTP request, in seconds.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default="https://api.lexer.io/v1",
+        title="API URL",
+        description="Where the API is. To be changed for a sandbox only.",
+    ),
+    th.Property(
+        "export_status_url",
+        th.StringType,
+        default="https://clients.lexer.io/api/public/v1/activity/reports/status",
+        title="Export status URL",
+        description="Where the state of an export job is asked for. Lexer documents three forms of this address; this is the newest.",
+    ),
+).to_dict()
+"""JSON schema of the tap's own settings."""
+
+_OWN: Final = frozenset(SETTINGS["properties"])
+_WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings that make sense. Instants are in UTC; `present` is the instant up to which there is anything to read."""
+
+    api_token: str = field(repr=False)
+    zone: ZoneInfo
+    start: datetime
+    present: datetime
+    report_interval: Interval
+    series_interval: Interval
+    lookback_days: int
+    include_partial: bool
+    form_ids: tuple[int, ...] | None
+    report_parameters: Mapping[str, Mapping[str, Any]]
+    rate_limit_requests: int
+    rate_limit_seconds: int
+    request_timeout: int
+    api_url: str
+    export_status_url: str
+
+    @classmethod
+    def parse(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        now: datetime,
+        schema: Mapping[str, Any] = SETTINGS,
+        report_streams: AbstractSet[str] = frozenset(),
+    ) -> Settings:
+        """Read a configuration.
+
+        Args:
+            config: The settings as the user gave them; a setting that is null is one that is not given.
+            now: The present instant.
+            schema: JSON schema of all settings, those of the SDK included.
+            report_streams: Names of the streams that `report_parameters` may name.
+
+        Raises:
+            ConfigValidationError: With one line in `errors` for everything that is wrong: the setting, its value (never the
+                token's) and what would be right.
+        """
+        given = {name: value for name, value in config.items() if value is not None}
+        for name, definition in SETTINGS["properties"].items():
+            if "default" in definition:
+                given.setdefault(name, definition["default"])
+        errors = _form_errors(given, schema)
+        if errors:
+            raise ConfigValidationError(_SUMMARY, errors=errors)
+
+        errors = [
+            *_token_errors(given["api_token"]),
+            *_url_errors("api_url", given["api_url"]),
+            *_url_errors("export_status_url", given["export_status_url"]),
+            *_parameter_errors(given.get("report_parameters", {}), report_streams),
+            *_form_id_errors(given.get("form_ids")),
+        ]
+        zone = _zone(given["timezone"])
+        if isinstance(zone, str):
+            raise ConfigValidationError(_SUMMARY, errors=[*errors, zone])
+        start = _instant("start_date", given["start_date"], zone)
+        end = _instant("end_date", given["end_date"], zone) if "end_date" in given else now
+        if isinstance(start, str) or isinstance(end, str):
+            raise ConfigValidationError(
+                _SUMMARY, errors=[*errors, *(wrong for wrong in (start, end) if isinstance(wrong, str))]
+            )
+        errors += _range_errors(given, start, end, now)
+        if errors:
+            raise ConfigValidationError(_SUMMARY, errors=errors)
+        form_ids = given.get("form_ids")
+        return cls(
+            zone=zone,
+            start=start,
+            present=min(end, now).replace(microsecond=0),
+            form_ids=None if form_ids is None else tuple(sorted(form_ids)),
+            report_parameters=given.get("report_parameters", {}),
+            **{name: given[name] for name in cls.__slots__ if name in SETTINGS["properties"] and name not in _PARSED},
+        )
+
+    def cautions(self) -> list[str]:
+        """What is allowed and yet probably not meant, one sentence each."""
+        days = {"week": 7, "month": 31}.get(self.report_interval, 0)
+        if 0 < self.lookback_days < days:
+            caution = (
+                f"lookback_days is {self.lookback_days} and report_interval is {self.report_interval!r}: a {self.report_interval} "
+                "that has ended is never read again, though Lexer's numbers go on moving. "
+                f"Set lookback_days to {days} or more to read the last one again"
+            )
+            return [caution]
+        return []
+
+
+_PARSED: Final = frozenset({"form_ids", "report_parameters"})
+_SUMMARY: Final = "The configuration can't be used"
+
+
+def _form_errors(given: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Settings that are missing, unknown, or of the wrong type or size."""
+    properties = schema["properties"]
+    errors = []
+    for name in given.keys() - properties.keys():
+        close = difflib.get_close_matches(name, properties, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(sorted(_OWN))}"
+        errors.append(f"{name}: there is no such setting; {hint}")
+    for error in Draft202012Validator(schema).iter_errors(given):
+        if error.validator == "required":
+            errors += [
+                f"{name}: is missing; {properties[name]['description']}"
+                for name in schema["required"]
+                if name not in given
+            ]
+        else:
+            errors.append(_form_error(error, properties))
+    return sorted(set(errors))
+
+
+def _form_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
+    name, *inner = map(str, error.absolute_path)
+    wanted: Any = error.validator_value
+    path = "".join([name, *(f"[{step}]" for step in inner)])
+    if properties[name].get("secret"):
+        return f"{path}: should be text (its value is not shown here)"
+    match error.validator:
+        case "enum":
+            wanted = "one of " + ", ".join(map(str, wanted))
+        case "type":
+            wanted = " or ".join(kind for kind in (wanted if isinstance(wanted, list) else [wanted]) if kind != "null")
+        case "minimum":
+            wanted = f"{wanted} or more"
+        case "maximum":
+            wanted = f"{wanted} or less"
+        case _:
+            return f"{path}: {error.message}"
+    return f"{path}: {error.instance!r} should be {wanted}"
+
+
+def _token_errors(token: str) -> list[str]:
+    if not token.strip():
+        return ["api_token: is empty; make a token of the type Activity API in Lexer's Hub"]
+    if not token.isascii() or not token.isprintable() or " " in token:
+        return ["api_token: has a line break, a blank or another character that no token has; copy it again"]
+    return []
+
+
+def _url_errors(name: str, url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in {"http", "https"} or not host:
+        return [f"{name}: {url!r} should be an address such as {SETTINGS['properties'][name]['default']}"]
+    if parts.username or parts.password:
+        return [f"{name}: should have no user name or password in it"]
+    if parts.scheme == "http" and not _is_this_machine(host):
+        return [
+            f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine)"
+        ]
+    return []
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet[str]) -> list[str]:
+    errors = []
+    for stream, body in parameters.items():
+        if stream not in report_streams:
+            known = ", ".join(sorted(report_streams))
+            errors.append(f"report_parameters: there is no report stream {stream!r}; it may name {known}")
+        if taken := sorted(body.keys() & _WINDOW_PARAMETERS):
+            errors.append(
+                f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here"
+            )
+    return errors
+
+
+def _form_id_errors(form_ids: list[int] | None) -> list[str]:
+    if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
+        return []
+    return [f"form_ids: {form_ids} should name at least one form, and each once; leave it out to read every NPS form"]
+
+
+def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
+    if start < _EARLIEST:
+        return [f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old"]
+    if start > now:
+        return [f"start_date: {given['start_date']!r} is in the future; it should be the first day to read"]
+    if end <= start:
+        given_end, given_start = given.get("end_date"), given["start_date"]
+        return [
+            f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
+        ]
+    return []
+
+
+def _zone(name: str) -> ZoneInfo | str:
+    """The zone, or what is wrong with its name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
+        pass
+    close = difflib.get_close_matches(name, available_timezones(), n=1)
+    hint = f"did you mean {close[0]}?" if close else "it should be one like Australia/Sydney"
+    return f"timezone: {name!r} is no IANA time zone; {hint}"
+
+
+def _instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
+    """The instant that a date or date-time stands for, or what is wrong with it."""
+    try:
+        moment = datetime.fromisoformat(text) if _DATE_OR_TIME.fullmatch(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        return f"{name}: {text!r} should be {_DATE_FORMS}"
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    return start_of(moment.date(), zone) if len(text) == len("2026-03-01") else resolve(moment, zone)

@@ -1,0 +1,88 @@
+"""Reading the state that a run is given. What can't be trusted is refused: a wrong bookmark loses data without a word."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import ConfigurationError
+
+from tap_lexer_activity.windows import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VALUE: Final = "replication_key_value"
+_KEY: Final = "replication_key"
+
+
+def checked_state(state: Any, bookmark_columns: Mapping[str, str | None]) -> dict[str, Any]:
+    """The state, with every bookmark in the one form of the tap.
+
+    Args:
+        state: What was given as `--state`.
+        bookmark_columns: Name of each stream, and its replication key.
+
+    Raises:
+        ConfigurationError: If it is not a state that this tap wrote: what is wrong with it, and what to do.
+    """
+    if not isinstance(state, dict):
+        raise _UnusableStateError("it is not a JSON object")
+    if "bookmarks" not in state and state:
+        hint = {"singer_state": "take what is under singer_state", "value": "take what is under value"}
+        way_out = next((hint[name] for name in hint if name in state), "it has no bookmarks")
+        raise _UnusableStateError(way_out)
+    bookmarks = state.get("bookmarks", {})
+    if not isinstance(bookmarks, dict):
+        raise _UnusableStateError("bookmarks is not an object")
+    strangers = sorted(bookmarks.keys() - bookmark_columns.keys())
+    if strangers:
+        raise _UnusableStateError(
+            f"it has bookmarks of {', '.join(strangers)}, which this tap does not have; is it the state of another tap?"
+        )
+    return state | {
+        "bookmarks": {
+            name: _checked_stream(name, bookmark, bookmark_columns[name]) for name, bookmark in bookmarks.items()
+        }
+    }
+
+
+def _checked_stream(name: str, bookmark: Any, column: str | None) -> dict[str, Any]:
+    if not isinstance(bookmark, dict):
+        raise _UnusableStateError(f"the bookmark of {name} is not an object")
+    checked = _checked_bookmark(name, bookmark, column)
+    if "partitions" not in checked:
+        return checked
+    partitions = checked["partitions"]
+    if not isinstance(partitions, list) or not all(
+        isinstance(part, dict) and isinstance(part.get("context"), dict) for part in partitions
+    ):
+        raise _UnusableStateError(f"the partitions of {name} are not a list of objects with a context")
+    contexts = [part["context"] for part in partitions]
+    if twice := next((context for context in contexts if contexts.count(context) > 1), None):
+        raise _UnusableStateError(f"{name} has two bookmarks for {twice}; remove the newer one")
+    return checked | {
+        "partitions": [_checked_bookmark(f"{name} {part['context']}", part, column) for part in partitions]
+    }
+
+
+def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -> dict[str, Any]:
+    """A bookmark with its instant in UTC. Its replication key has to be the stream's."""
+    if bookmark.get(_VALUE) is None:
+        return bookmark
+    if bookmark.get(_KEY, column) != column:
+        raise _UnusableStateError(f"the bookmark of {name} is by {bookmark[_KEY]!r} and not by {column!r}")
+    try:
+        moment = datetime.fromisoformat(bookmark[_VALUE])
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise _UnusableStateError(
+            f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z"
+        )
+    return bookmark | {_KEY: column, _VALUE: to_text(moment)}
+
+
+class _UnusableStateError(ConfigurationError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The state can't be used: {reason}")

@@ -1,0 +1,273 @@
+"""What all streams share: one client, answers checked, windows, bookmarks, and an end that leaves the other streams alone.
+
+Where this departs from the SDK's usual stream, and why:
+
+- The client is the tap's, not the stream's (`RESTStream` has a session each): the quota and the token are one.
+- A bookmark is moved by a window that was read to its end, not by the greatest record (`_increment_stream_state` does nothing):
+  an empty window has been read too, and a record says nothing of those that came with it.
+- A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in.
+- An error ends its stream and not the run (`_sync_records`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import StreamSchema
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.streams import Stream
+from typing_extensions import override
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError, UnreachableError
+from tap_lexer_activity.shapes import SCHEMAS, answer_validator, check, row_schema, with_integers
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from zoneinfo import ZoneInfo
+
+    from jsonschema.protocols import Validator
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_lexer_activity.client import LexerClient
+    from tap_lexer_activity.settings import Settings
+    from tap_lexer_activity.tap import TapLexerActivity
+    from tap_lexer_activity.windows import Interval, Request
+
+ADDED_COLUMNS = ("date_from", "date_to", "interval", "local_date", "date_label", "form_id")
+"""Columns that the tap adds to what Lexer sends."""
+
+
+STATES = (
+    "new",
+    "assigned",
+    "in_progress",
+    "responded",
+    "awaiting_approval",
+    "redirected",
+    "irrelevant",
+    "duplicate",
+    "closed",
+    "no_response_required",
+)
+"""Workflow states that Lexer documents. Where a stream has a row per state it has one for each of these, though Lexer leaves out
+zeros: messages move from state to state, and what an earlier run loaded for the old state would stay in the warehouse for ever.
+A state that is not named here is a row like any other, when it comes."""
+
+
+class LexerStream(Stream):
+    """A stream of Lexer's Activity API."""
+
+    keys: ClassVar[tuple[str, ...]]
+    """Primary key."""
+    bookmark_column: ClassVar[str | None] = None
+    """Replication key; `None` for a full table."""
+    schema = StreamSchema(SCHEMAS)
+
+    def __init__(self, tap: TapLexerActivity) -> None:
+        super().__init__(tap)
+        self.tap = tap
+        self.primary_keys = self.keys
+        self.replication_key = self.bookmark_column
+
+    @property
+    def client(self) -> LexerClient:
+        """The tap's client."""
+        return self.tap.client
+
+    @property
+    def settings(self) -> Settings:
+        """The tap's settings."""
+        return self.tap.settings
+
+    @cached_property
+    def answer(self) -> Validator:
+        """The shape of Lexer's answer."""
+        return answer_validator(self.answer_schema())
+
+    def row_schema(self) -> dict[str, Any]:
+        """The shape of one row as Lexer sends it."""
+        return row_schema(self.schema, without=ADDED_COLUMNS, required=self.keys)
+
+    def answer_schema(self) -> dict[str, Any]:
+        """JSON schema of the answer: a list of rows."""
+        return {"type": "array", "items": self.row_schema()}
+
+    def checked(self, answer: Any, what: str) -> Any:
+        """The answer, if it has the documented shape; `UnexpectedAnswerError` if not."""
+        check(answer, self.answer, what=what, quote=self.client.quote)
+        return answer
+
+    def distinct(self, records: Iterable[Record], what: str) -> list[Record]:
+        """The records with whole numbers as integers; `UnexpectedAnswerError` if two of them have one key, for a target would keep only one."""
+        result: dict[tuple[Any, ...], Record] = {}
+        for record in records:
+            row = with_integers(record, self.schema)
+            key = tuple(row[name] for name in self.keys)
+            if key in result:
+                named = ", ".join(f"{name} {value}" for name, value in zip(self.keys, key, strict=True))
+                msg = f"{what}: the answer has two rows for {named}"
+                raise UnexpectedAnswerError(msg)
+            result[key] = row
+        return list(result.values())
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        try:
+            yield from super()._sync_records(context, write_messages=write_messages)
+        except (AccessDeniedError, UnreachableError) as error:
+            raise EndOfRun(str(error), exit_code=1) from error
+        except (FatalAPIError, RetriableAPIError) as error:
+            self.logger.error("%s failed: %s", self.name, error)  # noqa: TRY400 (a line for a person, no stack trace)
+            self.tap.failures[self.name] = str(error)
+
+
+class WindowedStream(LexerStream):
+    """A stream that is read in windows of time, each of which moves the bookmark when it has been read."""
+
+    bookmark_column: ClassVar[str | None] = "date_from"
+    report_parameters: ClassVar[Mapping[str, Any]] = {}
+    """What every request body has beside `type`, `date_from` and `date_to`."""
+
+    def __init__(self, tap: TapLexerActivity) -> None:
+        super().__init__(tap)
+        self._unsaid: list[tuple[Context | None, str]] = []
+
+    @property
+    @abstractmethod
+    def interval(self) -> Interval:
+        """How long a window is (of a series: a bucket)."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose calendar cuts the windows."""
+        return self.settings.zone
+
+    @abstractmethod
+    def requests(self, wanted: list[windows.Window]) -> list[Request]:
+        """The requests that give the wanted windows."""
+
+    @abstractmethod
+    def read(self, request: Request, answer: Any, what: str) -> Iterable[Record]:
+        """The records of the request's windows in its answer. Context columns are added by the SDK."""
+
+    def plan(self, context: Context | None) -> list[Request]:
+        """The requests of a run, oldest first."""
+        settings = self.settings
+        bookmark = None if self.replication_method == REPLICATION_FULL_TABLE else self.bookmark(context)
+        if bookmark is not None and bookmark > datetime.now(UTC):
+            self.logger.warning(
+                "The bookmark %s is in the future: nothing is read until then. To read again from start_date, remove this stream from the state",
+                windows.to_text(bookmark),
+            )
+            return []
+        first = windows.first_to_read(settings.start, bookmark, settings.lookback_days, self.interval, self.zone)
+        wanted = windows.due(first, settings.present, self.interval, self.zone, partial=settings.include_partial)
+        return self.requests(wanted)
+
+    @override
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        for request in self.plan(context):
+            body = self.body(request, context)
+            answer = self.client.report(body)
+            what = f"report {body['type']!r} from {body['date_from']} to {body['date_to']}"
+            yield from self.distinct(
+                ({**(context or {}), **record} for record in self.read(request, answer, what)), what
+            )
+            # The consumer asks for more only when it has written all of the above.
+            self._move_bookmark(context, request.complete_to(self.settings.present))
+
+    def body(self, request: Request, context: Context | None) -> dict[str, Any]:
+        """The request's body: times with the offset in force at that moment, the end as the last second inside."""
+        asked = request.asked
+        body: dict[str, Any] = {
+            "type": self.name,
+            "date_from": asked.start.astimezone(self.zone).isoformat(),
+            "date_to": asked.last_second.astimezone(self.zone).isoformat(),
+            **self.report_parameters,
+        }
+        if context:
+            body["form"] = context["form_id"]
+        return {**body, **self.settings.report_parameters.get(self.name, {})}
+
+    def columns(self, window: windows.Window) -> Record:
+        """The columns that the tap adds for a window."""
+        return {
+            "date_from": windows.to_text(window.start),
+            "date_to": windows.to_text(window.last_second),
+            "interval": self.interval,
+            "local_date": windows.local_date(window.start, self.settings.zone).isoformat(),
+        }
+
+    def bookmark(self, context: Context | None) -> datetime | None:
+        """The instant up to which everything has been read, or `None` before the first window."""
+        text = self.get_context_state(context).get("replication_key_value")
+        return datetime.fromisoformat(text) if text else None
+
+    def _move_bookmark(self, context: Context | None, instant: datetime | None) -> None:
+        """Say that everything up to `instant` has been read and emitted."""
+        if instant is None:
+            return
+        self._unsaid.append((context, windows.to_text(instant)))
+        if self.get_batch_config(self.config) is None:
+            self._say_bookmarks()
+            self._write_state_message()
+
+    def _say_bookmarks(self) -> None:
+        for context, text in self._unsaid:
+            state = self.get_context_state(context)
+            if text > state.get("replication_key_value", ""):
+                state.update(replication_key=self.bookmark_column, replication_key_value=text)
+                self.state_manager.is_flushed = False
+        self._unsaid.clear()
+
+    @override
+    def _write_batch_message(self, encoding: BaseBatchFileEncoding, manifest: list[str]) -> None:
+        super()._write_batch_message(encoding, manifest)
+        self._say_bookmarks()
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        super()._sync_batches(batch_config, context)
+        self._say_bookmarks()  # of windows without records
+
+    @override
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Windows move the bookmark, records do not."""
+
+    @override
+    def _write_starting_replication_value(self, context: Context | None) -> None:
+        """The bookmark itself says where to start; a second copy of it in the state would only age there."""
+
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """No bookmark is ever beyond what was read, so there is nothing to hold it back from."""
+
+
+class PerFormStream(WindowedStream):
+    """A stream that is read once for each NPS form, with a bookmark for each."""
+
+    report_parameters: ClassVar[Mapping[str, Any]] = {"nps_category": "all"}
+
+    @property
+    @override
+    def partitions(self) -> list[dict[str, Any]]:
+        try:
+            return [{"form_id": form_id} for form_id in self.tap.forms.nps_ids()]
+        except (FatalAPIError, RetriableAPIError):
+            return []  # the SDK asks for them also where an error would end the run; get_records raises it
+
+    @override
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        if context is None:
+            self.tap.forms.nps_ids()
+            self.logger.info("This account has no NPS form, so there is nothing to read")
+            return
+        yield from super().get_records(context)

@@ -1,0 +1,178 @@
+"""The reports: a few numbers per window, one request each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from typing_extensions import override
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.shapes import text_of
+from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_lexer_activity.windows import Interval, Request
+
+
+class Report(WindowedStream):
+    """A report that answers a list of rows for its window."""
+
+    @property
+    @override
+    def interval(self) -> Interval:
+        return self.settings.report_interval
+
+    @override
+    def requests(self, wanted: list[windows.Window]) -> list[Request]:
+        return windows.report_requests(wanted, self.settings.present)
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        added = self.columns(request.windows[0])
+        for row in self.checked(answer, what):
+            yield added | row
+
+
+class SummaryReport(Report):
+    """A report that answers one object for its window."""
+
+    keys: ClassVar[tuple[str, ...]] = ("date_from", "interval")
+
+    @override
+    def answer_schema(self) -> dict[str, Any]:
+        # Any one metric may be missing, but an object without a single known one is another report's.
+        schema = self.row_schema()
+        return schema | {"anyOf": [{"required": [name]} for name in schema["properties"]]}
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        yield self.columns(request.windows[0]) | self.checked(answer, what)
+
+
+class Summary(SummaryReport):
+    """Messages handled, response times and SLA breaches of the whole team."""
+
+    name = "summary"
+
+
+class CaseSummary(SummaryReport):
+    """Cases closed, and how long they took."""
+
+    name = "case_summary"
+
+
+class NpsSummary(PerFormStream, SummaryReport):
+    """Surveys sent and answered, and the score, of one NPS form."""
+
+    name = "nps_summary"
+    keys = ("form_id", "date_from", "interval")
+
+
+class Classifications(Report):
+    """Messages by classification and workflow state."""
+
+    name = "classifications"
+    keys = ("date_from", "interval", "classification_id", "state")
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        yield from super().read(request, answer, what)
+        present = {(row["classification_id"], row["state"]) for row in answer}
+        names = {row["classification_id"]: row.get("classification") for row in answer}
+        for number, name in names.items():
+            for state in ("all_states", *STATES):
+                if (number, state) not in present:
+                    zero = {"classification_id": number, "classification": name, "state": state, "volume": 0}
+                    yield self.columns(request.windows[0]) | zero
+
+
+class CaseClassifications(Report):
+    """Cases by classification."""
+
+    name = "case_classifications"
+    keys = ("date_from", "interval", "classification_id")
+
+
+class UserSummary(Report):
+    """Messages, response times and SLA breaches of each agent."""
+
+    name = "user_summary"
+    keys = ("date_from", "interval", "user_id")
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        yield from super().read(request, _with_integer_user_id(answer), what)
+
+
+class _SharedType(Report):
+    """One of the two reports that Lexer documents under the type `user_volume`: only one of them can be what an account serves."""
+
+    twin: ClassVar[str]
+    """The other stream."""
+    twin_mark: ClassVar[str]
+    """A column that only the other stream's rows have."""
+
+    @override
+    def checked(self, answer: Any, what: str) -> Any:
+        if isinstance(answer, list) and any(isinstance(row, dict) and self.twin_mark in row for row in answer):
+            msg = (
+                f"{what}: this is the report of the stream {self.twin}, which Lexer documents under the same type. "
+                f"Select {self.twin} and deselect {self.name}; or, if Lexer's support names another type for {self.name}, "
+                f'set report_parameters to {{"{self.name}": {{"type": "..."}}}}. The answer begins {self.client.quote(text_of(answer))}'
+            )
+            raise UnexpectedAnswerError(msg)
+        return super().checked(answer, what)
+
+
+class UserVolume(_SharedType):
+    """Messages assigned to each agent, by workflow state."""
+
+    name = "user_volume"
+    keys = ("date_from", "interval", "user_id")
+    twin = "workflow_states"
+    twin_mark = "volume"
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        yield from super().read(request, _with_integer_user_id(answer), what)
+
+
+class WorkflowStates(_SharedType):
+    """Messages in each workflow state.
+
+    Not selected by default: Lexer documents it under the type `user_volume`, which the better evidence gives to the report of that name.
+    """
+
+    name = "workflow_states"
+    keys = ("date_from", "interval", "state")
+    report_parameters: ClassVar[dict[str, Any]] = {"type": "user_volume"}
+    selected_by_default = False
+    twin = "user_volume"
+    twin_mark = "user_id"
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        yield from super().read(request, answer, what)
+        for state in STATES:
+            if state not in {row["state"] for row in answer}:
+                yield self.columns(request.windows[0]) | {"state": state, "volume": 0}
+
+
+def _with_integer_user_id(answer: Any) -> Any:
+    """Lexer sends `user_id` as text in one report and as a number in another."""
+    if not isinstance(answer, list):
+        return answer
+    return [
+        {**row, "user_id": int(row["user_id"])}
+        if isinstance(row, dict)
+        and isinstance(row.get("user_id"), str)
+        and row["user_id"].isdecimal()
+        and row["user_id"].isascii()
+        else row
+        for row in answer
+    ]

@@ -1,0 +1,254 @@
+"""The series: one number per bucket, many buckets per request."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from typing_extensions import override
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_lexer_activity.windows import Interval, Request, Window
+
+_LABEL: Final = "%Y-%m-%d %H:%M"
+_UTC: Final = ZoneInfo("UTC")
+
+
+def buckets_by_label(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[str, Window]:
+    """The label of each bucket of a request, as a clock in the zone shows its start.
+
+    One bucket more on either side is included: an answer may begin or end a bucket further out than was asked.
+    A day may be labelled by midnight also where the clock jumps over it.
+    """
+    inside = list(windows.windows(asked.start, asked.end, interval, zone))
+    before = windows.floor(inside[0].start - windows.SECOND, interval, zone)
+    after = windows.following(inside[-1].start, interval, zone)
+    outside = [windows.Window(start, windows.following(start, interval, zone)) for start in (before, after)]
+    labels: dict[str, Window] = {}
+    for bucket in (*inside, *outside):  # where a clock shows a time twice, the one that was asked for comes first
+        labels.setdefault(bucket.start.astimezone(zone).strftime(_LABEL), bucket)
+        if interval == "day":
+            labels.setdefault(f"{windows.local_date(bucket.start, zone)} 00:00", bucket)
+    return labels
+
+
+def grain_is_wrong(labels: Iterable[str], asked: Window, interval: Interval) -> bool:
+    """Whether an answer has days where hours were asked for.
+
+    Every midnight is an hour too, so it takes a request with other hours in it to tell. (Hours in place of days need no such
+    care: they have labels that no day has.)
+    """
+    shown = list(labels)
+    longer_than_a_day = asked.length >= windows.USUAL_HOURLY - timedelta(hours=1)
+    return interval == "hour" and longer_than_a_day and bool(shown) and all(label.endswith(" 00:00") for label in shown)
+
+
+class Series(WindowedStream):
+    """A series that answers an object of lists: what is counted, to its buckets."""
+
+    dimension: ClassVar[str]
+    """Column for the object's keys."""
+    zero_filled: ClassVar[tuple[str, ...]] = ()
+    """Keys that have a row for every bucket: Lexer leaves out what did not occur, and a row of an earlier run would keep its old number."""
+    additive: ClassVar[bool] = False
+    """Whether the numbers of two buckets may be added."""
+
+    def __init_subclass__(cls) -> None:
+        cls.keys = ("date_from", "interval", cls.dimension)
+
+    @property
+    @override
+    def interval(self) -> Interval:
+        return self.settings.series_interval
+
+    @override
+    def requests(self, wanted: list[Window]) -> list[Request]:
+        return windows.series_requests(wanted, self.settings.present, self.interval, self.zone)
+
+    @override
+    def answer_schema(self) -> dict[str, Any]:
+        label = {"type": "object", "properties": {"date_from": {"type": "string"}}, "required": ["date_from"]}
+        bucket = {
+            "type": "object",
+            "properties": {
+                "value": self.schema["properties"]["value"],
+                "date_range": label,
+                self.dimension: {"type": ["string", "null"]},
+            },
+            "required": ["value", "date_range"],
+        }
+        return {"type": "object", "additionalProperties": {"type": "array", "items": bucket}}
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        buckets = buckets_by_label(request.asked, self.interval, self.zone)
+        rows = [
+            (key, row, row["date_range"]["date_from"])
+            for key, items in self.checked(answer, what).items()
+            for row in items
+        ]
+        self._check_labels([label for _, _, label in rows], buckets, request, what)
+        spilt = self._spilt(rows, buckets, request, what)
+        wanted = set(request.windows)
+        present = set()
+        labels: dict[Window, str] = {}
+        for key, row, label in rows:
+            if row.get(self.dimension, key) not in {key, None}:
+                msg = f"{what}: a bucket of {row[self.dimension]!r} came under {key!r}"
+                raise UnexpectedAnswerError(msg)
+            bucket = buckets[label]
+            labels[bucket] = label
+            if bucket in wanted:
+                present.add((key, bucket))
+                value = row["value"]
+                if key in spilt and bucket.end == request.asked.end:
+                    value = (value or 0) + spilt[key]
+                yield self.columns(bucket) | {self.dimension: key, "date_label": label, "value": value}
+        for key in self.zero_filled:
+            for bucket in request.windows:
+                if (key, bucket) not in present:
+                    zero = {self.dimension: key, "date_label": labels.get(bucket), "value": 0}
+                    yield self.columns(bucket) | zero
+
+    def _check_labels(self, labels: list[str], buckets: Mapping[str, Window], request: Request, what: str) -> None:
+        """Refuse buckets of another length, zone or time than was asked for."""
+        if all(label in buckets for label in labels) and not grain_is_wrong(labels, request.asked, self.interval):
+            return
+        msg = (
+            f"{what}: one bucket for each {self.interval} was asked for, and these came: "
+            f"{self.client.quote(', '.join(sorted(set(labels))))}. If they are of another length, try another series_interval; "
+            "if they are of another zone, set timezone to that of the account"
+        )
+        raise UnexpectedAnswerError(msg)
+
+    def _spilt(
+        self, rows: list[tuple[str, Any, str]], buckets: Mapping[str, Window], request: Request, what: str
+    ) -> dict[str, Any]:
+        """What spilt over the end of a day of 25 hours, where Lexer counts in steps of 24 hours: it belongs to that day.
+
+        Counts are added to it. An average can't be, so the day goes without, and a warning says so.
+        """
+        last = request.windows[-1]
+        if self.interval != "day" or last.end != request.asked.end or last.length <= windows.DAY:
+            return {}
+        spilt = {key: row["value"] for key, row, label in rows if buckets[label].start == last.end and row["value"]}
+        if spilt and not self.additive:
+            self.logger.warning("%s: the last hour of %s is left out: Lexer gave it a row of its own", what, last.start)
+            return {}
+        return spilt
+
+
+class StatesVolume(Series):
+    """Messages in each workflow state."""
+
+    name = "states_volume"
+    dimension = "state"
+    zero_filled = STATES
+    additive = True
+
+
+class ResponseVolume(Series):
+    """Average response time."""
+
+    name = "response_volume"
+    dimension = "metric"
+
+
+class CaseVolume(Series):
+    """Open cases."""
+
+    name = "case_volume"
+    dimension = "status"
+    zero_filled = ("open",)
+
+
+class NpsVolume(PerFormStream):
+    """Surveys sent and answered, and the score, of one NPS form.
+
+    Lexer counts in steps of 24 hours from the start of the request and labels them in UTC, so this stream is read in days of UTC.
+    It does not say whether a label is the start or the end of its step. Each answer shows it, unless it leaves out both the first
+    and the last; then the columns that depend on it are null.
+    """
+
+    name = "nps_volume"
+    keys = ("form_id", "timestamp")
+    bookmark_column = "date"
+
+    @property
+    @override
+    def interval(self) -> Interval:
+        return "day"
+
+    @property
+    @override
+    def zone(self) -> ZoneInfo:
+        return _UTC
+
+    @override
+    def requests(self, wanted: list[Window]) -> list[Request]:
+        return windows.series_requests(wanted, self.settings.present, self.interval, self.zone)
+
+    @override
+    def answer_schema(self) -> dict[str, Any]:
+        row = self.row_schema()
+        outer = {name: row["properties"][name] for name in ("date", "timestamp")}
+        counts = {name: kind for name, kind in row["properties"].items() if name not in outer}
+        item = {
+            "type": "object",
+            "properties": {**outer, "data": {"type": "object", "properties": counts}},
+            "required": ["date", "timestamp", "data"],
+        }
+        return {"type": "array", "items": item}
+
+    @override
+    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
+        rows = self.checked(answer, what)
+        labels = [self._label(row, what) for row in rows]
+        shift = label_shift(labels, request.asked)
+        for row, label in zip(rows, labels, strict=True):
+            if (label - request.asked.start) % windows.DAY or not (
+                request.asked.start - windows.DAY <= label <= request.asked.end + windows.DAY
+            ):
+                msg = f"{what}: days of UTC were asked for, and a row of {row['date']} came"
+                raise UnexpectedAnswerError(msg)
+            # Where the label's meaning is unknown, a row on either edge may be wanted. It is complete in any case.
+            if (
+                request.windows[0].start <= label <= request.windows[-1].end
+                if shift is None
+                else request.windows[0].start <= label - shift < request.windows[-1].end
+            ):
+                yield self._record(row, label, shift)
+
+    def _label(self, row: Mapping[str, Any], what: str) -> datetime:
+        label = datetime.fromisoformat(row["date"]).astimezone(UTC)
+        if label.timestamp() != row["timestamp"]:
+            msg = f"{what}: date {row['date']} and timestamp {row['timestamp']} of a row are not the same instant"
+            raise UnexpectedAnswerError(msg)
+        return label
+
+    def _record(self, row: Mapping[str, Any], label: datetime, shift: timedelta | None) -> Record:
+        bucket = None if shift is None else windows.Window(label - shift, label - shift + windows.DAY)
+        added = {"interval": "day"} if bucket is None else self.columns(bucket)
+        return {"date": row["date"], "timestamp": row["timestamp"], **added, **row["data"]}
+
+
+def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:
+    """How far a label lies behind the start of its day: nothing, or a day if it is its end. `None` if the answer does not show it.
+
+    Only the start of the first day and the end of the last tell: every label between would fit both.
+    """
+    seen = set(labels)
+    days = -((asked.start - asked.end) // windows.DAY)
+    starts, ends = asked.start in seen, asked.start + days * windows.DAY in seen
+    if starts == ends:
+        return None
+    return timedelta(0) if starts else windows.DAY

@@ -1,0 +1,284 @@
+"""The tap: settings, streams, and how a run begins and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import click
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalAPIError, RetriableAPIError
+from singer_sdk.singerlib import Catalog
+from typing_extensions import override
+
+from tap_lexer_activity.cli import LexerCommand
+from tap_lexer_activity.client import LexerClient
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
+from tap_lexer_activity.settings import SETTINGS, Settings
+from tap_lexer_activity.state import checked_state
+from tap_lexer_activity.streams import reports, resources, series
+from tap_lexer_activity.streams.base import LexerStream, PerFormStream, WindowedStream
+from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.writer import MessageWriter
+
+if TYPE_CHECKING:
+    import logging
+    from types import FrameType
+    from typing import IO
+
+    from singer_sdk.plugin_base import _ConfigInput
+
+STREAMS: tuple[type[LexerStream], ...] = (
+    resources.Users,
+    resources.Groups,
+    resources.Forms,
+    reports.Summary,
+    reports.WorkflowStates,
+    reports.Classifications,
+    reports.UserSummary,
+    reports.UserVolume,
+    reports.CaseSummary,
+    reports.CaseClassifications,
+    reports.NpsSummary,
+    series.StatesVolume,
+    series.ResponseVolume,
+    series.CaseVolume,
+    series.NpsVolume,
+)
+"""In the order of Lexer's article."""
+
+# (A stream's name is a class attribute here, and an instance's in the SDK's types: hence vars.)
+_BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
+_REPORT_STREAMS = frozenset(name for name, stream in _BY_NAME.items() if issubclass(stream, WindowedStream))
+
+
+class TapLexerActivity(Tap):
+    """Singer tap for Lexer's Activity API."""
+
+    name = "tap-lexer-activity"
+    package_name = "tap-lexer-activity"
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    message_writer_class = MessageWriter
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.failures: dict[str, str] = {}
+        """Streams that failed in this run, and why."""
+        self._settings: Settings | None = None
+        if kwargs.get("state") is not None:
+            kwargs["state"] = checked_state(
+                kwargs["state"], {name: stream.bookmark_column for name, stream in _BY_NAME.items()}
+            )
+        if kwargs.get("catalog") is not None:
+            kwargs["catalog"] = _checked_catalog(kwargs["catalog"])
+        try:
+            super().__init__(**kwargs)
+        except ValueError as error:
+            if not kwargs.get("parse_env_config"):
+                raise
+            # The SDK reads numbers and JSON from the environment without saying which variable it can't read.
+            names = ", ".join(sorted(name for name in os.environ if name.startswith(self._env_var_prefix)))
+            msg = f"One of the environment variables {names} should be a number or JSON and is not: {error}"
+            raise ConfigurationError(msg) from error
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        try:
+            self._settings = Settings.parse(
+                self._config, now=datetime.now(UTC), schema=self.config_jsonschema, report_streams=_REPORT_STREAMS
+            )
+        except ConfigValidationError as error:
+            if raise_errors:
+                raise
+            return error.errors  # discovery needs no settings
+        return []
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, if they make sense.
+
+        Raises:
+            ConfigurationError: If they do not (which only discovery tolerates).
+        """
+        if self._settings is None:
+            msg = "The configuration can't be used"
+            raise ConfigurationError(msg)
+        return self._settings
+
+    @cached_property
+    def client(self) -> LexerClient:
+        """The one client of this run."""
+        settings = self.settings
+
+        def log_wait(seconds: float) -> None:
+            self.logger.info(
+                "%d requests in %d s is the quota; waiting %.0f s for the next",
+                settings.rate_limit_requests,
+                settings.rate_limit_seconds,
+                seconds,
+            )
+
+        limiter = Limiter(settings.rate_limit_requests, settings.rate_limit_seconds, on_wait=log_wait)
+        return LexerClient(settings, limiter, cast("logging.Logger", self.logger))
+
+    @override
+    def discover_streams(self) -> list[LexerStream]:
+        return [stream(self) for stream in STREAMS]
+
+    @property
+    def forms(self) -> resources.Forms:
+        """The stream of forms, which knows the NPS forms."""
+        return cast("resources.Forms", self.streams[resources.Forms.name])
+
+    def _selected(self) -> list[LexerStream]:
+        return [cast("LexerStream", stream) for stream in self.streams.values() if stream.selected]
+
+    def check(self) -> None:
+        """Say whether the token works, by one request.
+
+        Raises:
+            FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
+        """
+        forms = self.forms.fetch(tries=1)
+        nps = sum(1 for form in forms if form.get("nps"))
+        self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
+
+    def prepare(self) -> None:
+        """Find out what can be known before the first message: whether the token works, and whether `form_ids` exist.
+
+        Costs the one request for the forms that the run needs anyway, and none if it does not need them.
+
+        Raises:
+            ConfigValidationError: If `form_ids` names a form that does not exist.
+            EndOfRun: If the token does not work or the API can't be reached.
+        """
+        for caution in self.settings.cautions():
+            self.logger.warning("%s", caution)
+        if any(isinstance(stream, (PerFormStream, resources.Forms)) for stream in self._selected()):
+            try:
+                self.forms.nps_ids()
+            except (AccessDeniedError, UnreachableError) as error:
+                raise EndOfRun(str(error), exit_code=1) from error
+            except (FatalAPIError, RetriableAPIError):
+                pass  # the streams that need the forms will say so
+
+    def run(self) -> None:
+        """Read every selected stream.
+
+        Raises:
+            EndOfRun: With exit code 1 if a stream failed or nothing can work, 143 or 130 after a signal.
+        """
+        self.prepare()
+        self.sync_all()
+        if self.failures:
+            complete = [stream.name for stream in self._selected() if stream.name not in self.failures]
+            lines = [f"Complete: {', '.join(complete) or 'no stream'}. Failed: {', '.join(self.failures)}"]
+            lines += [f"{name}: {reason}" for name, reason in self.failures.items()]
+            raise EndOfRun("\n".join(lines), exit_code=1)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        name = signal.Signals(signum).name
+        end = EndOfRun(f"Ended by {name}. The next run goes on from the last state", exit_code=128 + signum)
+        writer = getattr(self, "message_writer", None)  # not there yet in the first moments
+        if writer is None:
+            raise end
+        writer.interrupt(end)
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        try:
+            return super().cb_config(ctx, param, value)
+        except (TypeError, ValueError) as error:
+            msg = f"--config {' '.join(value)}: not a file with a JSON object of settings ({error})"
+            raise ConfigurationError(msg) from error
+
+    @override
+    @classmethod
+    def invoke(  # type: ignore[override]  # named options in place of the SDK's **kwargs, as the SDK's own taps have
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        check: bool = False,
+    ) -> None:
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config if config else {},
+            state=None if state is None else _json(state),
+            catalog=None if catalog is None else _json(catalog),
+            parse_env_config=bool(config and config.parse_env),
+            setup_mapper=not check,
+        )
+        if check:
+            tap.check()
+        else:
+            tap.run()
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
+        return LexerCommand(
+            name=command.name,
+            callback=command.callback,
+            params=[*command.params, check],
+            help=command.help,
+            context_settings=command.context_settings,
+            logger=cls.logger,
+        )
+
+
+def _json(file: IO[str]) -> Any:
+    """The content of a file.
+
+    Raises:
+        ConfigurationError: If it is not JSON.
+    """
+    try:
+        return json.load(file)
+    except ValueError as error:
+        msg = f"{file.name} is not JSON: {error}"
+        raise ConfigurationError(msg) from error
+
+
+def _checked_catalog(catalog: Any) -> dict[str, Any]:
+    """The catalog, with the keys of streams that it names without: a table without a key doubles whatever is read again.
+
+    Raises:
+        ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
+    """
+    content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+    entries = content.get("streams") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and {"tap_stream_id", "schema"} <= entry.keys() for entry in entries
+    ):
+        msg = "The catalog can't be used: it is not an object with a list of streams; make one with --discover"
+        raise ConfigurationError(msg)
+    if strangers := sorted({str(entry["tap_stream_id"]) for entry in entries} - _BY_NAME.keys()):
+        msg = f"The catalog can't be used: it has {', '.join(strangers)}, and the streams of this tap are {', '.join(sorted(_BY_NAME))}"
+        raise ConfigurationError(msg)
+    return {**content, "streams": [_with_keys(entry) for entry in entries]}
+
+
+def _with_keys(entry: dict[str, Any]) -> dict[str, Any]:
+    stream = _BY_NAME[entry["tap_stream_id"]]
+    root: dict[str, Any] = next(
+        (item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {}
+    )
+    return entry | {
+        "key_properties": entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys),
+        "replication_key": entry.get("replication_key") or root.get("replication-key") or stream.bookmark_column,
+    }

@@ -1,0 +1,255 @@
+"""Cutting time into windows, and windows into requests.
+
+Pure functions of instants, time zones and settings: no clock, no HTTP, no Singer. Every instant is an aware `datetime` in UTC,
+in whole seconds; local time appears only where a calendar is needed. A window is half open.
+
+What Lexer documents, and what follows from it:
+
+- A series comes in days, or in hours when the request is short. Two sentences of the article disagree on where the switch lies
+  ("less than 4 days", "3 days or less"), so nothing is ever asked between the two limits: see `SHORTEST_DAILY` and `LONGEST_HOURLY`.
+- The label of a bucket carries no offset. A request that spans a change of offset could be answered in calendar days of the
+  account's zone or in steps of 24 hours from its start; one that does not gets the same answer either way. So requests are cut at
+  changes of offset wherever that is possible.
+- No request may be longer than 12 months.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+Interval = Literal["hour", "day", "week", "month"]
+
+SECOND: Final = timedelta(seconds=1)
+DAY: Final = timedelta(days=1)
+
+SHORTEST_DAILY: Final = timedelta(days=4, seconds=1)
+"""Shortest request for a daily series: `date_to` is the last second inside, so this keeps `date_to - date_from` at 4 full days."""
+
+LONGEST_HOURLY: Final = timedelta(days=3)
+"""Longest request for an hourly series."""
+
+USUAL_HOURLY: Final = timedelta(days=1)
+"""Hourly requests are widened to this, so that an answer in days (midnights only) can be told from one in hours."""
+
+LONGEST: Final = timedelta(days=360)
+"""Longest request of any kind: 12 months, with room for either reading of that."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The instants from `start` up to, and without, `end` (both UTC)."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def last_second(self) -> datetime:
+        """The last whole second inside: what Lexer calls `date_to`."""
+        return self.end - SECOND
+
+    @property
+    def length(self) -> timedelta:
+        """Elapsed time from start to end."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to the API: the range to ask for, and the windows (of a series: buckets) inside it that are wanted.
+
+    `asked` may be wider than the windows (rows outside of them are dropped), and ends at the present where the last window
+    has not ended yet.
+    """
+
+    asked: Window
+    windows: tuple[Window, ...]
+
+    def complete_to(self, present: datetime) -> datetime | None:
+        """End of the newest window that had ended at `present`, or `None` if none had."""
+        return max((window.end for window in self.windows if window.end <= present), default=None)
+
+
+def to_text(instant: datetime) -> str:
+    """The one text form of instants in records and bookmarks: RFC 3339, UTC, whole seconds. Sorts as text."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def resolve(local: datetime, zone: ZoneInfo) -> datetime:
+    """First instant at which a clock in `zone` shows the naive time `local` or has jumped over it.
+
+    For a time that the clock shows twice, `local.fold` picks the occurrence.
+    """
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local:
+        return instant
+    # The clock jumped over it. Read with the offset after the jump the time lies before it (PEP 495), and the other way round.
+    local = local.replace(microsecond=0)
+    before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    after = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    offset = after.astimezone(zone).utcoffset()
+    while after - before > SECOND:
+        middle = (before + (after - before) / 2).replace(microsecond=0)
+        if middle.astimezone(zone).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """First instant of a calendar date in `zone` (the next date's, where the zone skipped that date)."""
+    return resolve(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 (a wall clock time; resolve() gives it its zone)
+
+
+def local_date(instant: datetime, zone: ZoneInfo) -> date:
+    """Calendar date whose day contains `instant`.
+
+    A clock that is set back over midnight shows the old date once more; the instant belongs to the new day, which has begun.
+    """
+    day = instant.astimezone(zone).date()
+    return day + DAY if start_of(day + DAY, zone) <= instant else day
+
+
+def _first_date(day: date, interval: Interval) -> date:
+    """First calendar date of the day, week (from Monday) or month of `day`."""
+    match interval:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case _:
+            return day
+
+
+def floor(instant: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    """Start of the window that contains `instant`."""
+    if interval == "hour":
+        return resolve(instant.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None), zone)
+    return start_of(_first_date(local_date(instant, zone), interval), zone)
+
+
+def following(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
+    """Start of the window after the one that begins at `start`."""
+    if interval == "hour":
+        step = timedelta(minutes=30)  # where a clock is set by half an hour, so are its hours
+        later = start + step
+        while (result := floor(later, interval, zone)) <= start:
+            later += step
+        return result
+    day = _first_date(local_date(start, zone), interval)
+    while True:
+        match interval:
+            case "week":
+                day += timedelta(days=7)
+            case "month":
+                day = (day + timedelta(days=32)).replace(day=1)
+            case _:
+                day += DAY
+        if (result := start_of(day, zone)) > start:  # a date that the zone skipped has no length
+            return result
+
+
+def windows(first: datetime, end: datetime, interval: Interval, zone: ZoneInfo) -> Iterator[Window]:
+    """Consecutive windows from the one containing `first` to the last that starts before `end`."""
+    start = floor(first, interval, zone)
+    while start < end:
+        after = following(start, interval, zone)
+        yield Window(start, after)
+        start = after
+
+
+def first_to_read(
+    start: datetime, bookmark: datetime | None, lookback_days: int, interval: Interval, zone: ZoneInfo
+) -> datetime:
+    """Start of the first window that a run reads.
+
+    Without a bookmark that is the window of `start`; with one, the first window that began within `lookback_days` calendar days
+    before the bookmark (and never after the bookmark itself, nor before `start`).
+    """
+    origin = floor(start, interval, zone)
+    if bookmark is None:
+        return origin
+    lookback = timedelta(days=lookback_days)
+    if interval == "hour":
+        reach = resolve(bookmark.astimezone(zone).replace(tzinfo=None) - lookback, zone)
+    else:
+        reach = start_of(local_date(bookmark, zone) - lookback, zone)
+    first = floor(reach, interval, zone)
+    if first < reach:
+        first = following(first, interval, zone)
+    return max(origin, min(first, floor(bookmark, interval, zone)))
+
+
+def due(first: datetime, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool) -> list[Window]:
+    """Windows from `first` that have ended at `present`, and with `partial` the one that has not."""
+    return [window for window in windows(first, present, interval, zone) if window.end <= present or partial]
+
+
+def report_requests(wanted: Sequence[Window], present: datetime) -> list[Request]:
+    """One request per window: a report is one number per window, which nothing else can give."""
+    return [Request(Window(window.start, min(window.end, present)), (window,)) for window in wanted]
+
+
+def series_requests(wanted: Sequence[Window], present: datetime, interval: Interval, zone: ZoneInfo) -> list[Request]:
+    """The fewest requests that give every bucket of `wanted` (consecutive buckets of `interval`) in its own grain."""
+    if not wanted:
+        return []
+    hourly = interval == "hour"
+    shortest, longest = (USUAL_HOURLY, LONGEST_HOURLY) if hourly else (SHORTEST_DAILY, LONGEST - timedelta(hours=2))
+    result = []
+    for stretch in _stretches(wanted, present, interval, zone, shortest=timedelta(0) if hourly else shortest):
+        buckets = [bucket for bucket in wanted if stretch.start <= bucket.start < stretch.end]
+        for part in _split(buckets, longest):
+            start, end = part[0].start, min(part[-1].end, present)
+            while end - start < shortest and start > stretch.start:
+                start = floor(start - SECOND, interval, zone)
+            while end - start < shortest and end < min(stretch.end, present):
+                end = min(following(end, interval, zone), present)
+            result.append(Request(Window(start, end), tuple(part)))
+    return result
+
+
+def _stretches(
+    wanted: Sequence[Window], present: datetime, interval: Interval, zone: ZoneInfo, *, shortest: timedelta
+) -> list[Window]:
+    """Stretches of time with one offset each, none too short to be asked for alone, that cover `wanted` and room around it.
+
+    A stretch that is too short joins its elder neighbour: a request has to span that change.
+    """
+    room = SHORTEST_DAILY + 2 * DAY
+    begin = floor(wanted[0].start - room, interval, zone)
+    end = min(wanted[-1].end + room, present) if wanted[-1].end <= present else wanted[-1].end
+    starts = [begin]
+    offset = begin.astimezone(zone).utcoffset()
+    for window in windows(begin, end, interval, zone):
+        if (new := window.start.astimezone(zone).utcoffset()) != offset:
+            starts.append(window.start)
+            offset = new
+    stretches: list[Window] = []
+    for stretch in map(Window, starts, [*starts[1:], end]):
+        goes_on = stretch.end == end < present  # it is only here that it is not looked at any further
+        if stretches and not goes_on and min(stretch.end, present) - stretch.start < shortest:
+            stretch = Window(stretches.pop().start, stretch.end)  # noqa: PLW2901 (joined to its neighbour)
+        stretches.append(stretch)
+    return [stretch for stretch in stretches if stretch.start < wanted[-1].end and wanted[0].start < stretch.end]
+
+
+def _split(buckets: Sequence[Window], longest: timedelta) -> list[Sequence[Window]]:
+    """Cut consecutive buckets into the fewest parts of about equal size that are none longer than `longest`."""
+    if not buckets:
+        return []
+    count = math.ceil((buckets[-1].end - buckets[0].start) / longest)
+    while True:
+        bounds = [len(buckets) * index // count for index in range(count + 1)]
+        parts = [buckets[low:high] for low, high in pairwise(bounds)]
+        if all(part[-1].end - part[0].start <= longest for part in parts):
+            return parts
+        count += 1

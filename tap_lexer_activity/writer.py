@@ -1,0 +1,57 @@
+"""Writing messages whole, whatever signal comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from singer_sdk.io_base import SingerWriter
+from typing_extensions import override
+
+from tap_lexer_activity.errors import EndOfRun
+
+if TYPE_CHECKING:
+    from singer_sdk.singerlib.messages import Message
+
+_NOBODY_LISTENS: Final = (
+    "The target ended before the tap did; its own log says why. The next run goes on from the last state that it kept"
+)
+
+
+class MessageWriter(SingerWriter):
+    """A writer that ends a run only between two messages.
+
+    A signal arrives anywhere, also while a write waits for a target that reads slowly. Then the message is finished first: half a
+    line would be lost, and so would a second message written from inside the first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+        self._end: EndOfRun | None = None
+
+    @override
+    def write_message(self, message: Message) -> None:
+        self._writing = True
+        try:
+            super().write_message(message)
+        except BrokenPipeError as error:
+            # Whatever the interpreter still flushes at its end has nowhere to go either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise EndOfRun(_NOBODY_LISTENS, exit_code=1) from error
+        finally:
+            self._writing = False
+        if self._end is not None:
+            end, self._end = self._end, None
+            raise end
+
+    def interrupt(self, end: EndOfRun) -> None:
+        """End the run: now, or after the message that is being written.
+
+        Raises:
+            EndOfRun: `end`, unless a message is being written.
+        """
+        if not self._writing:
+            raise end
+        self._end = end

@@ -1,0 +1,188 @@
+"""What all tests share: the sandbox on a free port, and the real command as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+
+from tap_lexer_activity.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Machines are shared and noisy, so no example is timed.
+settings.register_profile("project", deadline=None, print_blob=True)
+settings.load_profile("project")
+
+BIN = Path(sys.executable).parent
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+# Not the tester's own settings, proxies or log levels.
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+
+
+@dataclass
+class Run:
+    """How a run of the tap ended, and what it wrote."""
+
+    code: int
+    out: str
+    log: str
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """Records by stream, as they came."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for message in self.messages:
+            if message["type"] == "RECORD":
+                found[message["stream"]].append(message["record"])
+        return found
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        return [message["value"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The last state."""
+        return self.states[-1]
+
+    @property
+    def errors(self) -> list[str]:
+        """What the log says at the level ERROR, without time and name."""
+        return [line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR " in line]
+
+
+class Warehouse:
+    """Tables as a target with upsert keeps them."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self.keys: dict[str, list[str]] = {}
+
+    def load(self, run: Run) -> Warehouse:
+        for message in run.messages:
+            if message["type"] == "SCHEMA":
+                self.keys[message["stream"]] = message["key_properties"]
+            elif message["type"] == "RECORD":
+                record = message["record"]
+                key = tuple(record[name] for name in self.keys[message["stream"]])
+                self.tables.setdefault(message["stream"], {})[key] = record
+        return self
+
+
+class Tap:
+    """The command `tap-lexer-activity`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = 0
+
+    def file(self, content: Any) -> Path:
+        """A file with this content: text as it is, anything else as JSON."""
+        self._files += 1
+        path = self._folder / f"{self._files}.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    def arguments(self, config: Any = None, *more: str, catalog: Any = None, state: Any = None) -> list[str]:
+        """The whole command line."""
+        line = [str(BIN / "tap-lexer-activity")]
+        for option, content in (("--config", config), ("--catalog", catalog), ("--state", state)):
+            if content is not None:
+                line += [option, str(self.file(content))]
+        return [*line, *more]
+
+    def run(
+        self,
+        config: Any = None,
+        *more: str,
+        catalog: Any = None,
+        state: Any = None,
+        env: dict[str, str] | None = None,
+        timeout: float = 120,
+    ) -> Run:
+        """Run it to its end."""
+        done = subprocess.run(
+            self.arguments(config, *more, catalog=catalog, state=state),
+            capture_output=True,
+            check=False,
+            cwd=self._folder,
+            env=ENVIRONMENT | (env or {}),
+            text=True,
+            encoding="utf-8",
+            timeout=timeout,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def start(self, config: Any, **files: Any) -> subprocess.Popen[str]:
+        """Start it, and go on."""
+        return subprocess.Popen(
+            self.arguments(config, **files),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self._folder,
+            env=ENVIRONMENT,
+            text=True,
+            encoding="utf-8",
+        )
+
+
+@pytest.fixture
+def tap(tmp_path: Path) -> Tap:
+    return Tap(tmp_path)
+
+
+@pytest.fixture
+def new_sandbox() -> Iterator[Callable[..., Sandbox]]:
+    """Starts sandboxes that end with the test. Their clock stands still in May 2026 unless the test says otherwise."""
+    with ExitStack() as stack:
+
+        def start(**options: Any) -> Sandbox:
+            defaults: dict[str, Any] = {
+                "clock": "2026-05-01T10:00:00+10:00",
+                "messages_per_day": 12,
+                "quota": (5000, 10),
+            }
+            return stack.enter_context(Sandbox(**(defaults | options)))
+
+        yield start
+
+
+@pytest.fixture
+def sandbox(new_sandbox: Callable[..., Sandbox]) -> Sandbox:
+    return new_sandbox()
+
+
+def select(*streams: str) -> dict[str, Any]:
+    """A catalog that selects these streams and no other."""
+    entries = []
+    for path in sorted(SCHEMAS.glob("*.json")):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        metadata = [{"breadcrumb": [], "metadata": {"selected": path.stem in streams}}]
+        entries.append({"tap_stream_id": path.stem, "stream": path.stem, "schema": schema, "metadata": metadata})
+    return {"streams": entries}
+
+
+@pytest.fixture
+def catalog_of() -> Callable[..., dict[str, Any]]:
+    return select
+
+
+@pytest.fixture
+def new_warehouse() -> type[Warehouse]:
+    return Warehouse

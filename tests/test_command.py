@@ -1,0 +1,205 @@
+"""The command line: what it prints, how it ends, and what it says to bad input."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Tap
+
+    from tap_lexer_activity.sandbox import Sandbox
+
+    CatalogOf = Callable[..., dict[str, Any]]
+
+STREAMS = {
+    "users": (["id"], None),
+    "groups": (["id"], None),
+    "forms": (["id"], None),
+    "summary": (["date_from", "interval"], "date_from"),
+    "case_summary": (["date_from", "interval"], "date_from"),
+    "workflow_states": (["date_from", "interval", "state"], "date_from"),
+    "classifications": (["date_from", "interval", "classification_id", "state"], "date_from"),
+    "case_classifications": (["date_from", "interval", "classification_id"], "date_from"),
+    "user_summary": (["date_from", "interval", "user_id"], "date_from"),
+    "user_volume": (["date_from", "interval", "user_id"], "date_from"),
+    "nps_summary": (["form_id", "date_from", "interval"], "date_from"),
+    "states_volume": (["date_from", "interval", "state"], "date_from"),
+    "response_volume": (["date_from", "interval", "metric"], "date_from"),
+    "case_volume": (["date_from", "interval", "status"], "date_from"),
+    "nps_volume": (["form_id", "timestamp"], "date"),
+}
+
+
+def test_discovery_needs_no_settings_and_lists_streams_with_keys_and_descriptions(tap: Tap) -> None:
+    run = tap.run(None, "--discover")
+    assert run.code == 0
+    entries = {entry["tap_stream_id"]: entry for entry in json.loads(run.out)["streams"]}
+    assert {name: (entry["key_properties"], entry.get("replication_key")) for name, entry in entries.items()} == STREAMS
+    for name, entry in entries.items():
+        root = next(item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
+        assert root["selected"] is (name != "workflow_states")
+        assert all(field["description"] for field in entry["schema"]["properties"].values())
+
+
+def test_a_discovered_catalog_is_accepted(tap: Tap, sandbox: Sandbox) -> None:
+    catalog = json.loads(tap.run(None, "--discover").out)
+    run = tap.run(sandbox.config(start_date="2026-04-30"), catalog=catalog)
+    assert run.code == 0, run.log
+    assert len(run.records) == 14
+
+
+def test_version_and_about_print_and_end_well(tap: Tap) -> None:
+    assert tap.run(None, "--version").out.startswith("tap-lexer-activity v")
+    about = tap.run(None, "--about", "--format", "json")
+    assert about.code == 0
+    assert json.loads(about.out)["name"] == "tap-lexer-activity"
+
+
+def test_the_sdk_s_test_mode_reads_one_record_per_stream(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(start_date="2026-04-30"), "--test")
+    assert run.code == 0, run.log
+    assert all(len(records) == 1 for records in run.records.values())
+
+
+def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    env = {
+        f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value)
+        for name, value in sandbox.config(start_date="2026-04-30").items()
+    }
+    env |= {"TAP_LEXER_ACTIVITY_FORM_IDS": "[55]", "TAP_LEXER_ACTIVITY_INCLUDE_PARTIAL": "true"}
+    run = tap.run(None, "--config=ENV", catalog=catalog_of("nps_summary"), env=env)
+    assert run.code == 0, run.log
+    assert len(run.records["nps_summary"]) == 2
+
+
+# --check
+
+
+def test_check_says_that_the_token_works_by_one_request(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(), "--check")
+    assert (run.code, run.out) == (0, "")
+    assert "The token works" in run.log
+    assert "2 NPS forms" in run.log
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("unauthorized", "The api_token is wrong"), ("server_error", "500"), ("unknown_shape", "not as Lexer")],
+)
+def test_check_says_why_it_does_not_work_and_tries_once(tap: Tap, sandbox: Sandbox, fault: str, said: str) -> None:
+    sandbox.fault(fault, times=None, value=5 if fault == "unknown_shape" else None)
+    run = tap.run(sandbox.config(), "--check")
+    assert (run.code, run.out) == (1, "")
+    assert len(run.errors) == 1
+    assert said in run.errors[0]
+    assert len(sandbox.requests) == 1
+
+
+# Bad input: one clear line, exit code 1, nothing on stdout
+
+
+def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
+    run = tap.run(*args, **kwargs)
+    assert (run.code, run.out) == (1, ""), run.log
+    assert "Traceback" not in run.log
+    (line,) = run.errors
+    return line
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        (
+            {"timezone": "Australia/Sidney"},
+            "timezone: 'Australia/Sidney' is no IANA time zone; did you mean Australia/Sydney?",
+        ),
+        ({"end_date": "2020-01-01"}, "end_date: '2020-01-01' is not after start_date"),
+        ({"start_date": "2199-01-01"}, "start_date: '2199-01-01' is in the future"),
+        ({"api_token": ""}, "api_token: is empty"),
+        ({"api_token": "two\nlines"}, "api_token: has a line break"),
+        ({"start_dat": "2026-01-01"}, "start_dat: there is no such setting; did you mean start_date?"),
+        ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_before_the_first_request(
+    tap: Tap, sandbox: Sandbox, setting: dict[str, Any], line: str
+) -> None:
+    assert refused(tap, sandbox.config(**setting)).startswith(line)
+    assert not sandbox.requests
+
+
+def test_a_wrong_token_is_refused_and_not_shown(tap: Tap, sandbox: Sandbox) -> None:
+    config = sandbox.config(api_token="wrong-token-1234")
+    line = refused(tap, config)
+    assert "401" in line
+    assert "wrong-token-1234" not in line
+    assert "api token not matching" in line
+
+
+def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbox: Sandbox) -> None:
+    line = refused(tap, sandbox.config(form_ids=[55, 99]))
+    assert line.startswith("form_ids: 99 is no NPS form of this account; its NPS forms are: 55 (")
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (
+            {"bookmarks": {"orders": {"replication_key_value": "2026-01-01T00:00:00Z"}}},
+            "The state can't be used: it has bookmarks of orders",
+        ),
+        (
+            {"bookmarks": {"summary": {"replication_key_value": "then"}}},
+            "The state can't be used: the bookmark of summary is 'then'",
+        ),
+        ([], "The state can't be used: it is not a JSON object"),
+        ("{", "3.json is not JSON"),
+    ],
+)
+def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
+    assert line.removeprefix("3") in refused(tap, sandbox.config(), state=state)
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("catalog", "line"),
+    [
+        (
+            {"streams": [{"tap_stream_id": "orders", "schema": {}}]},
+            "The catalog can't be used: it has orders, and the streams of this tap are",
+        ),
+        ({}, "The catalog can't be used: it is not an object with a list of streams"),
+        ([], "The catalog can't be used: it is not an object with a list of streams"),
+        ("nonsense", "is not JSON"),
+    ],
+)
+def test_a_catalog_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, catalog: Any, line: str) -> None:
+    assert line in refused(tap, sandbox.config(), catalog=catalog)
+    assert not sandbox.requests
+
+
+def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
+    assert "nowhere.json" in refused(tap, None, "--config", "nowhere.json")
+    for content in ("{nonsense", "[5]", ""):
+        assert "not a file with a JSON object of settings" in refused(tap, content)
+
+
+def test_a_number_in_the_environment_that_is_none_is_refused_by_name(tap: Tap) -> None:
+    line = refused(tap, None, "--config=ENV", env={"TAP_LEXER_ACTIVITY_LOOKBACK_DAYS": "seven"})
+    assert "TAP_LEXER_ACTIVITY_LOOKBACK_DAYS" in line
+
+
+def test_the_machine_s_own_zone_plays_no_part(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    config = sandbox.config(start_date="2026-04-04", series_interval="hour")
+    catalog = catalog_of("summary", "case_volume")
+    runs = [
+        tap.run(config, catalog=catalog, env={"TZ": zone}) for zone in ("UTC", "America/New_York", "Pacific/Kiritimati")
+    ]
+    assert runs[0].records["summary"]
+    assert runs[0].records == runs[1].records == runs[2].records

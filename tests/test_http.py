@@ -1,0 +1,407 @@
+"""What goes wrong on the wire, by name, over a real socket."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Tap
+
+    from tap_lexer_activity.sandbox import Sandbox
+
+    NewSandbox = Callable[..., Sandbox]
+    CatalogOf = Callable[..., dict[str, Any]]
+
+ONE_DAY = {"start_date": "2026-04-30"}
+BOOKMARK = "2026-04-30T14:00:00Z"
+
+
+def statuses(sandbox: Sandbox, stream: str) -> list[int]:
+    return [request.status for request in sandbox.requests if (request.body or {}).get("type") == stream]
+
+
+def bookmark(state: dict[str, Any], stream: str) -> str | None:
+    value: str | None = state["bookmarks"].get(stream, {}).get("replication_key_value")
+    return value
+
+
+@pytest.mark.parametrize(
+    ("fault", "value"),
+    [
+        ("server_error", 503),
+        ("html_error", None),
+        ("reset", None),
+        ("cut_body", None),
+        ("cut_chunked", None),
+        ("not_json", None),
+        ("truncated_json", None),
+        ("nan", None),
+    ],
+)
+def test_a_passing_fault_is_tried_again(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str, value: object
+) -> None:
+    sandbox.fault(fault, "summary", value=value)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))
+    assert run.code == 0, run.log
+    assert len(run.records["summary"]) == 1
+    assert len(statuses(sandbox, "summary")) == 2
+    assert "next try in" in run.log
+
+
+def test_a_slow_answer_is_given_up_and_asked_for_again(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("timeout", "summary", value=4)
+    run = tap.run(sandbox.config(**ONE_DAY, request_timeout=1), catalog=catalog_of("summary"))
+    assert run.code == 0, run.log
+    assert "no answer within 1 s (request_timeout)" in run.log
+    assert len(run.records["summary"]) == 1
+
+
+@pytest.mark.parametrize("lasting", ["server_error", "not_json"])
+def test_a_lasting_fault_fails_its_stream_and_no_other(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, lasting: str
+) -> None:
+    sandbox.fault(lasting, "case_summary", times=None, after=1)
+    run = tap.run(sandbox.config(start_date="2026-04-28"), catalog=catalog_of("case_summary", "summary", "user_volume"))
+    assert run.code == 1
+    assert bookmark(run.state, "case_summary") == "2026-04-28T14:00:00Z", "what was read before"
+    assert bookmark(run.state, "summary") == bookmark(run.state, "user_volume") == BOOKMARK
+    assert len(run.records["summary"]) == 3
+    assert len(statuses(sandbox, "case_summary")) == 1 + 5
+    assert run.log.splitlines()[-2].endswith("Complete: summary, user_volume. Failed: case_summary")
+    assert (
+        "case_summary: report 'case_summary' from 2026-04-29T00:00:00+10:00 to 2026-04-29T23:59:59+10:00"
+        in run.log.splitlines()[-1]
+    )
+
+    sandbox.clear_faults()
+    before = len(sandbox.requests)
+    again = tap.run(
+        sandbox.config(start_date="2026-04-28", lookback_days=0),
+        catalog=catalog_of("case_summary", "summary"),
+        state=run.state,
+    )
+    assert again.code == 0
+    assert Counter((request.body or {})["type"] for request in sandbox.requests[before:]) == {"case_summary": 2}
+
+
+@pytest.mark.parametrize(("fault", "status"), [("bad_request", 400), ("not_found", 404)])
+def test_a_refused_request_fails_its_stream_with_lexer_s_message(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str, status: int
+) -> None:
+    sandbox.fault(fault, "summary", times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))
+    assert run.code == 1
+    assert len(statuses(sandbox, "summary")) == 1, "not tried again"
+    assert f"report 'summary' from 2026-04-30T00:00:00+10:00 to 2026-04-30T23:59:59+10:00: {status}" in run.errors[0]
+    assert "Lexer says: " in run.errors[0]
+    assert bookmark(run.state, "summary") is None if run.states else True
+
+
+@pytest.mark.parametrize("fault", ["unauthorized", "forbidden"])
+def test_a_refused_token_ends_the_run_at_once(tap: Tap, sandbox: Sandbox, fault: str) -> None:
+    sandbox.fault(fault, times=None)
+    run = tap.run(sandbox.config(**ONE_DAY))
+    assert (run.code, run.out) == (1, "")
+    assert len(run.errors) == 1
+    assert "The api_token is wrong" in run.errors[0]
+    assert len(sandbox.requests) == 1
+
+
+def test_a_token_that_is_refused_in_the_middle_ends_the_run_with_its_state(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("unauthorized", "summary", times=None, after=2)
+    run = tap.run(sandbox.config(start_date="2026-04-26"), catalog=catalog_of("summary", "user_volume"))
+    assert run.code == 1
+    assert bookmark(run.state, "summary") == "2026-04-27T14:00:00Z"
+    assert not statuses(sandbox, "user_volume")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("unknown_shape", "expected"), ("other_window", "was asked for")],
+)
+@pytest.mark.parametrize("stream", ["states_volume", "response_volume", "case_volume"])
+def test_an_unknown_series_is_an_error_and_never_a_row(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str, expected: str, stream: str
+) -> None:
+    sandbox.fault(fault, stream, times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of(stream))
+    assert run.code == 1
+    assert not run.records
+    assert expected in run.errors[0]
+    assert not any(bookmark(state, stream) for state in run.states)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        "[]",
+        "5",
+        "null",
+        '"text"',
+        '{"a": 1}',
+        "[1]",
+        '[{"a": 1}]',
+        '{"closed": [{"value": 1}]}',
+        '{"total_volume": "many"}',
+        '[{"user_id": "x", "states": {}}]',
+    ],
+)
+def test_a_shape_that_is_not_documented_is_an_error_and_never_a_row(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, answer: str
+) -> None:
+    nothing_happened = {"user_volume": "[]", "states_volume": "{}", "nps_volume": "[]", "summary": None, "users": "[]"}
+    for stream in nothing_happened:
+        sandbox.fault("unknown_shape", stream, times=None, value=json.loads(answer))
+    run = tap.run(sandbox.config(**ONE_DAY, form_ids=[55]), catalog=catalog_of(*nothing_happened))
+    failed = [stream for stream, empty in nothing_happened.items() if answer != empty]
+    assert run.code == 1
+    assert set(run.records) <= {"states_volume"} - set(failed)
+    for stream in failed:
+        said = [line for line in run.errors if line.startswith((f"{stream} failed:", f"{stream}:"))]
+        assert len(said) == 2, "when it happens, and at the end"
+        assert all("is not as Lexer documents it" in line and "it begins" in line for line in said)
+        assert not any(bookmark(state, stream) for state in run.states)
+
+
+@pytest.mark.parametrize("stream", ["classifications", "user_volume", "case_classifications", "users"])
+def test_two_rows_for_one_key_are_an_error(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, stream: str) -> None:
+    sandbox.fault("duplicate_rows", stream, times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of(stream))
+    assert (run.code, dict(run.records)) == (1, {})
+    assert "the answer has two rows for" in run.errors[0]
+
+
+def test_hours_in_place_of_days_are_an_error(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("hourly_buckets", "case_volume", times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("case_volume"))
+    assert (run.code, dict(run.records)) == (1, {})
+    assert "one bucket for each day was asked for" in run.errors[0]
+
+
+def test_days_in_place_of_hours_are_an_error(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
+    sandbox = new_sandbox(case_volume_hours=False)
+    run = tap.run(sandbox.config(**ONE_DAY, series_interval="hour"), catalog=catalog_of("case_volume", "states_volume"))
+    assert run.code == 1
+    assert set(run.records) == {"states_volume"}
+    assert "one bucket for each hour was asked for" in run.errors[0]
+
+
+def test_labels_of_another_zone_are_an_error_that_names_the_setting(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    run = tap.run(
+        sandbox.config(start_date="2026-04-20", timezone="Asia/Kolkata", series_interval="hour"),
+        catalog=catalog_of("states_volume"),
+    )
+    assert run.code == 1
+    assert "set timezone to that of the account" in run.errors[0]
+
+
+# The quota
+
+
+def test_a_backfill_keeps_the_quota_and_uses_it(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
+    sandbox = new_sandbox(quota=(20, 2))
+    run = tap.run(sandbox.config(start_date="2026-03-20"), catalog=catalog_of("summary", "case_summary"))
+    assert run.code == 0, run.log
+    assert sandbox.rate_limited == 0
+    assert len(sandbox.requests) == 84
+    assert "20 requests in 2 s is the quota; waiting" in run.log
+
+
+@pytest.mark.parametrize("retry_after", [None, "seconds", "date"])
+def test_a_quota_that_others_use_too_is_waited_out(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, retry_after: str | None
+) -> None:
+    sandbox = new_sandbox(quota=(5, 2), retry_after=retry_after)
+    config = sandbox.config(start_date="2026-04-22", rate_limit_requests=1000, rate_limit_seconds=2)
+    run = tap.run(config, catalog=catalog_of("summary"))
+    assert run.code == 0, run.log
+    assert sandbox.rate_limited > 0
+    assert [record["local_date"] for record in run.records["summary"]] == [f"2026-04-{day}" for day in range(22, 31)]
+
+
+def test_a_quota_that_stays_used_up_fails_after_six_periods(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("rate_limited", "summary", times=None)
+    config = sandbox.config(**ONE_DAY, rate_limit_requests=100, rate_limit_seconds=1)
+    run = tap.run(config, catalog=catalog_of("summary", "user_volume"))
+    assert run.code == 1
+    assert 6 <= len(statuses(sandbox, "summary")) <= 8
+    assert "429" in run.errors[0]
+    assert bookmark(run.state, "user_volume") == BOOKMARK
+
+
+# The token
+
+
+@pytest.mark.parametrize("kind", ["redirect", "redirect_foreign", "redirect_loop"])
+def test_the_token_goes_along_to_the_configured_hosts_only(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, kind: str
+) -> None:
+    sandbox.fault(kind, "users", value=307)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("users"))
+    assert run.code == (0 if kind == "redirect" else 1), run.log
+    assert not sandbox.leaks
+    assert any(request.had_token for request in sandbox.requests)
+    if kind == "redirect_foreign":
+        assert any(request.origin == "download" and not request.had_token for request in sandbox.requests)
+
+
+def test_a_server_that_repeats_the_token_does_not_bring_it_into_the_log(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("echo_token", times=None)
+    run = tap.run(
+        sandbox.config(**ONE_DAY), catalog=catalog_of("summary", "users"), env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}
+    )
+    assert run.code == 1
+    assert sandbox.token not in run.out + run.log
+
+    sandbox.clear_faults()
+    sandbox.fault("bad_request", "summary", value=f"the token {sandbox.token} may not do that")
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))
+    assert "the token [api_token] may not do that" in run.errors[0]
+
+
+def test_no_log_at_any_level_has_the_token(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(**ONE_DAY), env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"})
+    assert run.code == 0
+    assert sandbox.token not in run.out + run.log
+
+
+def test_an_answer_is_quoted_up_to_200_characters(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("bad_request", "summary", times=None, value="no " * 1000)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))
+    assert all(len(line) < 500 for line in run.errors)
+
+
+# Hosts that are not there
+
+
+def test_an_unreachable_host_is_one_clear_line(tap: Tap, sandbox: Sandbox) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        run = tap.run(sandbox.config(api_url=f"http://127.0.0.1:{taken.getsockname()[1]}/v1"))
+    assert (run.code, run.out) == (1, "")
+    assert len(run.errors) == 1
+    assert "refuses the connection" in run.errors[0]
+    assert "Check the setting api_url" in run.errors[0]
+
+
+def test_a_proxy_of_the_environment_is_used(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    through = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("users"), env={"HTTP_PROXY": sandbox.origin})
+    assert through.code in {0, 1}
+    assert sandbox.requests, "the sandbox itself, in the place of a proxy, got the request"
+    past = tap.run(
+        sandbox.config(**ONE_DAY),
+        catalog=catalog_of("users"),
+        env={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
+    )
+    assert past.code == 0
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_between_two_messages(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, number: signal.Signals, code: int
+) -> None:
+    sandbox = new_sandbox(quota=(10, 60))
+    with tap.start(sandbox.config(start_date="2026-03-20"), catalog=catalog_of("summary")) as process:
+        deadline = time.monotonic() + 30
+        while len(sandbox.requests) < 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)  # now it waits for the quota
+        begun = time.monotonic()
+        process.send_signal(number)
+        out, log = process.communicate(timeout=30)
+        assert time.monotonic() - begun < 10
+    assert process.returncode == code
+    messages = [json.loads(line) for line in out.splitlines()]
+    assert messages[-1]["type"] == "STATE"
+    assert bookmark(messages[-1]["value"], "summary") == "2026-03-29T13:00:00Z"
+    assert f"Ended by {number.name}" in log
+
+
+def test_a_signal_while_the_target_reads_slowly_tears_no_message(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox = new_sandbox(messages_per_day=60)
+    with tap.start(sandbox.config(start_date="2026-02-01"), catalog=catalog_of("classifications")) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        time.sleep(3)  # the pipe is full, and the tap is in the middle of a write
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 143
+    messages = [json.loads(line) for line in (first + out).splitlines()]
+    states = [message["value"] for message in messages if message["type"] == "STATE"]
+    last = bookmark(states[-1], "classifications") or ""
+    read = {message["record"]["date_to"] for message in messages if message["type"] == "RECORD"}
+    assert all(date_to < last or date_to == max(read) for date_to in read)
+
+
+def test_a_target_that_goes_away_is_one_clear_line(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    with tap.start(sandbox.config(start_date="2026-02-01"), catalog=catalog_of("classifications")) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdout = None
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "The target ended before the tap did" in log
+    assert "Traceback" not in log
+
+
+# Two reports under one type
+
+
+def test_the_states_report_under_another_type(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
+    sandbox = new_sandbox(workflow_states_type="states")
+    config = sandbox.config(**ONE_DAY, report_parameters={"workflow_states": {"type": "states"}})
+    run = tap.run(config, catalog=catalog_of("workflow_states", "user_volume"))
+    assert run.code == 0, run.log
+    assert len(run.records["workflow_states"]) == 10
+    assert sum(record["volume"] for record in run.records["workflow_states"]) == len(
+        sandbox.truth("2026-04-30", "2026-04-30T23:59:59")
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "served", "failed"),
+    [("agents", "user_volume", "workflow_states"), ("states", "workflow_states", "user_volume")],
+)
+def test_each_shape_of_user_volume_belongs_to_one_stream(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, shape: str, served: str, failed: str
+) -> None:
+    sandbox = new_sandbox(user_volume_shape=shape)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("workflow_states", "user_volume"))
+    assert run.code == 1
+    assert set(run.records) == {served}
+    assert f"this is the report of the stream {served}" in run.errors[0]
+    assert f'set report_parameters to {{"{failed}"' in run.errors[0]
+
+
+def test_report_parameters_are_sent_along(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    tap.run(
+        sandbox.config(**ONE_DAY, report_parameters={"summary": {"groups": [1, 2]}}),
+        catalog=catalog_of("summary", "case_summary"),
+    )
+    bodies = {(request.body or {})["type"]: request.body for request in sandbox.requests}
+    assert (bodies["summary"] or {})["groups"] == [1, 2]
+    assert "groups" not in (bodies["case_summary"] or {})

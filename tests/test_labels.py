@@ -1,0 +1,105 @@
+"""Labels of buckets: which bucket they name, and when they give away a wrong grain."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.client import retry_after
+from tap_lexer_activity.streams.series import buckets_by_label, grain_is_wrong, label_shift
+from tap_lexer_activity.windows import DAY, Window
+
+SYDNEY = ZoneInfo("Australia/Sydney")
+
+
+def days(first: date, last: date, zone: ZoneInfo = SYDNEY) -> Window:
+    return Window(windows.start_of(first, zone), windows.start_of(last + DAY, zone))
+
+
+def test_days_are_labelled_by_their_local_midnight() -> None:
+    asked = days(date(2026, 4, 3), date(2026, 4, 7))
+    buckets = buckets_by_label(asked, "day", SYDNEY)
+    assert buckets["2026-04-05 00:00"].length == timedelta(hours=25)
+    assert sorted(buckets) == [f"2026-04-0{n} 00:00" for n in range(2, 9)], (
+        "what was asked for, and a day on either side"
+    )
+
+
+def test_a_day_whose_midnight_does_not_exist_goes_by_both_names() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    buckets = buckets_by_label(days(date(2026, 4, 22), date(2026, 4, 27), cairo), "day", cairo)
+    assert buckets["2026-04-24 00:00"] == buckets["2026-04-24 01:00"]
+
+
+def test_hours_are_labelled_by_the_clock() -> None:
+    asked = Window(datetime(2026, 4, 4, 14, tzinfo=UTC), datetime(2026, 4, 4, 16, tzinfo=UTC))
+    buckets = buckets_by_label(asked, "hour", SYDNEY)
+    assert sorted(buckets) == ["2026-04-05 00:00", "2026-04-05 01:00", "2026-04-05 02:00"]
+    assert buckets["2026-04-05 02:00"].start == datetime(2026, 4, 4, 15, tzinfo=UTC), "the one that was asked for"
+
+
+@pytest.mark.parametrize(
+    ("labels", "interval", "wrong"),
+    [
+        (["2026-05-01 00:00", "2026-05-02 00:00"], "hour", True),
+        (["2026-05-01 00:00", "2026-05-01 07:00"], "hour", False),
+        (["2026-05-01 00:00", "2026-05-02 00:00"], "day", False),
+        ([], "hour", False),
+    ],
+)
+def test_days_in_place_of_hours_are_found_out(labels: list[str], interval: windows.Interval, wrong: bool) -> None:
+    assert grain_is_wrong(labels, days(date(2026, 5, 1), date(2026, 5, 2)), interval) is wrong
+
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "length", "shift"),
+    [
+        (0, 5, 5 * DAY, timedelta(0)),  # labels are starts
+        (1, 5, 5 * DAY, DAY),  # labels are ends
+        (1, 4, 5 * DAY, None),  # only those between
+        (0, 6, 5 * DAY, None),  # one too many
+        (0, 0, 5 * DAY, None),  # none at all
+        (0, 5, 4 * DAY + timedelta(hours=7), timedelta(0)),  # the last day is still open
+        (1, 5, 4 * DAY + timedelta(hours=7), DAY),
+    ],
+)
+def test_an_answer_shows_whether_its_labels_are_starts_or_ends(
+    first: int, count: int, length: timedelta, shift: timedelta | None
+) -> None:
+    labels = [START + (first + n) * DAY for n in range(count)]
+    assert label_shift(labels, Window(START, START + length)) == shift
+
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("0", 0),
+        ("17", 17),
+        (" 17 ", 17),
+        ("Fri, 01 May 2026 12:01:30 GMT", 90),
+        ("Fri, 01 May 2026 11:00:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header, now=NOW) == seconds
+
+
+@given(st.text())
+def test_any_retry_after_is_read_or_passed_over(header: str) -> None:
+    seconds = retry_after(header, now=NOW)
+    assert seconds is None or seconds >= 0

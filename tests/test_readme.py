@@ -1,0 +1,272 @@
+"""README.md against the program: streams, settings, messages, numbers, commands and links are what it says."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+
+import tap_lexer_activity
+from tap_lexer_activity import windows
+from tap_lexer_activity.sandbox.cli import main as sandbox_command
+from tap_lexer_activity.tap import TapLexerActivity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(tap_lexer_activity.__file__).parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = {"README.md": TEXT, "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")}
+
+GAP = "…"
+"""Stands in the README's messages for what differs."""
+
+
+def section(title: str) -> str:
+    """What stands under a heading of the second level."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+def table(title: str, first_heading: str) -> list[dict[str, str]]:
+    """The rows of a section's table, by the headings of its columns."""
+    lines = section(title).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    begin = next(place for place, row in enumerate(rows) if row[0] == first_heading)
+    headings = rows[begin]
+    return [dict(zip(headings, row, strict=True)) for row in rows[begin + 2 :]]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def quoted(cell: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+@pytest.fixture(scope="module")
+def program() -> TapLexerActivity:
+    return TapLexerActivity(config={"api_token": "a-token", "start_date": "2026-01-01"})
+
+
+@pytest.fixture(scope="module")
+def streams(program: TapLexerActivity) -> dict[str, dict[str, Any]]:
+    """What discovery prints, by stream."""
+    return {entry["tap_stream_id"]: entry for entry in json.loads(program.catalog_json_text)["streams"]}
+
+
+@pytest.fixture
+def project() -> dict[str, Any]:
+    """meltano.yml."""
+    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    return result
+
+
+# Streams and tables
+
+
+def test_the_streams_are_those_of_discovery(streams: dict[str, dict[str, Any]]) -> None:
+    written = {
+        quoted(row["stream"])[0]: (quoted(row["key"]), quoted(row["replication"])) for row in table("Streams", "stream")
+    }
+    assert written == {
+        name: (entry["key_properties"], [entry["replication_key"]] if "replication_key" in entry else [])
+        for name, entry in streams.items()
+    }
+
+
+def test_how_a_stream_is_replicated_is_said_in_words_too(streams: dict[str, dict[str, Any]]) -> None:
+    for row in table("Streams", "stream"):
+        entry = streams[quoted(row["stream"])[0]]
+        said = row["replication"]
+        root = next(item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
+        assert said.startswith("incremental by" if "replication_key" in entry else "full table")
+        assert ("one bookmark per form" in said) is ("form_id" in entry["key_properties"])
+        assert ("not selected by default" in said) is not root["selected"]
+
+
+def test_the_diagram_has_columns_and_keys_that_exist(streams: dict[str, dict[str, Any]]) -> None:
+    (diagram,) = blocks("mermaid")
+    entities = re.findall(r"^ +(\w+) \{\n(.*?)^ +\}", diagram, re.MULTILINE | re.DOTALL)
+    assert entities
+    for name, body in entities:
+        attributes = [line.split() for line in body.splitlines()]
+        assert {attribute[1] for attribute in attributes} <= streams[name]["schema"]["properties"].keys(), name
+        assert [attribute[1] for attribute in attributes if attribute[2:] == ["PK"]] == streams[name]["key_properties"]
+    related = re.findall(r"^ +(\w+) [|}][|o]--o\{ (\w+) :", diagram, re.MULTILINE)
+    assert {name for pair in related for name in pair} == {name for name, _ in entities}
+
+
+# Settings
+
+
+def kind(setting: dict[str, Any]) -> str:
+    """The type of a setting as the README writes it."""
+    if "enum" in setting:
+        *others, last = (f"`{value}`" for value in setting["enum"])
+        return f"{', '.join(others)} or {last}"
+    name: str = next(each for each in setting["type"] if each != "null")
+    if name == "array":
+        name += f" of {setting['items']['type'][0]}s"
+    if "maximum" in setting:
+        return f"{name}, {setting['minimum']} to {setting['maximum']}"
+    if "minimum" in setting:
+        return f"{name}, {setting['minimum']} or more"
+    return f"{name}, secret" if setting.get("secret") else name
+
+
+def default(name: str, schema: dict[str, Any]) -> str:
+    """The default of a setting as the README writes it."""
+    if name in schema["required"]:
+        return "required"
+    value = schema["properties"][name].get("default")
+    if value is None:
+        return ""
+    if name == "export_status_url":  # too long for a column
+        assert f"By default, `{name}` is `{value}`" in section("Settings")
+        return "see below"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def test_the_settings_are_those_of_about(program: TapLexerActivity) -> None:
+    schema = program.config_jsonschema
+    rows = {quoted(row["setting"])[0]: row for row in table("Settings", "setting")}
+    assert {name: (row["type"], row["default"], row["meaning"]) for name, row in rows.items()} == {
+        name: (kind(schema["properties"][name]), default(name, schema), schema["properties"][name]["description"])
+        for name in rows
+    }
+    (sdk,) = re.findall(r"^The Singer SDK's own.*$", section("Settings"), re.MULTILINE)
+    assert [*rows, *quoted(sdk)] == list(schema["properties"])
+
+
+# Messages
+
+
+def messages_of_the_code() -> Iterator[str]:
+    """Texts of the code, documentation aside, with a gap for each value that is put in."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+                yield re.sub(r"%(\.\d)?[sdf]", GAP, node.value)
+
+
+def test_the_messages_that_are_explained_are_those_of_the_code() -> None:
+    real = list(messages_of_the_code())
+    rows = table("Troubleshooting", "message")
+    assert rows
+    for row in rows:
+        (message,) = quoted(row["message"])
+        pattern = ".*".join(re.escape(piece) for piece in message.split(GAP))
+        assert any(re.search(pattern, text) for text in real), message
+
+
+# Numbers
+
+
+def test_a_year_costs_what_the_table_says() -> None:
+    zone, utc = ZoneInfo("Australia/Sydney"), ZoneInfo("UTC")
+    first, end = (windows.start_of(date(year, 1, 1), zone) for year in (2025, 2026))
+    days = windows.due(first, end, "day", zone, partial=False)
+    nps_days = windows.due(windows.floor(first, "day", utc), end, "day", utc, partial=False)
+    one_series = len(windows.series_requests(days, end, "day", zone))
+    nps_series = len(windows.series_requests(nps_days, end, "day", utc))
+    hours = windows.due(first, end, "hour", zone, partial=False)
+    hourly_series = len(windows.series_requests(hours, end, "hour", zone))
+
+    expected = {}
+    for interval in ("day", "week", "month"):
+        count = len(windows.due(first, end, interval, zone, partial=False))
+        requests = 7 * count + 3 * one_series + nps_series + 3
+        expected[f"`{interval}`"] = (count, 7 * count, requests, (requests - 1) // 100 * 5)
+    written = {
+        interval: tuple(int(number.replace(",", "")) for number in numbers)
+        for interval, *numbers in (row.values() for row in table("What the quota means", "`report_interval`"))
+    }
+    assert written == expected
+    assert f"here {one_series} requests each" in TEXT
+    assert f"and {nps_series} for `nps_volume` per form" in TEXT
+    assert f"the three take {hourly_series} each" in TEXT
+
+
+def test_the_examples_give_what_is_printed() -> None:
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted
+    assert not result.failed
+
+
+# Commands and links
+
+
+def nox_tasks() -> set[str]:
+    """The tasks of noxfile.py."""
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and any("nox.session" in ast.unparse(each) for each in node.decorator_list)
+    }
+
+
+def test_the_two_commands_are_tasks_of_the_noxfile() -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert [line for line in lines if line.startswith("uvx")] == ["uvx nox -s demo", "uvx nox"]
+    assert set(re.findall(r"nox -s ([a-z]+)", TEXT)) <= nox_tasks()
+    checks = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    (listed,) = (
+        ast.unparse(node.value)
+        for node in checks.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "nox.options.sessions"
+    )
+    assert re.findall(r"\b(lint|types|tests)\b", listed) == ["lint", "types", "tests"], "as the README says"
+    assert "uvx nox" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_jobs_and_environments_are_those_of_meltano_yml(project: dict[str, Any]) -> None:
+    known = {each["name"] for each in [*project["jobs"], *project["schedules"]]}
+    named = set(re.findall(r"\blexer-(?:to|every)-[a-z]+", TEXT))
+    assert named
+    assert named <= known
+    assert set(re.findall(r"--environment=(\w+)", TEXT)) <= {each["name"] for each in project["environments"]}
+
+
+def test_the_options_of_the_sandbox_exist() -> None:
+    known = {option for command in sandbox_command.commands.values() for each in command.params for option in each.opts}
+    its_own = re.sub(r" -- .*", "", section("The sandbox"))  # without the command that it is to run
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", its_own))
+    assert {"--clock", "--fault"} <= named
+    assert named - {"--help"} <= known
+
+
+def test_every_link_inside_the_project_leads_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    }
+    inside = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEXT) if "://" not in link]
+    assert any(link.endswith(".svg") for link in inside)
+    for link in inside:
+        path, _, anchor = link.partition("#")
+        assert (ROOT / path).exists(), link
+        assert not anchor or anchor in anchors, link
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_package_registry_is_named(name: str) -> None:
+    assert re.findall(r"\S*(?:pypi|pythonhosted|npmjs|index-url)\S*", DOCUMENTS[name], re.IGNORECASE) == []

@@ -1,0 +1,170 @@
+"""Settings that make no sense are refused, and say what would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_lexer_activity.settings import Settings
+
+NOW = datetime(2026, 6, 15, 4, 30, 7, 999, tzinfo=UTC)
+MINIMAL = {"api_token": "a-token", "start_date": "2026-06-01"}
+
+
+def parse(**config: Any) -> Settings:
+    return Settings.parse(MINIMAL | config, now=NOW, report_streams={"summary", "workflow_states"})
+
+
+def errors(**config: Any) -> list[str]:
+    with pytest.raises(ConfigValidationError) as raised:
+        parse(**config)
+    return raised.value.errors
+
+
+def test_two_settings_are_enough() -> None:
+    settings = parse()
+    assert settings.start == datetime(2026, 6, 1, tzinfo=UTC)
+    assert settings.present == NOW.replace(microsecond=0)
+    assert (settings.report_interval, settings.series_interval, settings.lookback_days) == ("day", "day", 7)
+    assert (settings.rate_limit_requests, settings.rate_limit_seconds, settings.request_timeout) == (100, 300, 60)
+    assert settings.api_url == "https://api.lexer.io/v1"
+    assert settings.form_ids is None
+    assert settings.include_partial is False
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-06-01", "2026-05-31T14:00:00+00:00"),
+        ("2026-06-01T06:30:00", "2026-05-31T20:30:00+00:00"),
+        ("2026-06-01T06:30:00Z", "2026-06-01T06:30:00+00:00"),
+        ("2026-06-01T06:30:00.5-04:00", "2026-06-01T10:30:00.500000+00:00"),
+        ("2026-06-01 06:30", "2026-05-31T20:30:00+00:00"),
+    ],
+)
+def test_a_date_without_an_offset_is_in_the_zone(text: str, instant: str) -> None:
+    assert parse(start_date=text, timezone="Australia/Sydney").start == datetime.fromisoformat(instant)
+
+
+def test_the_end_is_now_or_the_end_date_whichever_comes_first() -> None:
+    assert parse(end_date="2026-06-10").present == datetime(2026, 6, 10, tzinfo=UTC)
+    assert parse(end_date="2027-01-01").present == NOW.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"timezone": "Australia/Sidney"},
+            "timezone: 'Australia/Sidney' is no IANA time zone; did you mean Australia/Sydney?",
+        ),
+        ({"timezone": "../etc/passwd"}, "timezone: '../etc/passwd' is no IANA time zone"),
+        ({"timezone": "Europe"}, "timezone: 'Europe' is no IANA time zone"),
+        ({"start_date": "yesterday"}, "start_date: 'yesterday' should be a date"),
+        ({"start_date": "2026-13-01"}, "start_date: '2026-13-01' should be a date"),
+        ({"start_date": "20260601"}, "start_date: '20260601' should be a date"),
+        ({"start_date": "2026-06-16"}, "start_date: '2026-06-16' is in the future"),
+        ({"start_date": "0206-06-16"}, "start_date: '0206-06-16' is before the year 2000"),
+        ({"end_date": "2026-05-01"}, "end_date: '2026-05-01' is not after start_date ('2026-06-01')"),
+        ({"end_date": "2026-06-01"}, "end_date: '2026-06-01' is not after start_date"),
+        ({"end_date": "soon"}, "end_date: 'soon' should be a date"),
+        ({"lookback_days": -1}, "lookback_days: -1 should be 0 or more"),
+        ({"lookback_days": "7"}, "lookback_days: '7' should be integer"),
+        ({"report_interval": "hour"}, "report_interval: 'hour' should be one of day, week, month"),
+        ({"series_interval": "week"}, "series_interval: 'week' should be one of day, hour"),
+        ({"include_partial": "yes"}, "include_partial: 'yes' should be boolean"),
+        ({"form_ids": [1, 1]}, "form_ids: [1, 1] should name at least one form, and each once"),
+        ({"form_ids": []}, "form_ids: [] should name at least one form"),
+        ({"form_ids": ["55"]}, "form_ids[0]: '55' should be integer"),
+        ({"rate_limit_requests": 0}, "rate_limit_requests: 0 should be 1 or more"),
+        (
+            {"report_parameters": {"sumary": {}}},
+            "report_parameters: there is no report stream 'sumary'; it may name summary",
+        ),
+        (
+            {"report_parameters": {"summary": {"date_to": "x"}}},
+            "report_parameters['summary']: date_to is set by the tap",
+        ),
+        ({"report_parameters": {"summary": 5}}, "report_parameters[summary]: 5 should be object"),
+        ({"timezon": "UTC"}, "timezon: there is no such setting; did you mean timezone?"),
+        ({"zzz": 1}, "zzz: there is no such setting; the settings are api_token, api_url"),
+        ({"api_url": "api.lexer.io"}, "api_url: 'api.lexer.io' should be an address such as https://api.lexer.io/v1"),
+        ({"api_url": "http://api.lexer.io/v1"}, "api_url: 'http://api.lexer.io/v1' would send the token unencrypted"),
+        ({"api_url": "https://me:secret@api.lexer.io"}, "api_url: should have no user name or password in it"),
+        ({"api_url": "http://localhost:port"}, "api_url: 'http://localhost:port' should be an address"),
+        ({"api_token": ""}, "api_token: is empty"),
+        ({"api_token": " "}, "api_token: is empty"),
+    ],
+)
+def test_nonsense_is_refused_with_the_setting_the_value_and_the_way_out(config: dict[str, Any], message: str) -> None:
+    (error,) = errors(**config)
+    assert error.startswith(message)
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(ConfigValidationError) as raised:
+        Settings.parse({"api_token": None}, now=NOW)
+    assert [error.partition(":")[0] for error in raised.value.errors] == ["api_token", "start_date"]
+
+
+@pytest.mark.parametrize("token", ["s3cr3t\n", "s3cr3t s3cr3t", "s3cr3t\u00e9", "s3cr3t\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
+    (error,) = errors(api_token=token)
+    assert "api_token: has a line break" in error
+    assert "s3cr3t" not in error
+
+
+def test_a_token_of_another_type_is_not_shown() -> None:
+    (error,) = errors(api_token=123456789)
+    assert "123456789" not in error
+
+
+def test_the_token_is_not_in_the_representation() -> None:
+    assert "a-token" not in repr(parse())
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    assert len(errors(timezone="Mars/Olympus", lookback_days=7, api_url="x", form_ids=[])) == 3
+
+
+def test_a_local_sandbox_may_be_reached_without_encryption() -> None:
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        assert parse(api_url=f"http://{host}:8080/v1").api_url
+
+
+@pytest.mark.parametrize(
+    ("interval", "lookback", "cautioned"),
+    [
+        ("month", 7, True),
+        ("month", 31, False),
+        ("month", 0, False),
+        ("week", 6, True),
+        ("week", 7, False),
+        ("day", 1, False),
+    ],
+)
+def test_a_lookback_shorter_than_the_window_is_cautioned(interval: str, lookback: int, cautioned: bool) -> None:
+    assert bool(parse(report_interval=interval, lookback_days=lookback).cautions()) is cautioned
+
+
+@given(st.text(max_size=30), st.sampled_from(["start_date", "end_date", "timezone", "api_url", "api_token"]))
+def test_any_text_is_accepted_or_refused_with_a_line(text: str, name: str) -> None:
+    try:
+        parse(**{name: text})
+    except ConfigValidationError as error:
+        lines = error.errors
+        assert lines
+        assert all(line.startswith(name) for line in lines)
+
+
+@given(st.dates(datetime(2001, 1, 1).date(), datetime(2026, 6, 1).date()))
+def test_every_date_is_read_as_its_midnight(day: Any) -> None:
+    assert parse(start_date=day.isoformat()).start == datetime(day.year, day.month, day.day, tzinfo=UTC)
+    assert parse(start_date=f"{day}T00:00:00+02:00").start == datetime(
+        day.year, day.month, day.day, tzinfo=UTC
+    ) - timedelta(hours=2)

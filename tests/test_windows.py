@@ -1,0 +1,328 @@
+"""Windows and requests: every instant once, every rule of the API kept, in any zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.windows import Window
+
+ZONES = [
+    "UTC",
+    "Africa/Cairo",  # the clock jumps over midnight
+    "Africa/Casablanca",  # four changes a year
+    "America/Havana",  # midnight twice
+    "America/New_York",
+    "America/Santiago",
+    "America/Sao_Paulo",
+    "America/St_Johns",  # set back over midnight until 2011, and half an hour off
+    "Antarctica/Troll",  # two hours at once
+    "Asia/Beirut",
+    "Asia/Gaza",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Asia/Pyongyang",  # half an hour at 23:30
+    "Asia/Tehran",
+    "Australia/Adelaide",
+    "Australia/Lord_Howe",  # half an hour of daylight saving
+    "Australia/Sydney",
+    "Europe/London",
+    "Pacific/Apia",  # no 30 December 2011
+    "Pacific/Chatham",
+    "Pacific/Kiritimati",  # no 31 December 1994 (or 1 January 1995)
+]
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+instants = st.datetimes(datetime(2005, 1, 1), datetime(2026, 12, 31)).map(
+    lambda d: d.replace(tzinfo=UTC, microsecond=0)
+)
+
+
+def spans(shortest: timedelta, longest: timedelta) -> st.SearchStrategy[timedelta]:
+    """Whole seconds."""
+    return st.integers(int(shortest.total_seconds()), int(longest.total_seconds())).map(lambda n: timedelta(seconds=n))
+
+
+intervals = st.sampled_from(["hour", "day", "week", "month"])
+grains = st.sampled_from(["hour", "day"])
+lengths = spans(timedelta(0), timedelta(days=800))
+
+
+@given(instants, intervals, zones)
+@example(datetime(2011, 12, 30, 9, 30, tzinfo=UTC), "day", ZoneInfo("Pacific/Apia"))
+@example(datetime(2026, 4, 4, 15, 10, tzinfo=UTC), "hour", ZoneInfo("Australia/Lord_Howe"))
+def test_an_instant_is_in_the_window_it_is_floored_to(
+    instant: datetime, interval: windows.Interval, zone: ZoneInfo
+) -> None:
+    start = windows.floor(instant, interval, zone)
+    assert start <= instant < windows.following(start, interval, zone)
+    assert windows.floor(start, interval, zone) == start
+
+
+@given(instants, spans(timedelta(hours=1), timedelta(days=40)), intervals, zones)
+def test_windows_cover_a_range_without_gap_or_overlap(
+    first: datetime, length: timedelta, interval: windows.Interval, zone: ZoneInfo
+) -> None:
+    found = list(windows.windows(first, first + length, interval, zone))
+    assert found[0].start <= first
+    assert found[-1].start < first + length <= found[-1].end
+    assert all(before.end == after.start for before, after in pairwise(found))
+    assert all(window.length > timedelta(0) for window in found)
+
+
+@given(instants, zones)
+def test_days_begin_at_the_first_instant_of_their_date(instant: datetime, zone: ZoneInfo) -> None:
+    start = windows.floor(instant, "day", zone)
+    day = windows.local_date(start, zone)
+    assert start.astimezone(zone).date() >= day
+    before = (start - timedelta(seconds=1)).astimezone(zone)
+    assert before.date() < day
+
+
+@given(instants, st.sampled_from(["week", "month"]), zones)
+def test_weeks_start_on_monday_and_months_on_the_first(
+    instant: datetime, interval: windows.Interval, zone: ZoneInfo
+) -> None:
+    day = windows.local_date(windows.floor(instant, interval, zone), zone)
+    assume(
+        windows.start_of(day - timedelta(days=1), zone) != windows.start_of(day, zone)
+    )  # a date that the zone skipped
+    assert day.weekday() == 0 if interval == "week" else day.day == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "hours"),
+    [
+        (date(2026, 4, 5), "Australia/Sydney", 25),
+        (date(2026, 10, 4), "Australia/Sydney", 23),
+        (date(2026, 4, 5), "Australia/Lord_Howe", 24.5),
+        (date(2026, 3, 8), "America/New_York", 23),
+        (date(2026, 3, 8), "Asia/Kolkata", 24),
+        (date(2026, 4, 24), "Africa/Cairo", 23),
+        (date(2011, 12, 29), "Pacific/Apia", 24),
+        (date(2011, 12, 30), "Pacific/Apia", 0),
+    ],
+)
+def test_a_day_is_as_long_as_the_clocks_make_it(day: date, zone: str, hours: float) -> None:
+    start, end = (windows.start_of(day + timedelta(days=n), ZoneInfo(zone)) for n in (0, 1))
+    assert (end - start) / timedelta(hours=1) == hours
+
+
+def test_the_hour_that_a_clock_shows_twice_is_two_windows() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    start = windows.start_of(date(2026, 4, 5), sydney)
+    hours = list(windows.windows(start, windows.start_of(date(2026, 4, 6), sydney), "hour", sydney))
+    shown = [hour.start.astimezone(sydney).strftime("%H:%M%z") for hour in hours]
+    assert len(hours) == 25
+    assert shown[1:5] == ["01:00+1100", "02:00+1100", "02:00+1000", "03:00+1000"]
+
+
+# What a run reads
+
+
+@given(instants, st.integers(0, 60), st.sampled_from(["day", "week", "month"]), zones, lengths)
+def test_a_second_run_reads_the_lookback_and_what_is_new(
+    start: datetime, lookback: int, interval: windows.Interval, zone: ZoneInfo, length: timedelta
+) -> None:
+    bookmark = windows.floor(start + length, interval, zone)
+    first = windows.first_to_read(start, bookmark, lookback, interval, zone)
+    origin = windows.floor(start, interval, zone)
+    assert origin <= first <= max(bookmark, origin)
+    expected = {
+        window.start
+        for window in windows.windows(origin, max(bookmark, origin + timedelta(seconds=1)), interval, zone)
+        if window.end <= bookmark
+        and windows.local_date(window.start, zone) >= windows.local_date(bookmark, zone) - timedelta(days=lookback)
+    }
+    assert {w.start for w in windows.windows(first, bookmark, interval, zone) if w.end <= bookmark} == expected
+
+
+@given(instants, st.integers(0, 20), zones, st.integers(0, 900))
+def test_the_lookback_of_hours_counts_days_by_the_clock(
+    start: datetime, lookback: int, zone: ZoneInfo, hours: int
+) -> None:
+    bookmark = windows.floor(start + timedelta(hours=hours), "hour", zone)
+    first = windows.first_to_read(start, bookmark, lookback, "hour", zone)
+    assert max(windows.floor(start, "hour", zone), bookmark - timedelta(days=lookback, hours=2)) <= first <= bookmark
+
+
+@given(instants, intervals, zones, spans(timedelta(0), timedelta(days=90)))
+def test_without_lookback_a_second_run_reads_nothing_twice(
+    start: datetime, interval: windows.Interval, zone: ZoneInfo, length: timedelta
+) -> None:
+    present = start + length
+    done = windows.due(windows.first_to_read(start, None, 0, interval, zone), present, interval, zone, partial=False)
+    assume(done)
+    bookmark = done[-1].end
+    again = windows.first_to_read(start, bookmark, 0, interval, zone)
+    assert again == bookmark
+    assert windows.due(again, present, interval, zone, partial=False) == []
+
+
+def test_a_bookmark_in_the_middle_of_a_window_reads_that_window_whole() -> None:
+    utc = ZoneInfo("UTC")
+    first = windows.first_to_read(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC), 0, "month", utc)
+    assert first == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_month_that_began_before_the_lookback_is_not_read_again() -> None:
+    utc = ZoneInfo("UTC")
+    bookmark = datetime(2026, 3, 1, tzinfo=UTC)
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    assert windows.first_to_read(start, bookmark, 7, "month", utc) == bookmark
+    assert windows.first_to_read(start, bookmark, 28, "month", utc) == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@given(instants, spans(timedelta(seconds=1), timedelta(days=90)), intervals, zones)
+def test_the_open_window_is_read_only_on_demand(
+    start: datetime, length: timedelta, interval: windows.Interval, zone: ZoneInfo
+) -> None:
+    present = start + length
+    closed = windows.due(start, present, interval, zone, partial=False)
+    everything = windows.due(start, present, interval, zone, partial=True)
+    assert all(window.end <= present for window in closed)
+    assert everything[: len(closed)] == closed
+    assert len(everything) - len(closed) <= 1
+    assert all(window.start < present < window.end for window in everything[len(closed) :])
+
+
+# Requests
+
+
+@given(instants, lengths, st.sampled_from(["day", "week", "month"]), zones, st.booleans())
+def test_a_report_has_one_request_per_window(
+    start: datetime, length: timedelta, interval: windows.Interval, zone: ZoneInfo, partial: bool
+) -> None:
+    present = start + length
+    wanted = windows.due(start, present, interval, zone, partial=partial)
+    requests = windows.report_requests(wanted, present)
+    assert [request.windows for request in requests] == [(window,) for window in wanted]
+    assert all(request.asked.start == request.windows[0].start for request in requests)
+    assert all(request.asked.end == min(request.windows[0].end, present) for request in requests)
+
+
+@given(
+    instants,
+    spans(timedelta(0), timedelta(days=900)),
+    spans(timedelta(0), timedelta(days=9)),
+    grains,
+    zones,
+    st.booleans(),
+)
+@example(datetime(2026, 4, 1, tzinfo=UTC), timedelta(days=5), timedelta(0), "day", ZoneInfo("Australia/Sydney"), False)
+@example(datetime(2026, 4, 1, tzinfo=UTC), timedelta(days=400), timedelta(0), "day", ZoneInfo("UTC"), False)
+def test_requests_for_a_series_keep_every_rule(
+    start: datetime, length: timedelta, later: timedelta, grain: windows.Interval, zone: ZoneInfo, partial: bool
+) -> None:
+    if grain == "hour":
+        length = timedelta(seconds=length // timedelta(seconds=20))
+    present = start + length + later
+    wanted = [w for w in windows.due(start, present, grain, zone, partial=partial) if w.start < start + length]
+    requests = windows.series_requests(wanted, present, grain, zone)
+
+    assert [window for request in requests for window in request.windows] == wanted, "every bucket once, in order"
+    for request in requests:
+        asked = request.asked
+        assert asked.end <= present
+        assert asked.start <= request.windows[0].start
+        assert min(request.windows[-1].end, present) <= asked.end
+        assert asked.start == windows.floor(asked.start, grain, zone)
+        if grain == "hour":
+            assert asked.length <= timedelta(days=3)
+        else:
+            assert timedelta(days=4) <= asked.last_second - asked.start <= timedelta(days=360)
+
+
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta | None:
+    return instant.astimezone(zone).utcoffset()
+
+
+@given(instants, spans(timedelta(days=1), timedelta(days=900)), zones)
+def test_daily_requests_are_cut_at_changes_of_offset_and_nowhere_else_if_they_can(
+    start: datetime, length: timedelta, zone: ZoneInfo
+) -> None:
+    present = start + length
+    wanted = windows.due(start, present, "day", zone, partial=False)
+    requests = windows.series_requests(wanted, present, "day", zone)
+    changes = [
+        after.start for before, after in pairwise(wanted) if _offset(before.start, zone) != _offset(after.start, zone)
+    ]
+    cuts = {request.windows[0].start for request in requests[1:]}
+    for change in changes:
+        later = [c for c in changes if c > change]
+        room = (later[0] if later else present) - change
+        assert (change in cuts) == (room >= windows.SHORTEST_DAILY) or len(changes) > 2 * (length.days // 365 + 1)
+    spans = [*changes_that_were_cut(changes, cuts), wanted[-1].end] if wanted else []
+    edges = [wanted[0].start, *spans] if wanted else []
+    fewest = sum(-(-(b - a) // (windows.LONGEST - timedelta(hours=2))) for a, b in pairwise(edges))
+    assert len(requests) <= fewest + 1, (
+        "as few as the longest request allows (one more where days do not divide evenly)"
+    )
+
+
+def changes_that_were_cut(changes: list[datetime], cuts: set[datetime]) -> list[datetime]:
+    return [change for change in changes if change in cuts]
+
+
+@given(instants, spans(timedelta(hours=1), timedelta(days=30)), zones)
+def test_hourly_requests_have_one_offset(start: datetime, length: timedelta, zone: ZoneInfo) -> None:
+    wanted = windows.due(start, start + length, "hour", zone, partial=False)
+    for request in windows.series_requests(wanted, start + length, "hour", zone):
+        starts = [w.start for w in windows.windows(request.asked.start, request.asked.end, "hour", zone)]
+        assert len({_offset(s, zone) for s in starts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "requests"), [("UTC", 2), ("Asia/Kolkata", 2), ("Australia/Sydney", 3), ("America/New_York", 3)]
+)
+def test_a_year_of_a_daily_series_is_a_handful_of_requests(zone: str, requests: int) -> None:
+    account = ZoneInfo(zone)
+    present = windows.start_of(date(2026, 1, 1), account)
+    wanted = windows.due(windows.start_of(date(2025, 1, 1), account), present, "day", account, partial=False)
+    assert len(windows.series_requests(wanted, present, "day", account)) == requests
+
+
+def test_one_day_is_asked_for_with_days_before_it() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    present = windows.start_of(date(2026, 6, 11), sydney)
+    (request,) = windows.series_requests(
+        windows.due(present - timedelta(days=1), present, "day", sydney, partial=False), present, "day", sydney
+    )
+    assert request.asked == Window(windows.start_of(date(2026, 6, 6), sydney), present)
+    assert request.windows == (Window(windows.start_of(date(2026, 6, 10), sydney), present),)
+
+
+def test_a_day_after_a_change_of_offset_is_asked_for_with_days_after_it_where_there_are_any() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    change = windows.start_of(date(2026, 4, 6), sydney)
+    wanted = [Window(change, windows.start_of(date(2026, 4, 7), sydney))]
+    (in_time,) = windows.series_requests(wanted, windows.start_of(date(2026, 5, 1), sydney), "day", sydney)
+    assert in_time.asked == Window(change, windows.start_of(date(2026, 4, 11), sydney))
+    (too_soon,) = windows.series_requests(wanted, windows.start_of(date(2026, 4, 7), sydney), "day", sydney)
+    assert too_soon.asked.start < change
+
+
+def test_an_open_bucket_is_asked_for_up_to_now() -> None:
+    utc = ZoneInfo("UTC")
+    present = datetime(2026, 6, 11, 15, 30, 12, tzinfo=UTC)
+    wanted = windows.due(datetime(2026, 6, 1, tzinfo=UTC), present, "day", utc, partial=True)
+    (request,) = windows.series_requests(wanted, present, "day", utc)
+    assert request.asked.end == present
+    assert request.windows[-1].end == datetime(2026, 6, 12, tzinfo=UTC)
+    assert request.complete_to(present) == datetime(2026, 6, 11, tzinfo=UTC)
+
+
+def test_no_buckets_need_no_request() -> None:
+    assert windows.series_requests([], datetime(2026, 1, 1, tzinfo=UTC), "day", ZoneInfo("UTC")) == []
+
+
+@given(instants)
+def test_bookmarks_sort_as_text(instant: datetime) -> None:
+    text = windows.to_text(instant)
+    assert datetime.fromisoformat(text) == instant
+    assert (text < windows.to_text(instant + timedelta(seconds=1))) is True
