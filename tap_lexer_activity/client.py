@@ -8,13 +8,14 @@ between tries are in `LexerClient._send`.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 import backoff
@@ -34,8 +35,7 @@ from urllib3.exceptions import (
 from tap_lexer_activity.errors import AccessDeniedError, QuotaExceededError, UnexpectedAnswerError, UnreachableError
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from backoff.types import Details
 
@@ -47,6 +47,7 @@ TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
+_LARGEST_EXPONENT: Final = 400
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 
@@ -57,8 +58,12 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+class _RedirectError(requests.exceptions.RequestException):
+    """A redirect that is not followed."""
+
+
 class _TokenAuth(AuthBase):
-    """Puts the token on requests to the given origins, and takes it off all others."""
+    """Puts the token on requests to the given origins, and on no others."""
 
     def __init__(self, token: str, origins: frozenset[tuple[str, str, int]]) -> None:
         self._token = token
@@ -66,19 +71,34 @@ class _TokenAuth(AuthBase):
 
     @override
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers.pop(TOKEN_HEADER, None)
-        if origin(r.url or "") in self._origins:
+        if self.knows(r.url or ""):
             r.headers[TOKEN_HEADER] = self._token
         return r
 
+    def knows(self, url: str) -> bool:
+        """Whether a URL is on one of the origins."""
+        return origin(url) in self._origins
+
 
 class _Session(requests.Session):
-    """A session that authenticates every hop of a redirect afresh: requests itself would carry a custom header to any host."""
+    """A session that follows redirects within Lexer's own hosts only.
+
+    requests itself carries a custom header to any host. And what another host answers is not Lexer's data.
+    """
+
+    def __init__(self, auth: _TokenAuth) -> None:
+        super().__init__()
+        self.auth = auth
 
     @override
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        if callable(self.auth):
-            self.auth(prepared_request)
+        url = prepared_request.url or ""
+        if not cast("_TokenAuth", self.auth).knows(url):
+            msg = f"redirects to another host, {urlsplit(url).netloc}"
+            raise _RedirectError(msg)
+        if prepared_request.method != response.request.method:
+            msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
+            raise _RedirectError(msg)
 
 
 class _ThrottledAdapter(HTTPAdapter):
@@ -100,7 +120,7 @@ class LexerClient:
     Every call returns the answer's JSON, its decimals as `Decimal` with all their digits, or raises:
 
     - `AccessDeniedError` for 401 and 403,
-    - `UnreachableError` when the host has not answered once,
+    - `UnreachableError` when the host can't be reached, or is not the one that its certificate says,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice),
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
     - `FatalAPIError` for every other status.
@@ -109,15 +129,15 @@ class LexerClient:
     def __init__(self, settings: Settings, limiter: Limiter, logger: logging.Logger) -> None:
         self._settings = settings
         self._logger = logger
-        self._answered: set[tuple[str, str, int]] = set()
-        self._session = _Session()
-        adapter = _ThrottledAdapter(limiter)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
-        self._session.auth = _TokenAuth(settings.api_token, hosts)
+        self._session = _Session(_TokenAuth(settings.api_token, hosts))
+        self._adapter = _ThrottledAdapter(limiter)
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
         self._session.headers["Accept"] = "application/json"
         self._session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
+        # At DEBUG, urllib3 logs whole addresses: report tokens and signed links are in their queries.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
         # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
         self._session.verify = os.environ.get("SSL_CERT_FILE") or True
 
@@ -125,25 +145,41 @@ class LexerClient:
         """The objects of a resource, such as `/users`."""
         return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
 
-    def report(self, body: Mapping[str, Any]) -> Any:
-        """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has."""
-        what = f"report {body['type']!r} from {body['date_from']} to {body['date_to']}"
-        if "form" in body:
-            what += f", form {body['form']}"
-        return self._send("POST", f"{self._settings.api_url.rstrip('/')}/activity/reports", what=what, body=body)
+    def report(self, body: Mapping[str, Any], *, what: str) -> Any:
+        """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
-    def _send(
-        self, method: str, url: str, *, what: str, body: Mapping[str, Any] | None = None, tries: int = TRIES
-    ) -> Any:
+        Args:
+            body: The request.
+            what: What is asked for, for errors and the log.
+        """
+        return self._send("POST", f"{self._settings.api_url.rstrip('/')}/activity/reports", what=what, json=body)
+
+    def status(self, token: str, *, what: str) -> Any:
+        """How an export job stands.
+
+        Args:
+            token: Lexer's name for the job.
+            what: What is asked for, for errors and the log.
+        """
+        return self._send("GET", self._settings.export_status_url, what=what, params={"token": token})
+
+    def throttle(self, session: requests.Session) -> None:
+        """Make the requests of another session to Lexer's own hosts count against the quota, too."""
+        for url in (self._settings.api_url, self._settings.export_status_url):
+            parts = urlsplit(url)
+            session.mount(f"{parts.scheme}://{parts.netloc}/", self._adapter)
+
+    def _send(self, method: str, url: str, *, what: str, tries: int = TRIES, **content: Any) -> Any:
         """Send a request until there is an answer that means something, or the tries are used up."""
 
         def log_retry(details: Details) -> None:
             self._logger.warning("%s; next try in %.0f s", details.get("exception"), details["wait"])
 
         @backoff.on_exception(
-            backoff.runtime,
+            _quota_waits,
             QuotaExceededError,
-            value=lambda error: error.wait,
+            period=self._settings.rate_limit_seconds,
+            max_tries=None if tries > 1 else 1,
             max_time=QUOTA_PERIODS * self._settings.rate_limit_seconds,
             jitter=None,
             on_backoff=log_retry,
@@ -159,29 +195,30 @@ class LexerClient:
             logger=None,
         )
         def send() -> Any:
-            return self._send_once(method, url, what, body)
+            return self._send_once(method, url, what, content)
 
         try:
             return send()
-        except RetriableAPIError as error:
-            if error.response is None and origin(url) not in self._answered:
-                msg = f"{error}. Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
-                raise UnreachableError(msg) from error
-            raise
+        except _NoConnectionError as error:
+            msg = f"{error}. Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
+            raise UnreachableError(msg) from error
 
-    def _send_once(self, method: str, url: str, what: str, body: Mapping[str, Any] | None) -> Any:
+    def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any]) -> Any:
         try:
-            response = self._session.request(method, url, json=body, timeout=self._settings.request_timeout)
-        except requests.exceptions.TooManyRedirects as error:
-            msg = f"{what}: {urlsplit(url).netloc} redirects in a circle"
+            response = self._session.request(method, url, timeout=self._settings.request_timeout, **content)
+        except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
+            said = "redirects in a circle" if isinstance(error, requests.exceptions.TooManyRedirects) else error
+            msg = f"{what}: {urlsplit(url).netloc} {said}. Set api_url (or export_status_url) to the address that Lexer uses now"
             raise FatalAPIError(msg) from error
         except requests.exceptions.RequestException as error:
-            msg = f"{what}: {self._reason(error)} ({urlsplit(url).netloc})"
+            msg = f"{what}: {reason(error, self._settings.request_timeout)} ({urlsplit(url).netloc})"
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 msg += ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
                 raise UnreachableError(msg) from error
-            raise RetriableAPIError(msg) from error
-        self._answered.add(origin(url))
+            raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from error
+        except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
+            msg = f"{what}: {self.quote(str(error))}"
+            raise FatalAPIError(msg) from error
         self._verdict(response, what)
         return self._json(response, what)
 
@@ -214,12 +251,15 @@ class LexerClient:
     def _json(self, response: requests.Response, what: str) -> Any:
         try:
             return json.loads(
-                response.content, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_name_twice
+                response.content,
+                parse_float=_decimal,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_no_name_twice,
             )
         except _TwiceError as error:
             msg = f"{what}: the answer has the name {error} twice in one object"
             raise UnexpectedAnswerError(msg) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{what}: the answer is not JSON: {self.quote(response.text)}"
             raise RetriableAPIError(msg, response) from error
 
@@ -237,21 +277,36 @@ class LexerClient:
             body = next((body[name] for name in ("error", "message", "errors") if body.get(name)), body)
         return self.quote(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
 
-    def _reason(self, error: requests.exceptions.RequestException) -> str:
-        """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
-        for cause in _causes(error):
-            match cause:
-                case ProxyError():
-                    return "the proxy can't be reached or refuses"
-                case NameResolutionError():
-                    return "the host's name is not known"
-                case NewConnectionError() | ConnectionRefusedError():
-                    return "the host refuses the connection"
-                case ConnectTimeoutError() | ReadTimeoutError():
-                    return f"no answer within {self._settings.request_timeout} s (request_timeout)"
-                case _ if "CERTIFICATE_VERIFY_FAILED" in str(cause):
-                    return "the host's certificate is not valid"
-        return f"the connection broke off ({type(error).__name__})"
+
+def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
+    """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
+    for cause in _causes(error):
+        match cause:
+            case ProxyError():
+                return "the proxy can't be reached or refuses"
+            case NameResolutionError():
+                return "the host's name is not known"
+            case NewConnectionError() | ConnectionRefusedError():
+                return "the host refuses the connection"
+            case ConnectTimeoutError() | ReadTimeoutError():
+                return f"no answer within {timeout} s (request_timeout)"
+            case _ if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+                return "the host's certificate is not valid"
+    return f"the connection broke off ({type(error).__name__})"
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Whether a request did not reach its host at all."""
+    return any(isinstance(cause, (ConnectTimeoutError, ProxyError, NewConnectionError)) for cause in _causes(error))
+
+
+def _quota_waits(period: int) -> Generator[float, Any, None]:
+    """Seconds to wait for the quota: what Lexer asks for, but at least 1, 2, 4 and so on up to a whole period."""
+    least = 1.0
+    error = yield 0.0
+    while True:
+        error = yield max(error.wait, least)
+        least = min(2 * least, period)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -261,6 +316,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
         seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
     return iter(seen)
+
+
+def described(body: Mapping[str, Any]) -> str:
+    """A report request, for people."""
+    form = f", form {body['form']}" if "form" in body else ""
+    return f"{body['type']!r} from {body['date_from']} to {body['date_to']}{form}"
 
 
 def retry_after(header: str | None, *, now: datetime) -> float | None:
@@ -277,6 +338,10 @@ def retry_after(header: str | None, *, now: datetime) -> float | None:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
+class _NoConnectionError(RetriableAPIError):
+    """A request did not reach its host."""
+
+
 class _TwiceError(Exception):
     """A JSON object has the same name twice."""
 
@@ -287,6 +352,14 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise _TwiceError(next(name for name in names if names.count(name) > 1))
     return result
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if abs(number.adjusted()) > _LARGEST_EXPONENT:  # an integer of so many digits would take for ever to write
+        msg = f"{text[:20]} is no number of this world"
+        raise ValueError(msg)
+    return number
 
 
 def _refuse_constant(name: str) -> None:

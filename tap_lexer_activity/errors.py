@@ -10,7 +10,7 @@ class AccessDeniedError(FatalAPIError):
 
 
 class UnreachableError(FatalAPIError):
-    """A host never answered in this run: nothing else on it will work either."""
+    """A host can't be reached, or is not the one it should be: nothing else on it will work either."""
 
 
 class UnexpectedAnswerError(FatalAPIError):
@@ -27,6 +27,22 @@ class QuotaExceededError(RetriableAPIError):
     def __init__(self, message: str, wait: float) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class ExportFailedError(FatalAPIError):
+    """Lexer gave an export up, answers with an unknown status, or says that it is complete and not where."""
+
+
+class ExportTimedOutError(FatalAPIError):
+    """An export was not complete within `export_timeout`. What it would hold is not known: it is not "no data"."""
+
+
+class LinkExpiredError(FatalAPIError):
+    """The file host refuses a link to an export."""
+
+
+class TruncatedError(RetriableAPIError):
+    """An export's file came cut off."""
 
 
 class EndOfRun(BaseException):

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -91,6 +92,28 @@ SETTINGS: Final = th.PropertiesList(
         description="Also emit the window that has not ended yet. The next run reads it again.",
     ),
     th.Property(
+        "export_window_days",
+        th.IntegerType(minimum=1, maximum=360),
+        default=30,
+        title="Export window",
+        description="Days per export job.",
+    ),
+    th.Property(
+        "export_timeout",
+        th.IntegerType(minimum=1, maximum=86_400),
+        default=1800,
+        title="Export timeout",
+        description="Longest wait for one export job, in seconds.",
+    ),
+    th.Property(
+        "discover_export_columns",
+        th.BooleanType,
+        default=False,
+        title="Discover export columns",
+        description="Let discovery read the header of a short export of each kind and add its columns to the catalog. "
+        "What the catalog does not name arrives in `additional_columns`.",
+    ),
+    th.Property(
         "form_ids",
         th.ArrayType(th.IntegerType),
         title="NPS forms",
@@ -105,21 +128,21 @@ SETTINGS: Final = th.PropertiesList(
     ),
     th.Property(
         "rate_limit_requests",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=100_000),
         default=100,
         title="Quota: requests",
         description="Most requests that may be sent in any `rate_limit_seconds`.",
     ),
     th.Property(
         "rate_limit_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86_400),
         default=300,
         title="Quota: seconds",
         description="Length of the quota's period, in seconds.",
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=3_600),
         default=60,
         title="Request timeout",
         description="Longest wait for the answer to one HTTP request, in seconds.",
@@ -142,6 +165,7 @@ SETTINGS: Final = th.PropertiesList(
 """JSON schema of the tap's own settings."""
 
 _OWN: Final = frozenset(SETTINGS["properties"])
+_SHARED_TYPE: Final = frozenset({"user_volume", "workflow_states"})
 _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
 
 
@@ -157,6 +181,9 @@ class Settings:
     series_interval: Interval
     lookback_days: int
     include_partial: bool
+    export_window_days: int
+    export_timeout: int
+    discover_export_columns: bool
     form_ids: tuple[int, ...] | None
     report_parameters: Mapping[str, Mapping[str, Any]]
     rate_limit_requests: int
@@ -200,6 +227,7 @@ class Settings:
             *_url_errors("export_status_url", given["export_status_url"]),
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
+            *_batch_errors(given.get("batch_config")),
         ]
         zone = _zone(given["timezone"])
         if isinstance(zone, str):
@@ -220,7 +248,11 @@ class Settings:
             present=min(end, now).replace(microsecond=0),
             form_ids=None if form_ids is None else tuple(sorted(form_ids)),
             report_parameters=given.get("report_parameters", {}),
-            **{name: given[name] for name in cls.__slots__ if name in SETTINGS["properties"] and name not in _PARSED},
+            **{
+                name: _whole(given[name])
+                for name in cls.__slots__
+                if name in SETTINGS["properties"] and name not in _PARSED
+            },
         )
 
     def cautions(self) -> list[str]:
@@ -234,6 +266,11 @@ class Settings:
             )
             return [caution]
         return []
+
+
+def _whole(value: Any) -> Any:
+    """`100.0`, which JSON Schema takes for an integer, as `100`."""
+    return int(value) if isinstance(value, (float, Decimal)) else value
 
 
 _PARSED: Final = frozenset({"form_ids", "report_parameters"})
@@ -296,6 +333,8 @@ def _url_errors(name: str, url: str) -> list[str]:
         parts, host = urlsplit(""), ""
     if parts.scheme not in {"http", "https"} or not host:
         return [f"{name}: {url!r} should be an address such as {SETTINGS['properties'][name]['default']}"]
+    if parts.query or parts.fragment:
+        return [f"{name}: {url!r} should have no ? or # in it"]
     if parts.username or parts.password:
         return [f"{name}: should have no user name or password in it"]
     if parts.scheme == "http" and not _is_this_machine(host):
@@ -318,11 +357,23 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
         if stream not in report_streams:
             known = ", ".join(sorted(report_streams))
             errors.append(f"report_parameters: there is no report stream {stream!r}; it may name {known}")
+        if (kind := body.get("type")) in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
+            errors.append(
+                f"report_parameters['{stream}']: {kind!r} is the type of another stream, and its rows would be taken for {stream}"
+            )
         if taken := sorted(body.keys() & _WINDOW_PARAMETERS):
             errors.append(
                 f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here"
             )
     return errors
+
+
+def _batch_errors(batch_config: Mapping[str, Any] | None) -> list[str]:
+    """The SDK can write Parquet, too, but leaves columns in it that are not selected."""
+    kind = ((batch_config or {}).get("encoding") or {}).get("format")
+    return (
+        [] if kind in {None, "jsonl"} else [f"batch_config: the format {kind!r} can't be written; it should be jsonl"]
+    )
 
 
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:
@@ -363,6 +414,13 @@ def _instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
         moment = None
     if moment is None:
         return f"{name}: {text!r} should be {_DATE_FORMS}"
+    try:
+        return _in_utc(moment, text, zone)
+    except OverflowError:
+        return f"{name}: {text!r} is no year that has windows"
+
+
+def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
     if moment.tzinfo:
         return moment.astimezone(UTC)
     return start_of(moment.date(), zone) if len(text) == len("2026-03-01") else resolve(moment, zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.validators import extend
 from singer_sdk import SchemaDirectory
+from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
 
@@ -108,7 +108,7 @@ def _kind(value: object) -> str:
 
 def text_of(answer: object) -> str:
     """An answer as text again."""
-    return json.dumps(answer, default=str, ensure_ascii=False)
+    return serialize_json(answer, ensure_ascii=False)
 
 
 def with_integers(row: dict[str, Any], stream_schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,13 +74,14 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
         raise _UnusableStateError(f"the bookmark of {name} is by {bookmark[_KEY]!r} and not by {column!r}")
     try:
         moment = datetime.fromisoformat(bookmark[_VALUE])
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        text = to_text(moment) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        text = None
+    if text is None:
         raise _UnusableStateError(
             f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z"
         )
-    return bookmark | {_KEY: column, _VALUE: to_text(moment)}
+    return bookmark | {_KEY: column, _VALUE: text}
 
 
 class _UnusableStateError(ConfigurationError):

@@ -10,23 +10,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import click
-from singer_sdk import Tap
+from jsonschema import Draft202012Validator, ValidationError
+from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalAPIError, RetriableAPIError
+from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
+from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.settings import SETTINGS, Settings
 from tap_lexer_activity.state import checked_state
-from tap_lexer_activity.streams import reports, resources, series
+from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import LexerStream, PerFormStream, WindowedStream
 from tap_lexer_activity.throttle import Limiter
 from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
     from types import FrameType
     from typing import IO
 
@@ -48,8 +53,11 @@ STREAMS: tuple[type[LexerStream], ...] = (
     series.ResponseVolume,
     series.CaseVolume,
     series.NpsVolume,
+    exports.CaseDetails,
+    exports.NpsSubmissions,
+    exports.MentionSlaExport,
 )
-"""In the order of Lexer's article."""
+"""In the order in which they are read. The exports come last, so that Lexer can work on them meanwhile."""
 
 # (A stream's name is a class attribute here, and an instance's in the SDK's types: hence vars.)
 _BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
@@ -65,28 +73,31 @@ class TapLexerActivity(Tap):
     message_writer_class = MessageWriter
 
     def __init__(self, **kwargs: Any) -> None:
-        self.failures: dict[str, str] = {}
+        self.failures: list[tuple[str, str]] = []
         """Streams that failed in this run, and why."""
-        self._settings: Settings | None = None
+        self._settings: Settings | ConfigValidationError | None = None
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(
                 kwargs["state"], {name: stream.bookmark_column for name, stream in _BY_NAME.items()}
             )
         if kwargs.get("catalog") is not None:
             kwargs["catalog"] = _checked_catalog(kwargs["catalog"])
+        if kwargs.get("parse_env_config"):
+            for name in [
+                name for name, value in os.environ.items() if name.startswith(self._env_var_prefix) and not value
+            ]:
+                del os.environ[name]  # as .env files have them: not set
         try:
             super().__init__(**kwargs)
         except ValueError as error:
             if not kwargs.get("parse_env_config"):
                 raise
-            # The SDK reads numbers and JSON from the environment without saying which variable it can't read.
-            names = ", ".join(sorted(name for name in os.environ if name.startswith(self._env_var_prefix)))
-            msg = f"One of the environment variables {names} should be a number or JSON and is not: {error}"
-            raise ConfigurationError(msg) from error
+            raise ConfigurationError(_unread_variable(self._env_var_prefix) or str(error)) from error
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
+        self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
                 self._config, now=datetime.now(UTC), schema=self.config_jsonschema, report_streams=_REPORT_STREAMS
@@ -94,7 +105,8 @@ class TapLexerActivity(Tap):
         except ConfigValidationError as error:
             if raise_errors:
                 raise
-            return error.errors  # discovery needs no settings
+            self._settings = error  # discovery alone needs no settings
+            return error.errors
         return []
 
     @property
@@ -102,11 +114,10 @@ class TapLexerActivity(Tap):
         """The settings, if they make sense.
 
         Raises:
-            ConfigurationError: If they do not (which only discovery tolerates).
+            ConfigValidationError: If they do not (which only discovery tolerates).
         """
-        if self._settings is None:
-            msg = "The configuration can't be used"
-            raise ConfigurationError(msg)
+        if not isinstance(self._settings, Settings):
+            raise self._settings or ConfigValidationError("There are no settings yet")
         return self._settings
 
     @cached_property
@@ -125,9 +136,54 @@ class TapLexerActivity(Tap):
         limiter = Limiter(settings.rate_limit_requests, settings.rate_limit_seconds, on_wait=log_wait)
         return LexerClient(settings, limiter, cast("logging.Logger", self.logger))
 
+    @property
+    def writer(self) -> MessageWriter:
+        """What writes messages."""
+        return cast("MessageWriter", self.message_writer)
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """What runs export jobs."""
+        return Exporter(self.client, self.settings, cast("logging.Logger", self.logger))
+
     @override
     def discover_streams(self) -> list[LexerStream]:
         return [stream(self) for stream in STREAMS]
+
+    @property
+    @override
+    def streams(self) -> dict[str, Stream]:
+        if self._streams is None:
+            found = super().streams
+            self._streams = {name: found[name] for name in _BY_NAME}
+            if self._config.get("discover_export_columns") and self.input_catalog is None:
+                self._discover_export_columns()
+        return self._streams
+
+    def _discover_export_columns(self) -> None:
+        """Give the exports' schemas the columns that a short export of each kind has.
+
+        Raises:
+            ConfigValidationError: If the configuration can't be used: this takes requests.
+            FatalAPIError, RetriableAPIError: If an export can't be had.
+        """
+        for name, stream in self.streams.items():
+            if isinstance(stream, exports.Export):
+                self.logger.info("Reading the columns of %s from a short export", name)
+                stream.discover()
+
+    @override
+    def setup_mapper(self) -> None:
+        # As the SDK does, but for streams that are not selected: it takes their properties away, keys included, and then a stream map
+        # for all streams (`"*"`) fails for want of them.
+        self._mapper = PluginMapper(plugin_config=dict(self.config), logger=self.logger)
+        for entry in self.catalog.streams:
+            schema = entry.schema.to_dict()
+            mask = entry.metadata.resolve_selection()
+            name = entry.stream or entry.tap_stream_id
+            self._mapper.register_raw_stream_schema(
+                name, get_selected_schema(name, schema, mask) if mask[()] else schema, entry.key_properties
+            )
 
     @property
     def forms(self) -> resources.Forms:
@@ -143,7 +199,7 @@ class TapLexerActivity(Tap):
         Raises:
             FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
         """
-        forms = self.forms.fetch(tries=1)
+        forms = resources.Forms(self).fetch(tries=1)
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
 
@@ -158,13 +214,18 @@ class TapLexerActivity(Tap):
         """
         for caution in self.settings.cautions():
             self.logger.warning("%s", caution)
-        if any(isinstance(stream, (PerFormStream, resources.Forms)) for stream in self._selected()):
+        selected = self._selected()
+        needs_ids = any(isinstance(stream, PerFormStream) for stream in selected)
+        if needs_ids or self.forms in selected:
             try:
-                self.forms.nps_ids()
+                self.forms.nps_ids() if needs_ids else self.forms.fetch()
             except (AccessDeniedError, UnreachableError) as error:
                 raise EndOfRun(str(error), exit_code=1) from error
             except (FatalAPIError, RetriableAPIError):
                 pass  # the streams that need the forms will say so
+        for stream in selected:
+            if isinstance(stream, exports.Export):
+                stream.submit_first()
 
     def run(self) -> None:
         """Read every selected stream.
@@ -175,9 +236,10 @@ class TapLexerActivity(Tap):
         self.prepare()
         self.sync_all()
         if self.failures:
-            complete = [stream.name for stream in self._selected() if stream.name not in self.failures]
-            lines = [f"Complete: {', '.join(complete) or 'no stream'}. Failed: {', '.join(self.failures)}"]
-            lines += [f"{name}: {reason}" for name, reason in self.failures.items()]
+            failed = list(dict.fromkeys(name for name, _ in self.failures))
+            complete = [stream.name for stream in self._selected() if stream.name not in failed]
+            lines = [f"Complete: {', '.join(complete) or 'no stream'}. Failed: {', '.join(failed)}"]
+            lines += [f"{name}: {reason}" for name, reason in self.failures]
             raise EndOfRun("\n".join(lines), exit_code=1)
 
     @override
@@ -241,6 +303,22 @@ class TapLexerActivity(Tap):
         )
 
 
+def _unread_variable(prefix: str) -> str | None:
+    """What is wrong with the environment: the SDK does not say which variable it can't read."""
+    readers: dict[str, Callable[[str], Any]] = {"integer": int, "array": json.loads, "object": json.loads}
+    examples = {"integer": "7", "array": "[55, 56]", "object": "{}"}
+    for name, schema in TapLexerActivity.config_jsonschema["properties"].items():
+        kind = next((kind for kind in readers if kind in schema.get("type", ())), None)
+        text = os.environ.get(f"{prefix}{name.upper()}")
+        if kind is None or text is None:
+            continue
+        try:
+            readers[kind](text)
+        except ValueError:
+            return f"The environment variable {prefix}{name.upper()} is {text!r} and should be like {examples[kind]}"
+    return None
+
+
 def _json(file: IO[str]) -> Any:
     """The content of a file.
 
@@ -249,7 +327,7 @@ def _json(file: IO[str]) -> Any:
     """
     try:
         return json.load(file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{file.name} is not JSON: {error}"
         raise ConfigurationError(msg) from error
 
@@ -261,24 +339,57 @@ def _checked_catalog(catalog: Any) -> dict[str, Any]:
         ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
     """
     content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
-    entries = content.get("streams") if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not all(
-        isinstance(entry, dict) and {"tap_stream_id", "schema"} <= entry.keys() for entry in entries
-    ):
-        msg = "The catalog can't be used: it is not an object with a list of streams; make one with --discover"
-        raise ConfigurationError(msg)
-    if strangers := sorted({str(entry["tap_stream_id"]) for entry in entries} - _BY_NAME.keys()):
+    try:
+        Draft202012Validator(_CATALOG).validate(content)
+    except ValidationError as error:
+        where = f"at {error.json_path} " if error.absolute_path else ""
+        msg = f"The catalog can't be used: {where}it is not as a catalog should be; make one with --discover"
+        raise ConfigurationError(msg) from error
+    if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - _BY_NAME.keys()):
         msg = f"The catalog can't be used: it has {', '.join(strangers)}, and the streams of this tap are {', '.join(sorted(_BY_NAME))}"
         raise ConfigurationError(msg)
-    return {**content, "streams": [_with_keys(entry) for entry in entries]}
+    return {**content, "streams": [_with_keys(entry) for entry in content["streams"]]}
+
+
+_CATALOG: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "streams": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "tap_stream_id": {"type": "string"},
+                    "schema": {
+                        "type": "object",
+                        "properties": {"properties": {"type": "object"}},
+                        "required": ["properties"],
+                    },
+                    "metadata": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {"breadcrumb": {"type": "array"}, "metadata": {"type": "object"}},
+                            "required": ["breadcrumb", "metadata"],
+                        },
+                    },
+                },
+                "required": ["tap_stream_id", "schema"],
+            },
+        }
+    },
+    "required": ["streams"],
+}
+"""What the tap needs of a catalog."""
 
 
 def _with_keys(entry: dict[str, Any]) -> dict[str, Any]:
     stream = _BY_NAME[entry["tap_stream_id"]]
-    root: dict[str, Any] = next(
-        (item["metadata"] for item in entry.get("metadata", []) if not item.get("breadcrumb")), {}
-    )
-    return entry | {
-        "key_properties": entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys),
-        "replication_key": entry.get("replication_key") or root.get("replication-key") or stream.bookmark_column,
-    }
+    root: dict[str, Any] = next((item["metadata"] for item in entry.get("metadata", []) if not item["breadcrumb"]), {})
+    keys = entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys)
+    if missing := [name for name in keys if name not in entry["schema"]["properties"]]:
+        msg = (
+            f"The catalog can't be used: {entry['tap_stream_id']} has the key {', '.join(missing)} and no such property"
+        )
+        raise ConfigurationError(msg)
+    return {"metadata": [], **entry, "key_properties": keys, "replication_key": stream.bookmark_column}

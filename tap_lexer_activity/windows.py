@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ Interval = Literal["hour", "day", "week", "month"]
 
 SECOND: Final = timedelta(seconds=1)
 DAY: Final = timedelta(days=1)
+HOUR: Final = timedelta(hours=1)
 
 SHORTEST_DAILY: Final = timedelta(days=4, seconds=1)
 """Shortest request for a daily series: `date_to` is the last second inside, so this keeps `date_to - date_from` at 4 full days."""
@@ -41,6 +42,10 @@ USUAL_HOURLY: Final = timedelta(days=1)
 
 LONGEST: Final = timedelta(days=360)
 """Longest request of any kind: 12 months, with room for either reading of that."""
+
+
+_GRID: Final = date(2000, 1, 3)
+"""Any date would do; a Monday makes windows of seven days weeks."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,10 +99,19 @@ def resolve(local: datetime, zone: ZoneInfo) -> datetime:
     local = local.replace(microsecond=0)
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     after = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    offset = after.astimezone(zone).utcoffset()
+    return _change(before, after, zone)
+
+
+def _offset(instant: datetime, zone: ZoneInfo) -> timedelta | None:
+    return instant.astimezone(zone).utcoffset()
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between two at which the offset became that of the later one."""
+    offset = _offset(after, zone)
     while after - before > SECOND:
         middle = (before + (after - before) / 2).replace(microsecond=0)
-        if middle.astimezone(zone).utcoffset() == offset:
+        if _offset(middle, zone) == offset:
             after = middle
         else:
             before = middle
@@ -132,14 +146,18 @@ def _first_date(day: date, interval: Interval) -> date:
 def floor(instant: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
     """Start of the window that contains `instant`."""
     if interval == "hour":
-        return resolve(instant.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None), zone)
+        full = resolve(instant.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None), zone)
+        # Where clocks are set by other than full hours, an hour begins with the change, too.
+        return full if _offset(full, zone) == _offset(instant, zone) else _change(full, instant, zone)
     return start_of(_first_date(local_date(instant, zone), interval), zone)
 
 
 def following(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
     """Start of the window after the one that begins at `start`."""
     if interval == "hour":
-        step = timedelta(minutes=30)  # where a clock is set by half an hour, so are its hours
+        if _offset(start, zone) == _offset(start + HOUR, zone) and start == start.astimezone(zone).replace(minute=0):
+            return start + HOUR
+        step = timedelta(minutes=30)
         later = start + step
         while (result := floor(later, interval, zone)) <= start:
             later += step
@@ -217,6 +235,27 @@ def series_requests(wanted: Sequence[Window], present: datetime, interval: Inter
     return result
 
 
+def export_window(instant: datetime, days: int, zone: ZoneInfo) -> Window:
+    """The window of an export that contains `instant`.
+
+    They lie on a grid of `days` calendar days that does not depend on when a run begins, so that a row that is read again is found in
+    the window it was found in before.
+    """
+    day = local_date(instant, zone)
+    first = day - timedelta(days=(day - _GRID).days % days)
+    return Window(start_of(first, zone), start_of(first + timedelta(days=days), zone))
+
+
+def export_requests(wanted: Sequence[Window], present: datetime, days: int, zone: ZoneInfo) -> list[Request]:
+    """One request for those of `wanted` (consecutive days) that lie in the same export window."""
+    groups = groupby(wanted, key=lambda day: export_window(day.start, days, zone))
+    result = []
+    for _, group in groups:
+        part = tuple(group)
+        result.append(Request(Window(part[0].start, min(part[-1].end, present)), part))
+    return result
+
+
 def _stretches(
     wanted: Sequence[Window], present: datetime, interval: Interval, zone: ZoneInfo, *, shortest: timedelta
 ) -> list[Window]:
@@ -228,9 +267,9 @@ def _stretches(
     begin = floor(wanted[0].start - room, interval, zone)
     end = min(wanted[-1].end + room, present) if wanted[-1].end <= present else wanted[-1].end
     starts = [begin]
-    offset = begin.astimezone(zone).utcoffset()
+    offset = _offset(begin, zone)
     for window in windows(begin, end, interval, zone):
-        if (new := window.start.astimezone(zone).utcoffset()) != offset:
+        if (new := _offset(window.start, zone)) != offset:
             starts.append(window.start)
             offset = new
     stretches: list[Window] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from singer_sdk.io_base import SingerWriter
@@ -12,6 +13,8 @@ from typing_extensions import override
 from tap_lexer_activity.errors import EndOfRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_sdk.singerlib.messages import Message
 
 _NOBODY_LISTENS: Final = (
@@ -33,9 +36,36 @@ class MessageWriter(SingerWriter):
 
     @override
     def write_message(self, message: Message) -> None:
+        self.write_lines(self._line(message))
+
+    def _line(self, message: Message) -> bytes:
+        """A message as a line of JSON."""
+        content = message.to_dict()
+        try:
+            return self._encode(content)
+        except (
+            OverflowError,
+            TypeError,
+            ValueError,
+        ):  # integers of more than 64 bits, and whatever else only the SDK can write
+            return f"{self.format_message(message)}\n".encode()
+
+    @cached_property
+    def _encode(self) -> Callable[[object], bytes]:
+        from tap_lexer_activity.rows import encode_line  # noqa: PLC0415 (a run needs it, --version and --discover do not)
+
+        return encode_line
+
+    def write_lines(self, lines: bytes) -> None:
+        """Write messages that are lines of JSON already.
+
+        Raises:
+            EndOfRun: If nobody reads them, or if a signal came meanwhile.
+        """
         self._writing = True
         try:
-            super().write_message(message)
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
         except BrokenPipeError as error:
             # Whatever the interpreter still flushes at its end has nowhere to go either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

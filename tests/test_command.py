@@ -32,6 +32,9 @@ STREAMS = {
     "response_volume": (["date_from", "interval", "metric"], "date_from"),
     "case_volume": (["date_from", "interval", "status"], "date_from"),
     "nps_volume": (["form_id", "timestamp"], "date"),
+    "case_details": (["record_id"], "date_from"),
+    "mention_sla_export": (["record_id"], "date_from"),
+    "nps_submissions": (["form_id", "record_id"], "date_from"),
 }
 
 
@@ -50,7 +53,7 @@ def test_a_discovered_catalog_is_accepted(tap: Tap, sandbox: Sandbox) -> None:
     catalog = json.loads(tap.run(None, "--discover").out)
     run = tap.run(sandbox.config(start_date="2026-04-30"), catalog=catalog)
     assert run.code == 0, run.log
-    assert len(run.records) == 14
+    assert len(run.records) == 17
 
 
 def test_version_and_about_print_and_end_well(tap: Tap) -> None:
@@ -101,6 +104,14 @@ def test_check_says_why_it_does_not_work_and_tries_once(tap: Tap, sandbox: Sandb
     assert len(sandbox.requests) == 1
 
 
+def test_check_does_not_wait_for_the_quota(tap: Tap, sandbox: Sandbox) -> None:
+    sandbox.fault("rate_limited", times=None, value=600)
+    run = tap.run(sandbox.config(), "--check", timeout=20)
+    assert run.code == 1
+    assert "429" in run.errors[0]
+    assert len(sandbox.requests) == 1
+
+
 # Bad input: one clear line, exit code 1, nothing on stdout
 
 
@@ -124,6 +135,10 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ({"api_token": ""}, "api_token: is empty"),
         ({"api_token": "two\nlines"}, "api_token: has a line break"),
         ({"start_dat": "2026-01-01"}, "start_dat: there is no such setting; did you mean start_date?"),
+        (
+            {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "file:///nowhere"}}},
+            "batch_config: the format 'parquet' can't be written; it should be jsonl",
+        ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
     ],
 )
@@ -171,11 +186,11 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
     ("catalog", "line"),
     [
         (
-            {"streams": [{"tap_stream_id": "orders", "schema": {}}]},
+            {"streams": [{"tap_stream_id": "orders", "schema": {"properties": {}}}]},
             "The catalog can't be used: it has orders, and the streams of this tap are",
         ),
-        ({}, "The catalog can't be used: it is not an object with a list of streams"),
-        ([], "The catalog can't be used: it is not an object with a list of streams"),
+        ({}, "The catalog can't be used: it is not as a catalog should be"),
+        ([], "The catalog can't be used: it is not as a catalog should be"),
         ("nonsense", "is not JSON"),
     ],
 )
@@ -190,9 +205,59 @@ def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
         assert "not a file with a JSON object of settings" in refused(tap, content)
 
 
-def test_a_number_in_the_environment_that_is_none_is_refused_by_name(tap: Tap) -> None:
-    line = refused(tap, None, "--config=ENV", env={"TAP_LEXER_ACTIVITY_LOOKBACK_DAYS": "seven"})
-    assert "TAP_LEXER_ACTIVITY_LOOKBACK_DAYS" in line
+@pytest.mark.parametrize(
+    ("name", "value"), [("LOOKBACK_DAYS", "seven"), ("FORM_IDS", "55,56"), ("REPORT_PARAMETERS", "{")]
+)
+def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str) -> None:
+    env = {"TAP_LEXER_ACTIVITY_API_TOKEN": "secret-token", f"TAP_LEXER_ACTIVITY_{name}": value}
+    line = refused(tap, None, "--config=ENV", env=env)
+    assert line.startswith(f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like ")
+
+
+def test_empty_variables_and_nulls_are_settings_that_are_not_given(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    env = {"TAP_LEXER_ACTIVITY_LOOKBACK_DAYS": "", "TAP_LEXER_ACTIVITY_END_DATE": "", "TAP_LEXER_ACTIVITY_FORM_IDS": ""}
+    config = sandbox.config(start_date="2026-04-30", stream_maps=None, lookback_days=None, batch_config=None)
+    line = [*tap.arguments(config, catalog=catalog_of("summary"))[1:], "--config=ENV"]
+    run = tap.run(None, *line, env=env)
+    assert run.code == 0, run.log
+    assert len(run.records["summary"]) == 1
+
+
+def test_a_stream_map_for_all_streams_works(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(start_date="2026-04-30", stream_maps={"*": {"source": "'lexer'"}}))
+    assert run.code == 0, run.log
+    assert all(record["source"] == "lexer" for records in run.records.values() for record in records)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_dates_at_the_end_of_time_are_refused(tap: Tap, sandbox: Sandbox, moment: str) -> None:
+    assert "start_date" in refused(tap, sandbox.config(start_date=moment))
+    assert "summary" in refused(
+        tap, sandbox.config(), state={"bookmarks": {"summary": {"replication_key_value": moment}}}
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [{}], ["x"], 5, [{"breadcrumb": []}], [{"breadcrumb": [], "metadata": None}]]
+)
+def test_a_catalog_with_odd_metadata_is_refused(tap: Tap, sandbox: Sandbox, metadata: Any) -> None:
+    entry = {"tap_stream_id": "users", "schema": {"properties": {}}, "metadata": metadata}
+    assert "The catalog can't be used: at $.streams[0]" in refused(tap, sandbox.config(), catalog={"streams": [entry]})
+
+
+def test_keys_that_are_no_columns_are_refused(tap: Tap, sandbox: Sandbox) -> None:
+    entry = {"tap_stream_id": "users", "schema": {"properties": {}}, "key_properties": ["nope"]}
+    assert "users has the key nope" in refused(tap, sandbox.config(), catalog={"streams": [entry]})
+
+
+def test_a_start_date_after_the_bookmark_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    state = {
+        "bookmarks": {"summary": {"replication_key": "date_from", "replication_key_value": "2026-03-01T13:00:00Z"}}
+    }
+    run = tap.run(sandbox.config(start_date="2026-04-29"), catalog=catalog_of("summary"), state=state)
+    assert "what lies between them is not read" in run.log
 
 
 def test_the_machine_s_own_zone_plays_no_part(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:

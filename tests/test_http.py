@@ -256,8 +256,11 @@ def test_the_token_goes_along_to_the_configured_hosts_only(
     assert run.code == (0 if kind == "redirect" else 1), run.log
     assert not sandbox.leaks
     assert any(request.had_token for request in sandbox.requests)
+    assert not any(request.origin == "download" for request in sandbox.requests), (
+        "what another host answers is not Lexer's data"
+    )
     if kind == "redirect_foreign":
-        assert any(request.origin == "download" and not request.had_token for request in sandbox.requests)
+        assert "redirects to another host" in run.errors[0]
 
 
 def test_a_server_that_repeats_the_token_does_not_bring_it_into_the_log(
@@ -405,3 +408,81 @@ def test_report_parameters_are_sent_along(tap: Tap, sandbox: Sandbox, catalog_of
     bodies = {(request.body or {})["type"]: request.body for request in sandbox.requests}
     assert (bodies["summary"] or {})["groups"] == [1, 2]
     assert "groups" not in (bodies["case_summary"] or {})
+
+
+# What a second pair of eyes found
+
+
+def test_a_first_request_that_breaks_fails_its_stream_and_no_other(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("reset", "users", times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("users", "groups", "summary"))
+    assert run.code == 1
+    assert set(run.records) == {"groups", "summary"}
+    assert "Failed: users" in run.log
+
+
+def test_columns_of_an_answer_do_not_override_the_keys(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    answer = {"total_volume": 5, "date_from": "2020-01-01", "interval": "year", "form_id": 1}
+    sandbox.fault("unknown_shape", "summary", times=None, value=answer)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))
+    (record,) = run.records["summary"]
+    assert (record["date_from"], record["interval"]) == ("2026-04-29T14:00:00Z", "day")
+
+
+def test_one_form_that_fails_leaves_the_others_alone(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("bad_request", "nps_summary", times=1)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("nps_summary"))
+    assert run.code == 1
+    assert [record["form_id"] for record in run.records["nps_summary"]] == [56]
+    assert "form 55" in run.errors[0]
+
+
+def test_a_retry_after_of_nothing_is_not_hammered(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("rate_limited", "summary", times=None, value=0)
+    config = sandbox.config(**ONE_DAY, rate_limit_requests=1000, rate_limit_seconds=2)
+    run = tap.run(config, catalog=catalog_of("summary"))
+    assert run.code == 1
+    assert len(statuses(sandbox, "summary")) < 12
+
+
+@pytest.mark.parametrize("answer", ['[{"id": 1e99999999}]', '[{"id": 1, "id": 2}]', "[" * 100_000])
+def test_answers_that_would_choke_a_reader_are_errors(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, answer: str
+) -> None:
+    sandbox.fault("not_json", "users", times=None, value=answer)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("users"), timeout=60)
+    assert (run.code, dict(run.records)) == (1, {})
+    assert "Traceback" not in run.log
+
+
+def test_zeros_are_filled_in_only_where_the_answer_shows_that_there_was_something(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    row = {"classification_id": 1, "classification": "x", "state": "new", "volume": 5}
+    sandbox.fault("unknown_shape", "classifications", times=None, value=[row])
+    sandbox.fault("empty", "states_volume", times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("classifications", "states_volume"))
+    volumes = {record["state"]: record["volume"] for record in run.records["classifications"]}
+    assert volumes.pop("new") == 5
+    assert set(volumes.values()) == {0}
+    assert "all_states" not in volumes, "a sum is never made up"
+    assert "states_volume" not in run.records
+
+
+@pytest.mark.parametrize("labels", ["zone", "offset"])
+@pytest.mark.parametrize(
+    ("start", "clock"), [("2026-04-03", "2026-04-06T09:00:00+10:30"), ("2025-10-02", "2025-10-06T09:00:00+11:00")]
+)
+def test_clocks_that_change_by_half_an_hour_stop_no_hourly_series(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, labels: str, start: str, clock: str
+) -> None:
+    sandbox = new_sandbox(timezone="Australia/Lord_Howe", clock=clock, messages_per_day=40, labels=labels)
+    run = tap.run(sandbox.config(start_date=start, series_interval="hour"), catalog=catalog_of("states_volume"))
+    assert run.code == 0, run.log
+    whole = sum(record["value"] for record in run.records["states_volume"])
+    assert (
+        whole == len(sandbox.truth(start, run.state["bookmarks"]["states_volume"]["replication_key_value"]))
+        or labels == "offset"
+    )

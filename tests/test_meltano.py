@@ -145,7 +145,7 @@ def full_load(
 
     def load(clock: str) -> Warehouse:
         sandbox = new_sandbox(clock=clock, messages_per_day=MESSAGES_PER_DAY)
-        run = tap.run(sandbox.config(start_date=START, report_interval="week"))
+        run = tap.run(sandbox.config(start_date=START, report_interval="week", export_window_days=360))
         assert run.code == 0, run.log
         return new_warehouse().load(run)
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import ast
 import doctest
 import json
+import logging
 import re
 from datetime import date
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from singer_sdk.mapper import PluginMapper
 
 import tap_lexer_activity
 from tap_lexer_activity import windows
+from tap_lexer_activity.exports import FIRST_WAIT, LONGEST_WAIT
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
+from tap_lexer_activity.streams.exports import OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
@@ -39,12 +44,11 @@ def section(title: str) -> str:
 
 
 def table(title: str, first_heading: str) -> list[dict[str, str]]:
-    """The rows of a section's table, by the headings of its columns."""
-    lines = section(title).splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    begin = next(place for place, row in enumerate(rows) if row[0] == first_heading)
-    headings = rows[begin]
-    return [dict(zip(headings, row, strict=True)) for row in rows[begin + 2 :]]
+    """The rows of a section's first table with this heading, by the headings of its columns."""
+    lines = dropwhile(lambda line: not line.startswith(f"| {first_heading} |"), section(title).splitlines())
+    its_own = takewhile(lambda line: line.startswith("|"), lines)
+    headings, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in its_own]
+    return [dict(zip(headings, row, strict=True)) for row in rows]
 
 
 def blocks(language: str) -> list[str]:
@@ -108,6 +112,45 @@ def test_the_diagram_has_columns_and_keys_that_exist(streams: dict[str, dict[str
         assert [attribute[1] for attribute in attributes if attribute[2:] == ["PK"]] == streams[name]["key_properties"]
     related = re.findall(r"^ +(\w+) [|}][|o]--o\{ (\w+) :", diagram, re.MULTILINE)
     assert {name for pair in related for name in pair} == {name for name, _ in entities}
+
+
+# Exports
+
+
+EXPORTS = {stream.name: stream for stream in (CaseDetails, MentionSlaExport, NpsSubmissions)}
+
+
+def test_the_columns_of_a_record_id_are_those_of_the_code(streams: dict[str, dict[str, Any]]) -> None:
+    rows = {quoted(row["stream"])[0]: row for row in table("The CSV exports", "stream")}
+    assert rows.keys() == EXPORTS.keys()
+    for name, row in rows.items():
+        made_of = row["`record_id` is made of"]
+        stable = [column for choice in EXPORTS[name].stable for column in choice]
+        assert quoted(made_of) == stable
+        assert bool(stable) is (made_of != "all columns")
+        known = len(streams[name]["schema"]["properties"].keys() - OWN_COLUMNS)
+        assert row["known columns"].startswith(f"{known}," if known else "none")
+
+
+def test_the_stream_maps_hash_and_drop_also_where_a_cell_was_empty(streams: dict[str, dict[str, Any]]) -> None:
+    (config,) = (json.loads(block) for block in blocks("json") if "stream_maps" in block)
+    mapper = PluginMapper(plugin_config=config, logger=logging.getLogger(__name__))
+    for name, columns in config["stream_maps"].items():
+        entry = streams[name]
+        properties = entry["schema"]["properties"].keys()
+        assert columns.keys() <= properties, name
+        mapper.register_raw_stream_schema(name, entry["schema"], entry["key_properties"])
+        (stream_map,) = mapper.stream_maps[name]
+        for text in (None, "a text"):
+            mapped = stream_map.transform(dict.fromkeys(properties, text)) or {}
+            assert mapped.keys() == properties - {column for column, value in columns.items() if value is None}, name
+            for column in columns.keys() & mapped.keys():
+                assert mapped[column] != "a text"
+                assert bool(mapped[column]) is bool(text)
+
+
+def test_there_is_one_place_for_the_benchmark() -> None:
+    assert len(re.findall(r"^<!-- benchmark:begin -->\n(?:.*\n)*?<!-- benchmark:end -->$", TEXT, re.MULTILINE)) == 1
 
 
 # Settings
@@ -189,12 +232,14 @@ def test_a_year_costs_what_the_table_says() -> None:
     nps_series = len(windows.series_requests(nps_days, end, "day", utc))
     hours = windows.due(first, end, "hour", zone, partial=False)
     hourly_series = len(windows.series_requests(hours, end, "hour", zone))
+    one_export, of_90_days = (len(windows.export_requests(days, end, length, zone)) for length in (30, 90))
 
     expected = {}
     for interval in ("day", "week", "month"):
         count = len(windows.due(first, end, interval, zone, partial=False))
         requests = 7 * count + 3 * one_series + nps_series + 3
-        expected[f"`{interval}`"] = (count, 7 * count, requests, (requests - 1) // 100 * 5)
+        with_exports = requests + 3 * one_export * 2
+        expected[f"`{interval}`"] = (count, 7 * count, requests, with_exports, (with_exports - 1) // 100 * 5)
     written = {
         interval: tuple(int(number.replace(",", "")) for number in numbers)
         for interval, *numbers in (row.values() for row in table("What the quota means", "`report_interval`"))
@@ -203,6 +248,19 @@ def test_a_year_costs_what_the_table_says() -> None:
     assert f"here {one_series} requests each" in TEXT
     assert f"and {nps_series} for `nps_volume` per form" in TEXT
     assert f"the three take {hourly_series} each" in TEXT
+    assert f"here {one_export} for each of" in TEXT
+    assert f"With 90 days it is {of_90_days} jobs each" in TEXT
+
+
+def test_a_job_costs_what_is_said() -> None:
+    """The questions after a job that takes a minute come when the tap's waits let them."""
+    moments, wait = [FIRST_WAIT], FIRST_WAIT
+    while wait < LONGEST_WAIT:
+        moments, wait = [*moments, moments[-1] + wait], min(2 * wait, LONGEST_WAIT)
+    *others, last = (f"{moment:.0f}" for moment in moments)
+    told = section("The CSV exports")
+    assert f"asks {', '.join(others)} and {last} seconds after the start, then every minute" in told
+    assert f"2 if the file is ready by then, {1 + len(moments)} if it takes a minute" in told
 
 
 def test_the_examples_give_what_is_printed() -> None:

@@ -97,6 +97,16 @@ def test_the_end_is_now_or_the_end_date_whichever_comes_first() -> None:
         ({"api_url": "http://api.lexer.io/v1"}, "api_url: 'http://api.lexer.io/v1' would send the token unencrypted"),
         ({"api_url": "https://me:secret@api.lexer.io"}, "api_url: should have no user name or password in it"),
         ({"api_url": "http://localhost:port"}, "api_url: 'http://localhost:port' should be an address"),
+        (
+            {"api_url": "https://api.lexer.io/v1?x=1"},
+            "api_url: 'https://api.lexer.io/v1?x=1' should have no ? or # in it",
+        ),
+        ({"rate_limit_requests": 10**30}, f"rate_limit_requests: {10**30} should be 100000 or less"),
+        (
+            {"report_parameters": {"summary": {"type": "workflow_states"}}},
+            "report_parameters['summary']: 'workflow_states' is the type of another stream",
+        ),
+        ({"export_window_days": 361}, "export_window_days: 361 should be 360 or less"),
         ({"api_token": ""}, "api_token: is empty"),
         ({"api_token": " "}, "api_token: is empty"),
     ],
@@ -168,3 +178,8 @@ def test_every_date_is_read_as_its_midnight(day: Any) -> None:
     assert parse(start_date=f"{day}T00:00:00+02:00").start == datetime(
         day.year, day.month, day.day, tzinfo=UTC
     ) - timedelta(hours=2)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    limit = parse(rate_limit_requests=100.0).rate_limit_requests
+    assert (limit, type(limit)) == (100, int)

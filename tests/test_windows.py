@@ -326,3 +326,25 @@ def test_bookmarks_sort_as_text(instant: datetime) -> None:
     text = windows.to_text(instant)
     assert datetime.fromisoformat(text) == instant
     assert (text < windows.to_text(instant + timedelta(seconds=1))) is True
+
+
+@given(instants, st.integers(1, 360), zones)
+def test_export_windows_lie_on_a_grid_whenever_a_run_begins(instant: datetime, length: int, zone: ZoneInfo) -> None:
+    window = windows.export_window(instant, length, zone)
+    assert window.start <= instant < window.end
+    assert windows.export_window(window.start, length, zone) == window
+    assert windows.export_window(window.end - timedelta(seconds=1), length, zone) == window
+
+
+@given(instants, spans(timedelta(0), timedelta(days=400)), st.integers(1, 360), zones, st.booleans())
+def test_an_export_asks_for_every_day_once_in_one_window_each(
+    start: datetime, length: timedelta, per_job: int, zone: ZoneInfo, partial: bool
+) -> None:
+    present = start + length
+    wanted = windows.due(start, present, "day", zone, partial=partial)
+    requests = windows.export_requests(wanted, present, per_job, zone)
+    assert [window for request in requests for window in request.windows] == wanted
+    for request in requests:
+        assert request.asked.end <= present
+        assert len({windows.export_window(day.start, per_job, zone) for day in request.windows}) == 1
+        assert request.asked.length <= timedelta(days=per_job, hours=1)

@@ -6,7 +6,7 @@ Where this departs from the SDK's usual stream, and why:
 - A bookmark is moved by a window that was read to its end, not by the greatest record (`_increment_stream_state` does nothing):
   an empty window has been read too, and a record says nothing of those that came with it.
 - A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in.
-- An error ends its stream and not the run (`_sync_records`).
+- An error ends its stream, or its form's part of it, and not the run (`get_records`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ from __future__ import annotations
 from abc import abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from tap_lexer_activity import windows
+from tap_lexer_activity.client import described
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError, UnreachableError
 from tap_lexer_activity.shapes import SCHEMAS, answer_validator, check, row_schema, with_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from jsonschema.protocols import Validator
-    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
     from tap_lexer_activity.client import LexerClient
@@ -72,6 +76,7 @@ class LexerStream(Stream):
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
         self.tap = tap
+        self._holds_back = False
         self.primary_keys = self.keys
         self.replication_key = self.bookmark_column
 
@@ -116,17 +121,40 @@ class LexerStream(Stream):
             result[key] = row
         return list(result.values())
 
+    @abstractmethod
+    def read_all(self, context: Context | None) -> Iterable[Record]:
+        """The records of this run, for one context."""
+
     @override
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[dict[str, Any], Any, Any]:
+    def get_records(self, context: Context | None) -> Iterator[Record]:
         try:
-            yield from super()._sync_records(context, write_messages=write_messages)
+            yield from self.read_all(context)
         except (AccessDeniedError, UnreachableError) as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.error("%s failed: %s", self.name, error)  # noqa: TRY400 (a line for a person, no stack trace)
-            self.tap.failures[self.name] = str(error)
+            self.tap.failures.append((self.name, str(error)))
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        """Write BATCH messages, their files with selection and stream maps applied: the SDK's own writer skips both."""
+        from tap_lexer_activity.rows import write_batch_file  # noqa: PLC0415 (discovery needs none of it)
+
+        self._holds_back = True
+        records = self._sync_records(context, write_messages=False)
+        while chunk := list(islice(records, batch_config.batch_size)):
+            lines: dict[str, list[bytes]] = {}
+            for message in chain.from_iterable(map(self._generate_record_messages, chunk)):
+                lines.setdefault(message.stream, []).append(f"{serialize_json(message.record)}\n".encode())
+            for stream, content in lines.items():
+                url = write_batch_file(batch_config, stream, content)
+                self._tap.write_message(SDKBatchMessage(stream=stream, encoding=batch_config.encoding, manifest=[url]))
+            self.say_bookmarks()
+            self._write_state_message()
+        self.say_bookmarks()  # of windows without records
+
+    def say_bookmarks(self) -> None:
+        """Put the bookmarks of all windows so far into the state: their records have been written."""
 
 
 class WindowedStream(LexerStream):
@@ -154,9 +182,9 @@ class WindowedStream(LexerStream):
     def requests(self, wanted: list[windows.Window]) -> list[Request]:
         """The requests that give the wanted windows."""
 
-    @abstractmethod
     def read(self, request: Request, answer: Any, what: str) -> Iterable[Record]:
-        """The records of the request's windows in its answer. Context columns are added by the SDK."""
+        """The records of the request's windows in its answer, but for the columns of the context."""
+        raise NotImplementedError
 
     def plan(self, context: Context | None) -> list[Request]:
         """The requests of a run, oldest first."""
@@ -168,18 +196,24 @@ class WindowedStream(LexerStream):
                 windows.to_text(bookmark),
             )
             return []
+        if bookmark is not None and bookmark < windows.floor(settings.start, self.interval, self.zone):
+            self.logger.warning(
+                "start_date (%s) is after the bookmark (%s): what lies between them is not read",
+                windows.to_text(settings.start),
+                windows.to_text(bookmark),
+            )
         first = windows.first_to_read(settings.start, bookmark, settings.lookback_days, self.interval, self.zone)
         wanted = windows.due(first, settings.present, self.interval, self.zone, partial=settings.include_partial)
         return self.requests(wanted)
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
+    def read_all(self, context: Context | None) -> Iterator[Record]:
         for request in self.plan(context):
             body = self.body(request, context)
-            answer = self.client.report(body)
-            what = f"report {body['type']!r} from {body['date_from']} to {body['date_to']}"
+            what = f"report {described(body)}"
+            answer = self.client.report(body, what=what)
             yield from self.distinct(
-                ({**(context or {}), **record} for record in self.read(request, answer, what)), what
+                ({**record, **(context or {})} for record in self.read(request, answer, what)), what
             )
             # The consumer asks for more only when it has written all of the above.
             self._move_bookmark(context, request.complete_to(self.settings.present))
@@ -216,27 +250,18 @@ class WindowedStream(LexerStream):
         if instant is None:
             return
         self._unsaid.append((context, windows.to_text(instant)))
-        if self.get_batch_config(self.config) is None:
-            self._say_bookmarks()
+        if not self._holds_back:
+            self.say_bookmarks()
             self._write_state_message()
 
-    def _say_bookmarks(self) -> None:
+    @override
+    def say_bookmarks(self) -> None:
         for context, text in self._unsaid:
             state = self.get_context_state(context)
             if text > state.get("replication_key_value", ""):
                 state.update(replication_key=self.bookmark_column, replication_key_value=text)
                 self.state_manager.is_flushed = False
         self._unsaid.clear()
-
-    @override
-    def _write_batch_message(self, encoding: BaseBatchFileEncoding, manifest: list[str]) -> None:
-        super()._write_batch_message(encoding, manifest)
-        self._say_bookmarks()
-
-    @override
-    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
-        super()._sync_batches(batch_config, context)
-        self._say_bookmarks()  # of windows without records
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
@@ -265,9 +290,9 @@ class PerFormStream(WindowedStream):
             return []  # the SDK asks for them also where an error would end the run; get_records raises it
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
+    def read_all(self, context: Context | None) -> Iterator[Record]:
         if context is None:
             self.tap.forms.nps_ids()
             self.logger.info("This account has no NPS form, so there is nothing to read")
             return
-        yield from super().get_records(context)
+        yield from super().read_all(context)

@@ -35,7 +35,7 @@ class Report(WindowedStream):
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
         added = self.columns(request.windows[0])
         for row in self.checked(answer, what):
-            yield added | row
+            yield row | added
 
 
 class SummaryReport(Report):
@@ -51,7 +51,7 @@ class SummaryReport(Report):
 
     @override
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield self.columns(request.windows[0]) | self.checked(answer, what)
+        yield self.checked(answer, what) | self.columns(request.windows[0])
 
 
 class Summary(SummaryReport):
@@ -85,7 +85,7 @@ class Classifications(Report):
         present = {(row["classification_id"], row["state"]) for row in answer}
         names = {row["classification_id"]: row.get("classification") for row in answer}
         for number, name in names.items():
-            for state in ("all_states", *STATES):
+            for state in STATES:
                 if (number, state) not in present:
                     zero = {"classification_id": number, "classification": name, "state": state, "volume": 0}
                     yield self.columns(request.windows[0]) | zero
@@ -98,15 +98,20 @@ class CaseClassifications(Report):
     keys = ("date_from", "interval", "classification_id")
 
 
-class UserSummary(Report):
-    """Messages, response times and SLA breaches of each agent."""
+class _AgentReport(Report):
+    """A report with a row for each agent, whose id Lexer sends as text in one report and as a number in the other."""
 
-    name = "user_summary"
     keys = ("date_from", "interval", "user_id")
 
     @override
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
         yield from super().read(request, _with_integer_user_id(answer), what)
+
+
+class UserSummary(_AgentReport):
+    """Messages, response times and SLA breaches of each agent."""
+
+    name = "user_summary"
 
 
 class _SharedType(Report):
@@ -129,17 +134,12 @@ class _SharedType(Report):
         return super().checked(answer, what)
 
 
-class UserVolume(_SharedType):
+class UserVolume(_AgentReport, _SharedType):
     """Messages assigned to each agent, by workflow state."""
 
     name = "user_volume"
-    keys = ("date_from", "interval", "user_id")
     twin = "workflow_states"
     twin_mark = "volume"
-
-    @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield from super().read(request, _with_integer_user_id(answer), what)
 
 
 class WorkflowStates(_SharedType):
@@ -158,13 +158,14 @@ class WorkflowStates(_SharedType):
     @override
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
         yield from super().read(request, answer, what)
-        for state in STATES:
-            if state not in {row["state"] for row in answer}:
+        present = {row["state"] for row in answer}
+        for state in STATES if answer else ():  # an empty answer says nothing of any state
+            if state not in present:
                 yield self.columns(request.windows[0]) | {"state": state, "volume": 0}
 
 
 def _with_integer_user_id(answer: Any) -> Any:
-    """Lexer sends `user_id` as text in one report and as a number in another."""
+    """The rows, with a `user_id` of digits as a number."""
     if not isinstance(answer, list):
         return answer
     return [

@@ -11,8 +11,6 @@ from tap_lexer_activity.client import TRIES
 from tap_lexer_activity.streams.base import LexerStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from singer_sdk.helpers.types import Context, Record
 
     from tap_lexer_activity.tap import TapLexerActivity
@@ -30,8 +28,8 @@ class Resource(LexerStream):
         return self.distinct(self.checked([answer] if isinstance(answer, dict) else answer, what), what)
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        yield from self.fetch()
+    def read_all(self, context: Context | None) -> list[Record]:
+        return self.fetch()
 
 
 class Users(Resource):

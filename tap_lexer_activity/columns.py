@@ -1,0 +1,359 @@
+"""From the header and the cells of a CSV export to columns and values. Pure functions; no HTTP, no Singer.
+
+Lexer documents the columns of one export, shows some of another on a screen, and says nothing of the third. So the header is read
+at run time: what the stream's schema knows becomes a typed column, and all else arrives as text in `additional_columns`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+
+LONGEST_NAME: Final = 60
+"""Characters, and bytes, of a column's name: Postgres cuts names at 63 bytes."""
+
+ALIASES: Final = {"agent_reponse_date_utc": "agent_response_date_utc"}
+"""The documented spelling of a header has a slip in it. Whether the real one has it too is not known."""
+
+# Letters that have an ASCII form and no decomposition in Unicode.
+_ASCII: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
+
+csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
+
+
+def column_name(header: str) -> str:
+    """The column's name for a header: snake_case, ASCII where a letter has an ASCII form, at most 60 characters. May be empty.
+
+    `Customer Wait Time (min)` becomes `customer_wait_time_min`.
+    """
+    text = unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold().translate(_ASCII)
+    kept = "".join(char if char.isalnum() else "_" for char in text if not unicodedata.combining(char))
+    name = re.sub("_+", "_", kept).strip("_")
+    return ALIASES.get(name) or _cut(name, LONGEST_NAME)
+
+
+def _cut(name: str, longest: int) -> str:
+    return name.encode()[:longest].decode(errors="ignore").rstrip("_")
+
+
+def column_names(headers: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """A name for each header, all different, and none of those that are `taken`.
+
+    A header without a letter or digit is named for its place: `column_3`.
+    """
+    names: list[str] = []
+    used = set(taken)
+    for place, header in enumerate(headers, start=1):
+        first = name = column_name(header) or f"column_{place}"
+        number = 2
+        while name in used:
+            suffix = f"_{number}"
+            name = _cut(first, LONGEST_NAME - len(suffix)) + suffix
+            number += 1
+        used.add(name)
+        names.append(name)
+    return names
+
+
+def unique_headers(headers: Iterable[str]) -> list[str]:
+    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it."""
+    result: list[str] = []
+    for place, header in enumerate(headers, start=1):
+        first = key = header or f"(column {place})"
+        number = 2
+        while key in result:
+            key = f"{first} ({number})"
+            number += 1
+        result.append(key)
+    return result
+
+
+def column_schema(header: str) -> dict[str, Any]:
+    """The JSON schema of a column, by what its header says: `(UTC)` is a time, `(min)` a number, `Within ... SLA` a yes or no."""
+    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
+    lowered = header.strip().lower()
+    if lowered.endswith("(utc)"):
+        return {"description": f"{description} Time in UTC.", "type": ["string", "null"], "format": "date-time"}
+    if lowered.endswith("(min)"):
+        return {"description": f"{description} Minutes.", "type": ["number", "null"]}
+    if lowered.startswith("within ") and lowered.endswith(" sla"):
+        return {"description": f"{description} Yes or no.", "type": ["boolean", "null"]}
+    return {"description": f"{description} Text.", "type": ["string", "null"]}
+
+
+# Cells: a whole column at a time, because one regular expression over a thousand cells is ten times as fast as a thousand
+
+
+_MONTH_AND_DAY: Final = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+_usual_times: Final = re.compile(
+    rf"(?:\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
+).fullmatch
+_time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII).fullmatch
+_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
+_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
+_number: Final = re.compile(_NUMBER, re.ASCII).fullmatch
+
+
+def read_times(cells: Sequence[str]) -> Sequence[str | None]:
+    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time."""
+    lines = "\n".join([*cells, ""])
+    if _usual_times(lines) and lines.count("\n") == len(cells):
+        return lines.replace(" ", "T").replace("\n", "Z\n").split("\n")[:-1]
+    return [_read_time(cell) for cell in cells]
+
+
+def _read_time(cell: str) -> str | None:
+    text = cell.removesuffix(" UTC")
+    try:
+        moment = datetime.fromisoformat(text) if _time(text) else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        return f"{moment.isoformat()}Z"
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
+    """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
+    lines = "\n".join([*cells, ""])
+    if _numbers(lines) and lines.count("\n") == len(cells):
+        return list(map(Decimal, cells))
+    return [Decimal(cell) if _number(cell) else None for cell in cells]
+
+
+_WORDS: Final = {
+    word: value
+    for value, words in ((True, ("true", "yes", "1")), (False, ("false", "no", "0")))
+    for text in words
+    for word in (text, text.capitalize(), text.upper())
+}
+
+
+def read_booleans(cells: Sequence[str]) -> Sequence[bool | None]:
+    """True or false, yes or no, 1 or 0; `None` for another word."""
+    return list(map(_WORDS.get, cells))
+
+
+def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[Any]] | None:
+    """What reads the cells of a column with this schema, or `None` for text, which stays as it is."""
+    kinds = schema.get("type", ())
+    if "boolean" in kinds:
+        return read_booleans
+    if "number" in kinds or "integer" in kinds:
+        return read_numbers
+    return read_times if schema.get("format") == "date-time" else None
+
+
+# Identity
+
+
+class Identity:
+    """Gives each row of one export its `record_id`.
+
+    Lexer sends no id. The cells of the columns that cannot change after the fact make one: a row whose state moved on keeps it. Rows
+    that are alike in those are told apart by their order. They share a time as well, so they are always in the same export, however
+    long its window is.
+    """
+
+    def __init__(self, names: Sequence[str], stable: Sequence[Sequence[str]]) -> None:
+        """Choose the columns.
+
+        Args:
+            names: Column names of the export, in the order of its cells.
+            stable: Columns that do not change, each as the names it may have. If one of them is missing, all columns count.
+        """
+        places = {name: place for place, name in enumerate(names)}
+        found = [next((places[name] for name in choice if name in places), None) for choice in stable]
+        chosen = [place for place in found if place is not None]
+        self.is_stable = bool(stable) and len(chosen) == len(found)
+        """Whether a row keeps its id when something in it changes."""
+        self._places = chosen
+        self._named = sorted((name, place) for name, place in places.items())
+        # Digests by their first two bytes, the next six one after the other: an export may have millions of rows, and a set of
+        # as many takes ten times the memory.
+        self._seen: dict[bytes, bytearray] = {}
+        self._again: dict[bytes, int] = {}
+
+    def of(self, cells: Sequence[Sequence[str]]) -> list[str]:
+        """The ids of rows, 32 hex digits each.
+
+        Args:
+            cells: The rows' cells, column by column.
+        """
+        keys: Iterable[str]
+        if self.is_stable:
+            keys = map("\x1f".join, zip(*(cells[place] for place in self._places), strict=True))
+        else:  # with their names and without empty ones: a column that is added later changes nothing for rows that have nothing in it
+            keys = (
+                "\x1f".join(f"{name}\x1e{row[place]}" for name, place in self._named if row[place])
+                for row in zip(*cells, strict=True)
+            )
+        seen = self._seen
+        ids = []
+        for key in keys:
+            digest = blake2b(key.encode(), digest_size=16).digest()
+            drawer, mark = digest[:2], digest[2:8]
+            marks = seen.get(drawer)
+            if marks is None:
+                seen[drawer] = bytearray(mark)
+            elif mark not in marks:
+                marks += mark
+            elif ordinal := self._ordinal(digest, marks, mark):
+                digest = blake2b(digest + ordinal.to_bytes(8), digest_size=16).digest()
+            ids.append(digest.hex())
+        return ids
+
+    def _ordinal(self, digest: bytes, marks: bytearray, mark: bytes) -> int:
+        """How often this digest came before."""
+        place = marks.find(mark)
+        while place % len(mark):  # parts of two marks that lie side by side
+            place = marks.find(mark, place + 1)
+            if place < 0:
+                marks += mark
+                return 0
+        self._again[digest] = self._again.get(digest, 0) + 1
+        return self._again[digest]
+
+
+# Rows
+
+
+class Converter:
+    """Turns the rows of one export into columns of values.
+
+    It works on many rows at a time, column by column: that is what Python does fast.
+
+    Attributes:
+        columns: Names of the columns: `record_id`, those that the schema and the export have in common, `additional_columns`.
+        surprises: What was found and should be said once: a sentence for each kind.
+    """
+
+    def __init__(
+        self,
+        headers: Sequence[str],
+        properties: Mapping[str, Any],
+        wanted: Container[str],
+        stable: Sequence[Sequence[str]],
+        taken: Iterable[str],
+    ) -> None:
+        """Compare a header with a schema.
+
+        Args:
+            headers: The cells of the first row.
+            properties: Properties of the stream's schema.
+            wanted: Names of those that are selected; the others are left out altogether.
+            stable: See `Identity`.
+            taken: Columns of the tap's own, which no column of the export may be named as.
+        """
+        names = column_names(headers, taken)
+        known = [(place, name) for place, name in enumerate(names) if name in properties and name in wanted]
+        self._width = len(headers)
+        self._keys = unique_headers(headers)
+        self._known = [(place, reader_for(properties[name])) for place, name in known]
+        self._others = [place for place, name in enumerate(names) if name not in properties]
+        self._identity = Identity(names, stable)
+        self.columns = ("record_id", *(name for _, name in known), "additional_columns")
+        self.surprises: dict[str, str] = {}
+        if stable and not self._identity.is_stable:
+            wanted = ", ".join(choice[0] for choice in stable)
+            self.surprises["identity"] = (
+                f"the export lacks one of the columns {wanted}; a row's id is made of all its columns instead, "
+                "so a row that changes becomes a new one"
+            )
+
+    def convert(self, rows: Sequence[list[str]]) -> list[Sequence[Any]]:
+        """The values of rows, column by column in the order of `columns`.
+
+        Nothing in a row is lost: what has no column of its own is in the last one, as text by its header.
+        """
+        more: dict[int, dict[str, str | None]] = {}
+        if set(map(len, rows)) != {self._width}:
+            rows = [
+                row if len(row) == self._width else self._evened(row, more.setdefault(n, {}))
+                for n, row in enumerate(rows)
+            ]
+        cells = list(zip(*rows, strict=True))
+        columns: list[Sequence[Any]] = [self._identity.of(cells)]
+        for place, read in self._known:
+            column = cells[place]
+            if read is None:
+                columns.append([cell or None for cell in column] if "" in column else column)
+            elif "" in column:
+                found = read(list(filter(None, column)))
+                rest_of = iter(found)
+                columns.append([next(rest_of) if cell else None for cell in column])
+                if None in found:
+                    self._keep_unread(place, column, columns[-1], more)
+            else:
+                columns.append(values := read(column))
+                if None in values:
+                    self._keep_unread(place, column, values, more)
+        if self._others:
+            keys = [self._keys[place] for place in self._others]
+            others = zip(*(cells[place] for place in self._others), strict=True)
+            rest: list[Any] = [{key: cell or None for key, cell in zip(keys, row, strict=True)} for row in others]
+            for number, beyond in more.items():
+                rest[number] |= beyond
+        else:
+            rest = [more.get(number) or None for number in range(len(rows))] if more else [None] * len(rows)
+        columns.append(rest)
+        return columns
+
+    def _evened(self, row: list[str], more: dict[str, str | None]) -> list[str]:
+        """A row that is too short or too long, as wide as the header; the cells beyond it go to `more`."""
+        self.surprises.setdefault(
+            "ragged",
+            f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
+        )
+        for place in range(self._width, len(row)):
+            more[f"(column {place + 1})"] = row[place] or None
+        return [*row[: self._width], *[""] * (self._width - len(row))]
+
+    def _keep_unread(
+        self, place: int, column: Sequence[str], values: Sequence[Any], more: dict[int, dict[str, str | None]]
+    ) -> None:
+        """Keep cells that are not of their column's type as text."""
+        key = self._keys[place]
+        for number, (cell, value) in enumerate(zip(column, values, strict=True)):
+            if cell and value is None:
+                more.setdefault(number, {})[key] = cell
+                self.surprises.setdefault(
+                    key,
+                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
+                )
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows of a CSV, the header first. Blank lines are no rows.
+
+    Args:
+        lines: A text file opened with `newline=""`, so that cells keep their own line breaks.
+
+    Raises:
+        csv.Error: Where quotes are not closed or do not end a cell.
+    """
+    return filter(None, csv.reader(lines, strict=True))
+
+
+def ends_inside_quotes(lines: Iterable[str]) -> bool:
+    """Whether a CSV breaks off inside a quoted cell. Reads all of it."""
+    try:
+        for _ in csv.reader(lines, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False

@@ -1,0 +1,348 @@
+"""Export jobs: start one, wait for its file, fetch it, and be sure that it is whole.
+
+Every way in which a job can end has a name of its own here. Only one of them gives a file; none of the others is ever "no data".
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import time
+import zlib
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO
+from urllib.parse import urlsplit
+
+import backoff
+import requests
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from urllib3.exceptions import HTTPError
+
+from tap_lexer_activity.client import TRIES, described, reason
+from tap_lexer_activity.columns import ends_inside_quotes
+from tap_lexer_activity.errors import (
+    ExportFailedError,
+    ExportTimedOutError,
+    LinkExpiredError,
+    TruncatedError,
+    UnexpectedAnswerError,
+)
+from tap_lexer_activity.shapes import answer_validator, check
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_lexer_activity.client import LexerClient
+    from tap_lexer_activity.settings import Settings
+
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+DOWNLOADS: Final = 3
+"""Times that a file is fetched before it counts as cut off for good."""
+LINKS: Final = 2
+"""Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
+_CHUNK: Final = 1 << 18
+
+_ANSWER: Final = answer_validator(
+    {
+        "type": "object",
+        "properties": {
+            "status": {"type": "string"},
+            "url": {"type": ["string", "null"]},
+            "token": {"type": ["string", "null"]},
+        },
+        "required": ["status"],
+    }
+)
+
+
+# How a job stands: one type for each answer that there can be
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Lexer is still at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The file lies at `url`, which is a secret: whoever has it can read the file."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteWithoutUrl:
+    """Complete, says Lexer, and not where: to be asked again, as if it were pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Lexer gave up, or says something that no document names."""
+
+    status: str
+    is_known: bool
+
+
+def standing(answer: Mapping[str, Any]) -> Pending | Complete | CompleteWithoutUrl | Failed:
+    """What an answer about a job means. Lexer documents only `pending` and `complete`."""
+    match answer["status"].lower():
+        case "pending":
+            return Pending()
+        case "complete":
+            return Complete(answer["url"]) if answer.get("url") else CompleteWithoutUrl()
+        case "failed" | "error" | "cancelled" | "expired":
+            return Failed(answer["status"], is_known=True)
+        case _:
+            return Failed(answer["status"], is_known=False)
+
+
+@dataclass(slots=True)
+class Job:
+    """An export that has been asked for.
+
+    Attributes:
+        what: What was asked for, for people.
+        token: Lexer's name for the job, which is a secret: whoever has it can ask for the file.
+        due: When to ask for the first or next time, in seconds of the clock.
+        wait: Seconds between the last question and the next.
+    """
+
+    what: str
+    body: Mapping[str, Any]
+    token: str
+    due: float
+    wait: float = FIRST_WAIT
+
+
+class Exporter:
+    """Runs export jobs. One for the whole tap."""
+
+    def __init__(
+        self,
+        client: LexerClient,
+        settings: Settings,
+        logger: logging.Logger,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._logger = logger
+        self._clock = clock
+        self._sleep = sleep
+        self._session = _download_session(client)
+
+    def start(self, body: Mapping[str, Any]) -> Job:
+        """Ask for an export with this request body."""
+        what = f"export {described(body)}"
+        answer = self._client.report(body, what=what)
+        self._check(answer, what)
+        if not answer.get("token"):
+            msg = f"{what}: Lexer named no token to ask for the file by"
+            raise UnexpectedAnswerError(msg)
+        return Job(what, body, answer["token"], due=self._clock() + FIRST_WAIT)
+
+    def file(self, job: Job) -> TextIO:
+        """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
+
+        Its lines keep the line breaks that they have in the file, for these may be in the middle of a cell.
+
+        Raises:
+            ExportTimedOutError: If it is not complete within `export_timeout`.
+            ExportFailedError: If Lexer gave up, answers with an unknown status, or names no file.
+            LinkExpiredError: If the file host refuses every link, also those of a new job.
+            TruncatedError: If the file comes cut off every time.
+            FatalAPIError: If the file can't be kept on this machine.
+        """
+        try:
+            spool = self._file_of(job)
+        except LinkExpiredError:
+            self._logger.warning("%s: the links have expired; starting the export again", job.what)
+            spool = self._file_of(self.start(job.body))
+        return io.TextIOWrapper(spool, encoding="utf-8-sig", newline="")
+
+    def _file_of(self, job: Job) -> IO[bytes]:
+        for link in range(1, LINKS + 1):
+            url = self._url(job)
+            try:
+                return self._download(url, job.what)
+            except LinkExpiredError:
+                if link == LINKS:
+                    raise
+        raise AssertionError  # the loop ends by one of the two
+
+    def _url(self, job: Job) -> str:
+        """Ask how a job stands until it is complete."""
+        begun = self._clock()  # not the job's start: other streams may have been read for hours since then
+        while True:
+            self._sleep(max(0.0, job.due - self._clock()))
+            answer = self._client.status(job.token, what=f"the status of {job.what}")
+            self._check(answer, f"the status of {job.what}")
+            match found := standing(answer):
+                case Complete(url):
+                    return url
+                case Failed(status, is_known=known):
+                    said = "Lexer gave it up" if known else "its status is one that no document names"
+                    msg = f"{job.what}: {said}: {self._client.quote(status)!r}"
+                    raise ExportFailedError(msg)
+            left = begun + self._settings.export_timeout - self._clock()
+            if left <= 0 and isinstance(found, CompleteWithoutUrl):
+                msg = f"{job.what}: Lexer says that it is complete, and names no file"
+                raise ExportFailedError(msg)
+            if left <= 0:
+                msg = (
+                    f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). "
+                    "Allow it more time, or ask for less with a smaller export_window_days"
+                )
+                raise ExportTimedOutError(msg)
+            job.due = self._clock() + min(job.wait, left)
+            job.wait = min(2 * job.wait, LONGEST_WAIT)
+
+    def _check(self, answer: Any, what: str) -> None:
+        # The answer is not quoted: a link and a token are in it.
+        check(answer, _ANSWER, what=what, quote=lambda _: "(not shown: it may hold a link)")
+
+    def _download(self, url: str, what: str) -> IO[bytes]:
+        fetch = backoff.on_exception(
+            backoff.expo, TruncatedError, max_tries=DOWNLOADS, jitter=backoff.random_jitter, logger=None
+        )(self._download_once)
+        fetch = backoff.on_exception(
+            backoff.expo,
+            RetriableAPIError,
+            giveup=lambda error: isinstance(error, TruncatedError),
+            max_tries=TRIES,
+            jitter=backoff.random_jitter,
+            logger=None,
+        )(fetch)
+        return fetch(url, what)
+
+    def _download_once(self, url: str, what: str) -> IO[bytes]:
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        try:
+            with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
+                _verdict(response, what, host)
+                return _spooled(response, what)
+        except requests.exceptions.RequestException as error:
+            msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
+            raise RetriableAPIError(msg) from error
+
+
+def _download_session(client: LexerClient) -> requests.Session:
+    """A session that has never seen the token. Requests to the API's own hosts count against the quota all the same."""
+    session = requests.Session()
+    client.throttle(session)
+    session.auth = lambda request: request  # not the machine's .netrc either
+    session.headers["Accept-Encoding"] = "gzip, identity"
+    session.verify = os.environ.get("SSL_CERT_FILE") or True
+    return session
+
+
+def _verdict(response: requests.Response, what: str, host: str) -> None:
+    """Raise what an error status of the file host means. Its body is not quoted: file hosts repeat signed links there."""
+    status = response.status_code
+    if status == HTTPStatus.OK:
+        return
+    said = f"{what}: the file host {host} answers {status}"
+    if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        raise LinkExpiredError(said)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RetriableAPIError(said)
+    raise FatalAPIError(said)
+
+
+def _spooled(response: requests.Response, what: str) -> IO[bytes]:
+    """The body in a temporary file, unpacked, if it is whole.
+
+    Raises:
+        TruncatedError: If it is shorter than announced, if its gzip stream has no end, or, where its length was not announced, if
+            it does not end with a line break.
+        FatalAPIError: If there is no room for it.
+    """
+    try:
+        spool = tempfile.TemporaryFile(prefix="tap-lexer-activity-")  # noqa: SIM115 (the reader closes it)
+    except OSError as error:
+        msg = f"{what}: no temporary folder can be written ({error}). Name one that can in the environment variable TMPDIR"
+        raise FatalAPIError(msg) from error
+    try:
+        _fill(spool, response, what)
+    except requests.exceptions.RequestException as error:
+        spool.close()
+        msg = f"{what}: the file was cut off"
+        raise TruncatedError(msg) from error
+    except OSError as error:
+        spool.close()
+        msg = (
+            f"{what}: the export can't be kept in {tempfile.gettempdir()} ({error.strerror}). "
+            "Name a folder with room in the environment variable TMPDIR"
+        )
+        raise FatalAPIError(msg) from error
+    except BaseException:
+        spool.close()
+        raise
+    return spool
+
+
+def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
+    """Write the body to a file, and see that it is whole."""
+    quotes = 0
+    last = b""
+    for chunk in _unpacked(response, what):
+        spool.write(chunk)
+        quotes += chunk.count(b'"')
+        last = chunk[-1:] or last
+    spool.flush()
+    spool.seek(0)
+    announced = (
+        "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    )
+    if not announced and last not in {b"\n", b"\r", b""}:
+        msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
+        raise TruncatedError(msg)
+    # Every quoted cell has an even number of quotes, so most files need not be read twice.
+    if quotes % 2:
+        text = io.TextIOWrapper(spool, encoding="utf-8", errors="replace", newline="")
+        cut = ends_inside_quotes(text)
+        text.detach()
+        spool.seek(0)
+        if cut:
+            msg = f"{what}: the file ends inside a quoted cell"
+            raise TruncatedError(msg)
+
+
+def _unpacked(response: requests.Response, what: str) -> Iterator[bytes]:
+    """The body's bytes, unpacked if it is gzip, whatever its headers say. No CSV begins as gzip does."""
+    chunks = _raw(response)
+    first = next(chunks, b"")
+    chunks = chain([first], chunks)
+    if not first.startswith(b"\x1f\x8b"):
+        yield from chunks
+        return
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data:
+                yield unpack.decompress(data)
+                data = unpack.unused_data
+                if unpack.eof and data:
+                    unpack = zlib.decompressobj(wbits=31)  # another member of the same file
+    except zlib.error as error:
+        msg = f"{what}: the file is not valid gzip"
+        raise TruncatedError(msg) from error
+    if not unpack.eof:
+        msg = f"{what}: the file was cut off"
+        raise TruncatedError(msg)
+
+
+def _raw(response: requests.Response) -> Iterator[bytes]:
+    """The body as sent: requests unpacks gzip by itself, and does not notice when a stream has no end."""
+    try:
+        yield from response.raw.stream(_CHUNK, decode_content=False)
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error

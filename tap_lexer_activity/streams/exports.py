@@ -1,0 +1,236 @@
+"""The CSV exports: one row per case, message or survey, from files that may have millions of them."""
+
+from __future__ import annotations
+
+import csv
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from typing_extensions import override
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
+from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk import metrics
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_lexer_activity.exports import Job
+    from tap_lexer_activity.rows import Sink
+    from tap_lexer_activity.tap import TapLexerActivity
+    from tap_lexer_activity.windows import Interval, Request, Window
+
+_ROWS_AT_A_TIME: Final = 1000
+
+OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
+"""Columns of the tap's own, which no column of an export may be named as."""
+
+
+class Export(WindowedStream):
+    """A CSV export: one job for some days, one record for each row of its file."""
+
+    keys: ClassVar[tuple[str, ...]] = ("record_id",)
+    stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # values are of their column's type, or null
+
+    def __init__(self, tap: TapLexerActivity) -> None:
+        super().__init__(tap)
+        self._plans: dict[str, list[Request]] = {}
+        self._jobs: dict[str, Job] = {}
+        self._batch_config: BatchConfig | None = None
+        self._said: set[str] = set()
+        self._counter: metrics.Counter | None = None
+
+    @property
+    @override
+    def interval(self) -> Interval:
+        return "day"
+
+    @override
+    def requests(self, wanted: list[Window]) -> list[Request]:
+        return windows.export_requests(wanted, self.settings.present, self.settings.export_window_days, self.zone)
+
+    @override
+    def plan(self, context: Context | None) -> list[Request]:
+        # Asked for twice: to start the first job, and to read them all.
+        key = repr(context)
+        if key not in self._plans:
+            self._plans[key] = super().plan(context)
+        return self._plans[key]
+
+    # Jobs
+
+    def submit_first(self) -> None:
+        """Start the first job of each bookmark, so that Lexer works on it while other streams are read.
+
+        An error is left for the stream's own turn to meet again.
+        """
+        for context in self._contexts():
+            for request in self.plan(context)[:1]:
+                try:
+                    self._submit(self.body(request, context))
+                except (FatalAPIError, RetriableAPIError) as error:
+                    self.logger.debug("The first job could not be started: %s", error)
+
+    def _contexts(self) -> list[dict[str, Any] | None]:
+        """The forms that the stream is read for, or the one context of a stream without forms."""
+        return [None] if self.partitions is None else [*self.partitions]
+
+    def _submit(self, body: dict[str, Any]) -> Job:
+        """The job for this body: the one that was started before, or a new one."""
+        key = repr(sorted(body.items()))
+        if key not in self._jobs:
+            self._jobs[key] = self.tap.exporter.start(body)
+        return self._jobs[key]
+
+    @override
+    def read_all(self, context: Context | None) -> Iterator[Record]:
+        requests = self.plan(context)
+        for number, request in enumerate(requests):
+            job = self._submit(self.body(request, context))
+            for following in requests[number + 1 : number + 2]:
+                self._submit(self.body(following, context))
+            with self.tap.exporter.file(job) as lines:
+                records = self._records(lines, request, context, job.what)
+                if self.ABORT_AT_RECORD_COUNT is None:
+                    yield from records
+                else:
+                    records = iter(list(islice(records, self.ABORT_AT_RECORD_COUNT + 1)))
+            yield from records  # of a trial run that ends in the middle: the file is closed by then
+            self._move_bookmark(context, request.complete_to(self.settings.present))
+
+    # Rows
+
+    def _records(self, lines: TextIO, request: Request, context: Context | None, what: str) -> Iterator[Record]:
+        """The records of a file. None if they are written here already."""
+        rows = read_rows(lines)
+        converter: Converter | None = None
+        try:
+            if (headers := next(rows, None)) is None:
+                self.logger.info("%s: the file is empty", what)
+                return
+            wanted = self._wanted_columns()
+            converter = Converter(headers, self.effective_schema["properties"], wanted, self.stable, OWN_COLUMNS)
+            window = windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
+            fixed = dict.fromkeys(wanted) | self.columns(window) | dict(context or {})
+            own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
+            names = (*converter.columns, *own)
+            sink = self._sink(names, wanted)
+            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+                columns = [*converter.convert(chunk), *map(repeat, own.values())]
+                if sink is None:
+                    yield from (dict(zip(names, values, strict=False)) for values in zip(*columns, strict=False))
+                    continue
+                sink.write(columns, len(chunk))
+                self.state_manager.is_flushed = False
+                if self._counter is not None:
+                    self._counter.increment(len(chunk))
+            if sink is not None:
+                sink.close()
+        except csv.Error as error:
+            msg = f"{what}: the file is not well-formed CSV ({error})"
+            raise FatalAPIError(msg) from error
+        except UnicodeDecodeError as error:
+            msg = f"{what}: the file is not UTF-8 ({error.reason} at byte {error.start} of a block)"
+            raise FatalAPIError(msg) from error
+        finally:
+            for surprise in converter.surprises.values() if converter is not None else ():
+                if surprise not in self._said:
+                    self.logger.warning("%s: %s", what, surprise)
+                    self._said.add(surprise)
+
+    def _wanted_columns(self) -> dict[str, Any]:
+        """The selected properties of the catalog (or, without one, of the schema)."""
+        properties = self.effective_schema["properties"]
+        return {name: schema for name, schema in properties.items() if self.mask[("properties", name)]}
+
+    def _sink(self, names: tuple[str, ...], wanted: dict[str, Any]) -> Sink | None:
+        """What writes rows at once; `None` where each has to go through the SDK, because something is to be done with it."""
+        (stream_map, *others) = self.stream_maps
+        is_plain = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled and not others
+        if not is_plain or self.ABORT_AT_RECORD_COUNT is not None or "additional_columns" not in wanted:
+            return None
+        from tap_lexer_activity.rows import BatchSink, RecordSink  # noqa: PLC0415 (discovery needs none of it)
+
+        if self._batch_config is not None:
+            return BatchSink(self.tap.write_message, self._batch_config, stream_map.stream_alias, names)
+        return RecordSink(self.tap.writer, stream_map.stream_alias, names)
+
+    @override
+    def columns(self, window: Window) -> Record:
+        return {name: value for name, value in super().columns(window).items() if name != "interval"}
+
+    @override
+    def get_record_counter(self, **options: Any) -> metrics.Counter:
+        self._counter = super().get_record_counter(**options)
+        return self._counter
+
+    @override
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+        self._batch_config = batch_config
+        if self._sink((), self._wanted_columns()) is None:
+            super()._sync_batches(batch_config, context)
+            return
+        for _ in self._sync_records(context):
+            raise AssertionError  # `_records` writes them all
+
+    # Discovery
+
+    def discover(self) -> None:
+        """Add the columns of a short export (one of each NPS form) to the stream's schema."""
+        properties = dict(self.schema["properties"])
+        last_day = windows.floor(self.settings.present, "day", self.zone) - windows.SECOND
+        day = windows.Window(windows.floor(last_day, "day", self.zone), last_day + windows.SECOND)
+        for context in self._contexts():
+            (request,) = self.requests([day])
+            with self.tap.exporter.file(self.tap.exporter.start(self.body(request, context))) as lines:
+                headers = next(read_rows(lines), [])
+            for name, header in zip(column_names(headers, OWN_COLUMNS), headers, strict=True):
+                properties.setdefault(name, column_schema(header))
+        self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
+
+
+class MentionSlaExport(Export):
+    """Messages that the team handled, with waits, answers and notes.
+
+    The columns are from a document of 2018 that was never published. These say which message it is, and are written by the customer:
+    the account it came to, where it came from, when it was published, by whom, and what it says. The customer's full name is not among
+    them: Lexer resolves identities, so a name may be found later.
+    """
+
+    name = "mention_sla_export"
+    stable = (
+        ("account_name",),
+        ("source_type",),
+        ("customer_publish_date_utc",),
+        ("customer_username",),
+        ("customer_message",),
+    )
+
+
+class CaseDetails(Export):
+    """Cases that the team worked on.
+
+    No document names its columns. A screen of the product shows these three, and when a case was opened, and where, does not change:
+    it is dated from the customer's first message. Whether the file says `(UTC)` behind its dates, as that of the messages does, is not
+    known.
+    """
+
+    name = "case_details"
+    stable = (("account",), ("network",), ("date_opened", "date_opened_utc"))
+
+
+class NpsSubmissions(PerFormStream, Export):
+    """Answers to NPS surveys of one form. Nothing is known of its columns: the questions are the form's own."""
+
+    name = "nps_submissions"
+    keys = ("form_id", "record_id")

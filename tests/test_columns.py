@@ -1,0 +1,312 @@
+"""From headers and cells to columns and values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_lexer_activity.columns import (
+    Converter,
+    Identity,
+    column_name,
+    column_names,
+    column_schema,
+    ends_inside_quotes,
+    read_booleans,
+    read_numbers,
+    read_rows,
+    read_times,
+    unique_headers,
+)
+
+TEXT = {"type": ["string", "null"]}
+NUMBER = {"type": ["number", "null"]}
+TIME = {"type": ["string", "null"], "format": "date-time"}
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Customer Wait Time (min)", "customer_wait_time_min"),
+        ("Last Action Date (UTC)", "last_action_date_utc"),
+        ("Agent Reponse Date (UTC)", "agent_response_date_utc"),
+        ("Agent Response Date (UTC)", "agent_response_date_utc"),
+        ("  State ", "state"),
+        ("Größe / Øl", "grosse_ol"),
+        ("Réponse n° 2", "reponse_n_2"),
+        ("customerFullName", "customer_full_name"),
+        ("NPS", "nps"),
+        ("顧客", "顧客"),
+        ("x" * 100, "x" * 60),
+        ("%&/", ""),
+        ("", ""),
+        ("👍", ""),
+    ],
+)
+def test_a_header_becomes_a_name(header: str, name: str) -> None:
+    assert column_name(header) == name
+
+
+def test_names_are_unique_and_leave_those_of_the_tap_alone() -> None:
+    headers = ["State", "state", "", "!", "Date From", "x" * 70, "x" * 80]
+    names = column_names(headers, {"date_from"})
+    assert names == ["state", "state_2", "column_3", "column_4", "date_from_2", "x" * 60, "x" * 58 + "_2"]
+    assert unique_headers(["A", "A", "", ""]) == ["A", "A (2)", "(column 3)", "(column 4)"]
+
+
+@given(st.lists(st.text(max_size=80), max_size=30), st.sets(st.sampled_from(["state", "record_id", "column_1"])))
+def test_any_header_gives_usable_names(headers: list[str], taken: set[str]) -> None:
+    names = column_names(headers, taken)
+    assert len(names) == len(set(names)) == len(headers)
+    assert not taken & set(names)
+    for name in names:
+        assert 1 <= len(name) <= 60
+        assert len(name.encode()) <= 60
+        assert name == name.casefold()
+        assert all(char.isalnum() or char == "_" for char in name)
+    assert len(set(unique_headers(headers))) == len(headers)
+
+
+def test_the_header_says_the_type() -> None:
+    assert column_schema("Closed (UTC)")["format"] == "date-time"
+    assert "number" in column_schema("In Queue (min)")["type"]
+    assert "boolean" in column_schema("Within Customer SLA")["type"]
+    assert column_schema("Notes")["type"] == ["string", "null"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "time"),
+    [
+        ("2026-04-05 10:11:12", "2026-04-05T10:11:12Z"),
+        ("2026-04-05T10:11:12", "2026-04-05T10:11:12Z"),
+        ("2026-04-05 10:11", "2026-04-05T10:11:00Z"),
+        ("2026-04-05 10:11:12.5", "2026-04-05T10:11:12.500000Z"),
+        ("2026-04-05 10:11:12 UTC", "2026-04-05T10:11:12Z"),
+        ("2026-04-05T10:11:12Z", "2026-04-05T10:11:12Z"),
+        ("2026-04-05T10:11:12+10:00", "2026-04-05T00:11:12Z"),
+        ("2024-02-29 00:00:00", "2024-02-29T00:00:00Z"),
+        ("2026-02-29 00:00:00", None),
+        ("2026-04-31 00:00:00", None),
+        ("2026-04-05 24:00:00", None),
+        ("05/04/2026 10:11", None),
+        ("2026-04-05", None),
+        ("NA", None),
+        ("0", None),
+        ("2026-W14-7T10:11:12", None),
+    ],
+)
+def test_a_time_is_read_or_left_alone(cell: str, time: str | None) -> None:
+    assert list(read_times([cell])) == [time]
+    assert list(read_times(["2026-01-01 00:00:00", cell])) == ["2026-01-01T00:00:00Z", time], "also among others"
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "12.50", "1e5", "123456789012345678901234567890.123456789"])
+def test_a_number_keeps_its_digits(cell: str) -> None:
+    assert str(read_numbers([cell])[0]) == str(Decimal(cell))
+
+
+@pytest.mark.parametrize(
+    "cell", ["NA", "nan", "Infinity", "1,5", "1_000", " 1", "01", "1.", ".5", "+1", "1\n2", "1e9999", "٣"]
+)
+def test_what_json_would_not_call_a_number_is_left_alone(cell: str) -> None:
+    assert list(read_numbers([cell])) == [None]
+
+
+def test_yes_and_no_have_several_words() -> None:
+    words = ["true", "False", "YES", "no", "1", "0", "NA", "yep"]
+    assert list(read_booleans(words)) == [True, False, True, False, True, False, None, None]
+
+
+def convert(
+    rows: list[list[str]], headers: list[str], properties: dict[str, Any], stable: Any = (), at_once: int = 1000
+) -> tuple[list[dict[str, Any]], Converter]:
+    converter = Converter(headers, properties, set(properties), stable, {"record_id"})
+    found = []
+    for first in range(0, len(rows), at_once):
+        columns = converter.convert([list(row) for row in rows[first : first + at_once]])
+        found += [dict(zip(converter.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    return found, converter
+
+
+def test_known_columns_are_typed_and_the_rest_is_kept_as_text() -> None:
+    properties = {"state": TEXT, "wait_min": NUMBER, "seen_utc": TIME, "absent": TEXT}
+    headers = ["State", "Wait (min)", "Seen (UTC)", "More"]
+    (first, second), converter = convert(
+        [["closed", "1.50", "2026-01-01 00:00:00", "x"], ["", "", "", ""]], headers, properties
+    )
+    assert first | {"record_id": ""} == {
+        "record_id": "",
+        "state": "closed",
+        "wait_min": Decimal("1.50"),
+        "seen_utc": "2026-01-01T00:00:00Z",
+        "additional_columns": {"More": "x"},
+    }
+    assert (second["state"], second["wait_min"], second["seen_utc"], second["additional_columns"]) == (
+        None,
+        None,
+        None,
+        {"More": None},
+    )
+    assert not converter.surprises
+
+
+def test_a_cell_of_another_type_is_kept_as_text_and_said_once() -> None:
+    rows = [["NA"], ["1"], ["soon"], [""]]
+    found, converter = convert([*rows], ["Wait (min)"], {"wait_min": NUMBER})
+    assert [row["wait_min"] for row in found] == [None, Decimal(1), None, None]
+    assert [row["additional_columns"] for row in found] == [{"Wait (min)": "NA"}, None, {"Wait (min)": "soon"}, None]
+    assert list(converter.surprises) == ["Wait (min)"]
+
+
+def test_words_that_look_like_nothing_are_something() -> None:
+    found, _ = convert([["NA"], ["None"], ["nan"], ["0"], ["null"], [" "]], ["State"], {"state": TEXT})
+    assert [row["state"] for row in found] == ["NA", "None", "nan", "0", "null", " "]
+
+
+def test_ragged_rows_are_kept_whole() -> None:
+    found, converter = convert([["a"], ["a", "b", "c", "d"], ["a", "b"]], ["One", "Two"], {"one": TEXT, "two": TEXT})
+    assert [(row["one"], row["two"]) for row in found] == [("a", None), ("a", "b"), ("a", "b")]
+    assert [row["additional_columns"] for row in found] == [None, {"(column 3)": "c", "(column 4)": "d"}, None]
+    assert "a row has 1 cells where the header has 2" in converter.surprises["ragged"]
+
+
+def test_a_column_that_is_not_wanted_is_nowhere() -> None:
+    converter = Converter(["State", "Name"], {"state": TEXT, "name": TEXT}, {"state"}, (), ())
+    columns = converter.convert([["closed", "Jo"]])
+    assert converter.columns == ("record_id", "state", "additional_columns")
+    assert "Jo" not in str(columns)
+
+
+# Identity
+
+
+STABLE = (("account",), ("opened", "opened_utc"))
+
+
+def test_a_row_that_moves_on_keeps_its_id_and_rows_that_are_alike_have_their_own() -> None:
+    headers = ["Account", "Opened (UTC)", "State"]
+    before, _ = convert([["a", "1", "new"], ["a", "1", "new"], ["b", "1", "new"]], headers, {}, STABLE)
+    after, _ = convert([["b", "1", "closed"], ["a", "1", "closed"], ["a", "1", "new"]], headers, {}, STABLE)
+    ids = [row["record_id"] for row in before]
+    assert len(set(ids)) == 3
+    assert {row["record_id"] for row in after} == set(ids)
+    assert after[0]["record_id"] == ids[2]
+    assert all(len(text) == 32 and int(text, 16) >= 0 for text in ids)
+
+
+def test_without_its_stable_columns_a_row_is_all_it_has() -> None:
+    rows = [["a", "new"]]
+    found, converter = convert(rows, ["Account", "State"], {}, STABLE)
+    again, _ = convert([["new", "a"]], ["State", "Account"], {}, STABLE)
+    assert found[0]["record_id"] == again[0]["record_id"], "the order of the columns plays no part"
+    wider, _ = convert([["", "a", "new"]], ["Comment", "Account", "State"], {}, STABLE)
+    assert found[0]["record_id"] == wider[0]["record_id"], "nor does a column that has nothing in it"
+    assert "lacks one of the columns account, opened" in converter.surprises["identity"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["", "a", "b", "ab"]), min_size=2, max_size=2), max_size=60), st.integers(1, 7)
+)
+def test_ids_are_unique_and_do_not_depend_on_how_many_rows_come_at_once(rows: list[list[str]], at_once: int) -> None:
+    found, _ = convert(rows, ["A", "B"], {}, at_once=at_once)
+    ids = [row["record_id"] for row in found]
+    assert len(set(ids)) == len(rows)
+    assert ids == [row["record_id"] for row in convert(rows, ["A", "B"], {})[0]]
+    turned = [row["record_id"] for row in convert(rows[::-1], ["A", "B"], {})[0]]
+    assert sorted(turned) == sorted(ids), "in any order"
+
+
+def test_a_digest_that_looks_like_parts_of_two_others_is_still_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = iter([b"..ABCDEF" + b"0" * 8, b"..GHIJKL" + b"1" * 8, b"..DEFGHI" + b"2" * 8, b"..DEFGHI" + b"2" * 8])
+
+    class Digest:
+        def __init__(self, content: bytes, digest_size: int) -> None:
+            assert digest_size == 16
+            self._digest = b"again" if content.startswith(b"..DEFGHI") else next(digests)
+
+        def digest(self) -> bytes:
+            return self._digest
+
+    monkeypatch.setattr("tap_lexer_activity.columns.blake2b", Digest)
+    ids = Identity(["a"], ()).of([["1", "2", "3", "4"]])
+    assert ids[2] == (b"..DEFGHI" + b"2" * 8).hex()
+    assert ids[3] == b"again".hex()
+
+
+# Files
+
+
+def rows_of(text: str) -> list[list[str]]:
+    return list(read_rows(io.StringIO(text, newline="")))
+
+
+def test_everything_that_real_files_contain_is_read() -> None:
+    cells = [
+        "a,b",
+        "c;d",
+        'say "hi"',
+        "two\r\nlines",
+        "two\nlines",
+        "bare\rreturn",
+        "nul\x00byte",
+        "😀",
+        "=1+1",
+        "x" * 1_000_000,
+        "",
+    ]
+    for end in ("\r\n", "\n"):
+        out = io.StringIO(newline="")
+        csv.writer(out, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
+            [[f"h{n}" for n in range(len(cells))], cells]
+        )
+        assert rows_of(out.getvalue())[1] == cells
+    assert rows_of("a,b\r1,2\r3,4\r") == [["a", "b"], ["1", "2"], ["3", "4"]], "bare carriage returns"
+    assert rows_of("a\n\n1\n\n") == [["a"], ["1"]], "blank lines are no rows"
+    assert rows_of("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [('a,"b\nc', True), ('a,"b"\n', False), ('a,"b""', True), ('5" pipe,x\n', False), ('"a"b,c\n', False)],
+)
+def test_an_end_inside_a_quoted_cell_is_found(text: str, cut: bool) -> None:
+    assert ends_inside_quotes(io.StringIO(text, newline="")) is cut
+
+
+@given(st.lists(st.lists(st.text(max_size=20).filter(lambda t: "\x00" not in t), min_size=3, max_size=3), max_size=20))
+def test_a_file_comes_out_cell_for_cell(rows: list[list[str]]) -> None:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([["A", "B", "C"], *rows])
+    read = rows_of(out.getvalue())
+    assert read == [["A", "B", "C"], *rows]
+    found, _ = convert(read[1:], read[0], {"a": TEXT})
+    assert [(row["a"], *(row["additional_columns"] or {}).values()) for row in found] == [
+        tuple(cell or None for cell in row) for row in rows
+    ]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_rows_or_a_csv_error(text: str) -> None:
+    try:
+        rows = rows_of(text)
+    except csv.Error:
+        return
+    if rows:
+        found, _ = convert(rows[1:], rows[0], {"a_min": NUMBER, "a_utc": TIME, "b": TEXT})
+        assert len(found) == len(rows) - 1
+        assert json.dumps(found, default=str)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_survives(value: float) -> None:
+    (read,) = read_numbers([json.dumps(value)])
+    assert read is not None
+    assert math.isclose(float(read), value) or value == 0

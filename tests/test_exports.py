@@ -1,0 +1,410 @@
+"""The CSV exports through the real command: the rows are the ledger's, once each, or there is an error and an unmoved bookmark."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_lexer_activity.columns import column_name, column_names, column_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Run, Tap, Warehouse
+
+    from tap_lexer_activity.sandbox import Sandbox
+
+    NewSandbox = Callable[..., Sandbox]
+    CatalogOf = Callable[..., dict[str, Any]]
+
+EXPORTS = ("case_details", "mention_sla_export", "nps_submissions")
+START = "2026-02-01"
+LAST_DAY = "2026-04-30T23:59:59+10:00"
+ADDED = {"record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns"}
+
+
+@pytest.fixture
+def sandbox(new_sandbox: NewSandbox) -> Sandbox:
+    return new_sandbox(export_seconds=0.2)
+
+
+def true_rows(sandbox: Sandbox, stream: str, since: str = START) -> Counter[tuple[Any, ...]]:
+    """The rows that happened, as the tap should have them, by their texts."""
+    forms = [{"form": form, "nps_category": "all"} for form in (55, 56)] if stream == "nps_submissions" else [{}]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for extra in forms:
+        header, *rows = sandbox.report(stream, f"{since}T00:00:00+11:00", LAST_DAY, **extra)
+        for row in rows:
+            found[tuple(sorted((column_name(name), cell) for name, cell in zip(header, row, strict=True) if cell))] += 1
+    return found
+
+
+def loaded_rows(records: list[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
+    """Records in the form of `true_rows`: times and numbers as the file has them."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for record in records:
+        cells = {name: value for name, value in record.items() if name not in ADDED and value is not None}
+        cells |= {
+            column_name(name): value
+            for name, value in (record["additional_columns"] or {}).items()
+            if value is not None
+        }
+        found[tuple(sorted((name, as_text(name, value)) for name, value in cells.items()))] += 1
+    return found
+
+
+def as_text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if name.endswith("_utc") and value.endswith("Z"):
+        return str(value).replace("T", " ").removesuffix("Z")
+    return str(value)
+
+
+def messages(run: Run) -> list[dict[str, Any]]:
+    """Messages, their decimals as `Decimal`: digits count."""
+    return [json.loads(line, parse_float=Decimal) for line in run.out.splitlines()]
+
+
+def records(run: Run, stream: str) -> list[dict[str, Any]]:
+    return [
+        message["record"] for message in messages(run) if message["type"] == "RECORD" and message["stream"] == stream
+    ]
+
+
+def bookmark(state: dict[str, Any], stream: str) -> Any:
+    found = state.get("bookmarks", {}).get(stream, {})
+    return (
+        [part.get("replication_key_value") for part in found["partitions"]]
+        if "partitions" in found
+        else found.get("replication_key_value")
+    )
+
+
+@pytest.mark.parametrize("stream", EXPORTS)
+def test_a_quarter_of_rows_arrives_once_each_and_stays_so(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, new_warehouse: type[Warehouse], stream: str
+) -> None:
+    config = sandbox.config(start_date=START)
+    first = tap.run(config, catalog=catalog_of(stream))
+    assert first.code == 0, first.log
+    truth = true_rows(sandbox, stream)
+    assert truth
+    assert loaded_rows(records(first, stream)) == truth
+    warehouse = new_warehouse().load(first)
+    assert len(warehouse.tables[stream]) == truth.total(), "no two rows share a key"
+    once = dict(warehouse.tables[stream])
+
+    second = tap.run(config, catalog=catalog_of(stream), state=first.state)
+    assert second.state == first.state
+    assert warehouse.load(second).tables[stream] == once
+
+    other = tap.run(
+        config | {"export_window_days": 11, "lookback_days": 40}, catalog=catalog_of(stream), state=first.state
+    )
+    assert other.code == 0, other.log
+    assert warehouse.load(other).tables[stream].keys() == once.keys(), "another length of windows, and the same ids"
+    assert loaded_rows(list(warehouse.tables[stream].values())).total() == truth.total()
+    assert not sandbox.leaks
+
+
+@pytest.mark.parametrize("stream", EXPORTS)
+def test_a_week_later_moved_rows_are_updated_and_not_doubled(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, new_warehouse: type[Warehouse], stream: str
+) -> None:
+    first = tap.run(sandbox.config(start_date=START), catalog=catalog_of(stream))
+    sandbox.clock = "2026-05-08T11:30:00+10:00"
+    second = tap.run(sandbox.config(start_date=START), catalog=catalog_of(stream), state=first.state)
+    full = tap.run(sandbox.config(start_date=START), catalog=catalog_of(stream))
+    assert new_warehouse().load(first).load(second).tables == new_warehouse().load(full).tables
+
+
+def test_counts_agree_with_the_reports(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of("summary", "nps_summary", "mention_sla_export", "nps_submissions")
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog)
+    assert run.code == 0, run.log
+    assert sum(record["total_volume"] for record in records(run, "summary")) == len(records(run, "mention_sla_export"))
+    assert sum(record["total_received"] for record in records(run, "nps_summary")) == len(
+        records(run, "nps_submissions")
+    )
+
+
+def test_killed_at_any_point_and_run_again_gives_the_same_rows(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, new_warehouse: type[Warehouse], tmp_path: Path
+) -> None:
+    catalog = catalog_of("mention_sla_export")
+    config = sandbox.config(start_date=START)
+    whole = tap.run(config, catalog=catalog)
+    lines = whole.out.splitlines(keepends=True)
+    expected = new_warehouse().load(whole).tables
+    run_type = type(whole)
+    for share in (1, 3, 5):
+        got = "".join(lines[: len(lines) * share // 6])
+        warehouse = new_warehouse().load(run_type(0, got, ""))
+        states = [message["value"] for message in map(json.loads, got.splitlines()) if message["type"] == "STATE"]
+        again = tap.run(config, catalog=catalog, state=states[-1] if states else None)
+        assert warehouse.load(again).tables == expected, f"killed after {share} of 6 parts"
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    os.environ["TMPDIR"] = str(temporary)
+    try:
+        with tap.start(config, catalog=catalog) as process:
+            time.sleep(1.2)
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=30)
+    finally:
+        del os.environ["TMPDIR"]
+    assert not list(temporary.iterdir()), "no file is left behind"
+
+
+def test_jobs_are_submitted_before_reports_are_read(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    run = tap.run(sandbox.config(start_date="2026-04-25"), catalog=catalog_of("summary", *EXPORTS))
+    assert run.code == 0, run.log
+    asked = [(request.body or {}).get("type") for request in sandbox.requests if request.method == "POST"]
+    assert sorted(map(str, asked[:4])) == ["case_details", "mention_sla_export", "nps_submissions", "nps_submissions"]
+    assert asked[4:] == ["summary"] * 6
+    polls = [request for request in sandbox.requests if request.origin == "status"]
+    assert len(polls) <= 8
+
+
+# Everything that can go wrong with a job
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "export_null_url",
+        "export_expired_link",
+        "export_cut",
+        "export_foreign_host",
+        "export_redirect",
+        "export_gzip",
+        "export_extra_columns",
+    ],
+)
+@pytest.mark.parametrize("stream", ["mention_sla_export", "nps_submissions"])
+def test_a_passing_fault_costs_nothing_but_time(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str, stream: str
+) -> None:
+    sandbox.fault(fault, times=1)
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of(stream))
+    assert run.code == 0, run.log
+    expected = true_rows(sandbox, stream, "2026-04-01").total()
+    assert len(records(run, stream)) == expected
+    assert not sandbox.leaks
+
+
+@pytest.mark.parametrize("fault", ["export_cut_silent", "server_error", "reset", "cut_chunked"])
+def test_a_download_that_breaks_off_is_fetched_again(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str
+) -> None:
+    sandbox.fault(fault, "mention_sla_export" if fault.startswith("export") else "download", times=1)
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of("mention_sla_export"))
+    assert run.code == 0, run.log
+    assert loaded_rows(records(run, "mention_sla_export")) == true_rows(sandbox, "mention_sla_export", "2026-04-01")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "jobs"),
+    [
+        ("export_failed", "Lexer gave it up: 'failed'", 1),
+        ("export_unknown_status", "its status is one that no document names", 1),
+        ("export_null_url", "complete, and names no file", 1),
+        ("export_expired_link", "answers 403", 2),
+        ("export_cut", "cut off", 1),
+        ("export_cut_silent", "", 1),
+        ("export_slow", "not complete after 2 s (export_timeout)", 1),
+    ],
+)
+def test_each_end_of_a_job_has_its_own_words_and_none_moves_the_bookmark(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str, said: str, jobs: int
+) -> None:
+    sandbox.fault(fault, times=None)
+    run = tap.run(
+        sandbox.config(start_date="2026-04-20", export_timeout=2), catalog=catalog_of("mention_sla_export", "summary")
+    )
+    assert run.code == 1
+    assert said in run.errors[0]
+    assert "mention_sla_export" in run.errors[0]
+    assert not records(run, "mention_sla_export")
+    assert not any(bookmark(state, "mention_sla_export") for state in run.states)
+    assert bookmark(run.state, "summary") == "2026-04-30T14:00:00Z", "the others go on"
+    assert sum((request.body or {}).get("type") == "mention_sla_export" for request in sandbox.requests) == jobs
+
+    sandbox.clear_faults()
+    again = tap.run(sandbox.config(start_date="2026-04-20"), catalog=catalog_of("mention_sla_export"), state=run.state)
+    assert again.code == 0
+    assert len(records(again, "mention_sla_export")) == true_rows(sandbox, "mention_sla_export", "2026-04-20").total()
+
+
+def test_a_job_that_fails_for_one_form_does_not_stop_the_other(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("export_failed", "nps_submissions", times=1)
+    run = tap.run(sandbox.config(start_date="2026-04-20"), catalog=catalog_of("nps_submissions"))
+    assert run.code == 1
+    assert {record["form_id"] for record in records(run, "nps_submissions")} == {56}
+    assert "form 55" in run.errors[0]
+    parts = run.state["bookmarks"]["nps_submissions"]["partitions"]
+    moved = {part["context"]["form_id"]: part.get("replication_key_value") for part in parts}
+    assert moved == {55: None, 56: "2026-04-30T14:00:00Z"}
+
+
+def test_renamed_columns_lose_nothing_and_are_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("export_renamed_columns", times=None)
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of("mention_sla_export"))
+    assert run.code == 0, run.log
+    found = records(run, "mention_sla_export")
+    assert len(found) == true_rows(sandbox, "mention_sla_export", "2026-04-01").total()
+    assert all(record["additional_columns"] for record in found)
+
+
+# Secrets
+
+
+def test_tokens_links_and_customers_are_in_no_log_and_no_state(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("export_expired_link", times=1)
+    run = tap.run(
+        sandbox.config(start_date="2026-04-01"),
+        catalog=catalog_of(*EXPORTS),
+        env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"},
+    )
+    assert run.code == 0, run.log
+    states = json.dumps(run.states)
+    downloads = [request.path.rpartition("_")[2] for request in sandbox.requests if request.origin == "download"]
+    assert downloads
+    for secret in (sandbox.token, "X-Amz-Signature", *downloads):
+        assert secret not in run.log
+        assert secret not in states
+        assert secret not in run.out
+    people = {record["customer_message"] for record in records(run, "mention_sla_export") if record["customer_message"]}
+    assert not [text for text in people if len(text) > 15 and text in run.log]
+    assert not sandbox.leaks
+    assert not any(request.had_token for request in sandbox.requests if request.origin == "download")
+
+
+def test_a_disk_without_room_is_a_clear_error(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path
+) -> None:
+    # A limit on the size of files stands in for a full disk.
+    script = tmp_path / "limited.sh"
+    script.write_text('ulimit -f 1\ntrap "" XFSZ\nexec "$@"\n', encoding="utf-8")
+    line = tap.arguments(sandbox.config(start_date="2026-02-01"), catalog=catalog_of("mention_sla_export"))
+    done = subprocess.run(
+        ["bash", str(script), *line], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
+    )
+    assert done.returncode == 1
+    assert "the export can't be kept in" in done.stderr
+    assert "TMPDIR" in done.stderr
+
+
+# Discovery
+
+
+def test_discovery_makes_no_request_unless_it_is_told_to(tap: Tap, sandbox: Sandbox) -> None:
+    assert tap.run(sandbox.config(), "--discover").code == 0
+    assert not sandbox.requests
+
+
+def test_discovered_columns_become_columns_and_the_rest_stays_additional(tap: Tap, sandbox: Sandbox) -> None:
+    found = tap.run(sandbox.config(discover_export_columns=True), "--discover")
+    assert found.code == 0, found.log
+    catalog = json.loads(found.out)
+    schemas = {entry["tap_stream_id"]: entry["schema"]["properties"] for entry in catalog["streams"]}
+    header = sandbox.report("case_details", "2026-04-30T00:00:00+10:00", LAST_DAY)[0]
+    for name, title in zip(column_names(header), header, strict=True):
+        assert name in schemas["case_details"]
+        if title.endswith("(UTC)"):
+            assert schemas["case_details"][name]["format"] == column_schema(title)["format"]
+    assert {"submitted_at_utc", "score"} <= schemas["nps_submissions"].keys()
+
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] not in EXPORTS:
+            entry["metadata"] = [{"breadcrumb": [], "metadata": {"selected": False}}]
+    sandbox.fault("export_extra_columns", "case_details", times=None)
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog)
+    assert run.code == 0, run.log
+    cases = records(run, "case_details")
+    assert all(record["date_opened_utc"].endswith("Z") for record in cases)
+    assert all(record["additional_columns"] for record in cases), "what came after discovery"
+    answers = records(run, "nps_submissions")
+    both_forms = {name for record in answers for name, value in record.items() if value is not None}
+    assert "score" in both_forms
+    assert not any(record["additional_columns"] for record in answers)
+
+
+def test_discovery_of_columns_with_a_wrong_token_is_one_clear_line(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(discover_export_columns=True, api_token="wrong"), "--discover")
+    assert (run.code, run.out) == (1, "")
+    assert len(run.errors) == 1
+
+
+# The fast way and the SDK's: the same records
+
+
+def test_both_ways_give_the_same_records(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of(*EXPORTS)
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "mention_sla_export":
+            entry["metadata"] += [{"breadcrumb": ["properties", "customer_fullname"], "metadata": {"selected": False}}]
+    config = sandbox.config(start_date="2026-03-01")
+    fast = tap.run(config, catalog=catalog)
+    # A map that does nothing is enough to need the SDK's way.
+    slow = tap.run(config | {"stream_maps": {name: {} for name in EXPORTS}}, catalog=catalog)
+    assert fast.code == slow.code == 0, slow.log
+    for stream in EXPORTS:
+        assert records(fast, stream) == records(slow, stream)
+        assert records(fast, stream)
+    assert "customer_fullname" not in fast.out
+    fast_schemas = [message for message in fast.messages if message["type"] == "SCHEMA"]
+    assert fast_schemas == [message for message in slow.messages if message["type"] == "SCHEMA"]
+    assert [set(message) for message in messages(fast)] == [set(message) for message in messages(slow)]
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [{}, {"mention_sla_export": {"customer_username": "md5(customer_username or '')", "customer_message": None}}],
+)
+def test_batch_files_have_the_same_rows_with_selection_and_maps_applied(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path, maps: dict[str, Any]
+) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "mention_sla_export":
+            entry["metadata"] += [{"breadcrumb": ["properties", "agent_notes"], "metadata": {"selected": False}}]
+    config = sandbox.config(start_date=START, stream_maps=maps) if maps else sandbox.config(start_date=START)
+    plain = records(tap.run(config, catalog=catalog), "mention_sla_export")
+    batch = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": f"file://{tmp_path}"},
+        "batch_size": 100,
+    }
+    run = tap.run(config | {"batch_config": batch}, catalog=catalog)
+    assert run.code == 0, run.log
+    read: list[dict[str, Any]] = []
+    claimed = 0
+    for message in run.messages:
+        if message["type"] == "BATCH":
+            for url in message["manifest"]:
+                lines = gzip.decompress(Path(url.removeprefix("file://")).read_bytes()).splitlines()
+                read += [json.loads(line, parse_float=Decimal) for line in lines]
+        elif message["type"] == "STATE" and (value := bookmark(message["value"], "mention_sla_export")):
+            claimed = sum(record["customer_publish_date_utc"] < value for record in plain)
+            assert claimed <= len(read), "no state ahead of its batch"
+    assert read == plain
+    assert claimed == len(plain)
+    assert all("agent_notes" not in record for record in read)
+    assert all(("customer_message" not in record) == bool(maps) for record in read)
