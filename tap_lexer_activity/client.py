@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -48,6 +49,7 @@ TRIES: Final = 5
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
 _LARGEST_EXPONENT: Final = 400
+_SECRETS: Final = re.compile(r"\w+://\S+|[\w-]{16,}")
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 
@@ -136,8 +138,8 @@ class LexerClient:
         self._session.mount("http://", self._adapter)
         self._session.headers["Accept"] = "application/json"
         self._session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
-        # At DEBUG, urllib3 logs whole addresses: report tokens and signed links are in their queries.
-        logging.getLogger("urllib3").setLevel(logging.INFO)
+        # urllib3 logs whole addresses, also in warnings: report tokens and signed links are in their queries.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
         self._session.verify = os.environ.get("SSL_CERT_FILE") or True
 
@@ -145,14 +147,16 @@ class LexerClient:
         """The objects of a resource, such as `/users`."""
         return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
 
-    def report(self, body: Mapping[str, Any], *, what: str) -> Any:
+    def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
         Args:
             body: The request.
             what: What is asked for, for errors and the log.
+            is_secret: Whether the answer has something in it that no log may have, such as the token of an export job.
         """
-        return self._send("POST", f"{self._settings.api_url.rstrip('/')}/activity/reports", what=what, json=body)
+        url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
+        return self._send("POST", url, what=what, is_secret=is_secret, json=body)
 
     def status(self, token: str, *, what: str) -> Any:
         """How an export job stands.
@@ -161,7 +165,7 @@ class LexerClient:
             token: Lexer's name for the job.
             what: What is asked for, for errors and the log.
         """
-        return self._send("GET", self._settings.export_status_url, what=what, params={"token": token})
+        return self._send("GET", self._settings.export_status_url, what=what, is_secret=True, params={"token": token})
 
     def throttle(self, session: requests.Session) -> None:
         """Make the requests of another session to Lexer's own hosts count against the quota, too."""
@@ -169,7 +173,9 @@ class LexerClient:
             parts = urlsplit(url)
             session.mount(f"{parts.scheme}://{parts.netloc}/", self._adapter)
 
-    def _send(self, method: str, url: str, *, what: str, tries: int = TRIES, **content: Any) -> Any:
+    def _send(
+        self, method: str, url: str, *, what: str, tries: int = TRIES, is_secret: bool = False, **content: Any
+    ) -> Any:
         """Send a request until there is an answer that means something, or the tries are used up."""
 
         def log_retry(details: Details) -> None:
@@ -195,7 +201,7 @@ class LexerClient:
             logger=None,
         )
         def send() -> Any:
-            return self._send_once(method, url, what, content)
+            return self._send_once(method, url, what, content, is_secret=is_secret)
 
         try:
             return send()
@@ -203,7 +209,7 @@ class LexerClient:
             msg = f"{error}. Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
             raise UnreachableError(msg) from error
 
-    def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any]) -> Any:
+    def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any], *, is_secret: bool) -> Any:
         try:
             response = self._session.request(method, url, timeout=self._settings.request_timeout, **content)
         except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
@@ -219,17 +225,17 @@ class LexerClient:
         except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
-        self._verdict(response, what)
-        return self._json(response, what)
+        self._verdict(response, what, is_secret=is_secret)
+        return self._json(response, what, is_secret=is_secret)
 
-    def _verdict(self, response: requests.Response, what: str) -> None:
+    def _verdict(self, response: requests.Response, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
         status = response.status_code
         if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
             return
         said = f"{what}: {status} {response.reason or ''}".rstrip()
         if message := self._message(response):
-            said += f", Lexer says: {message}"
+            said += f", Lexer says: {without_secrets(message) if is_secret else message}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
@@ -248,7 +254,7 @@ class LexerClient:
             case _:
                 raise FatalAPIError(said)
 
-    def _json(self, response: requests.Response, what: str) -> Any:
+    def _json(self, response: requests.Response, what: str, *, is_secret: bool) -> Any:
         try:
             return json.loads(
                 response.content,
@@ -260,7 +266,8 @@ class LexerClient:
             msg = f"{what}: the answer has the name {error} twice in one object"
             raise UnexpectedAnswerError(msg) from error
         except (ValueError, RecursionError) as error:
-            msg = f"{what}: the answer is not JSON: {self.quote(response.text)}"
+            shown = "(not shown: it may hold a link)" if is_secret else self.quote(response.text)
+            msg = f"{what}: the answer is not JSON: {shown}"
             raise RetriableAPIError(msg, response) from error
 
     def quote(self, text: str) -> str:
@@ -316,6 +323,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
         seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
     return iter(seen)
+
+
+def without_secrets(text: str) -> str:
+    """A text without addresses and without anything as long as a token."""
+    return _SECRETS.sub("[...]", text)
 
 
 def described(body: Mapping[str, Any]) -> str:

@@ -67,15 +67,15 @@ def column_names(headers: Iterable[str], taken: Iterable[str] = ()) -> list[str]
 
 def unique_headers(headers: Iterable[str]) -> list[str]:
     """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it."""
-    result: list[str] = []
+    result: dict[str, None] = {}
+    times: dict[str, int] = {}
     for place, header in enumerate(headers, start=1):
         first = key = header or f"(column {place})"
-        number = 2
         while key in result:
-            key = f"{first} ({number})"
-            number += 1
-        result.append(key)
-    return result
+            times[first] = times.get(first, 1) + 1
+            key = f"{first} ({times[first]})"
+        result[key] = None
+    return list(result)
 
 
 def column_schema(header: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ _MONTH_AND_DAY: Final = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
 )
 _usual_times: Final = re.compile(
-    rf"(?:\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
+    rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
 ).fullmatch
 _time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII).fullmatch
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
@@ -124,7 +124,10 @@ def _read_time(cell: str) -> str | None:
         return None
     if moment.tzinfo is None:
         return f"{moment.isoformat()}Z"
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # the first or last day that there is
+        return None
 
 
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
@@ -166,22 +169,28 @@ class Identity:
 
     Lexer sends no id. The cells of the columns that cannot change after the fact make one: a row whose state moved on keeps it. Rows
     that are alike in those are told apart by their order. They share a time as well, so they are always in the same export, however
-    long its window is.
+    long its window is. Rows without a time are told apart by the window they were found in: alike rows of two windows would
+    otherwise become one.
     """
 
-    def __init__(self, names: Sequence[str], stable: Sequence[Sequence[str]]) -> None:
+    def __init__(self, names: Sequence[str], stable: Sequence[Sequence[str]], window: str = "") -> None:
         """Choose the columns.
 
         Args:
             names: Column names of the export, in the order of its cells.
             stable: Columns that do not change, each as the names it may have. If one of them is missing, all columns count.
+            window: The export's window, as text.
         """
+        self._window = f"\x1f{window}"
+        self.timeless = 0
+        """Rows so far that have no time."""
         places = {name: place for place, name in enumerate(names)}
         found = [next((places[name] for name in choice if name in places), None) for choice in stable]
         chosen = [place for place in found if place is not None]
         self.is_stable = bool(stable) and len(chosen) == len(found)
         """Whether a row keeps its id when something in it changes."""
         self._places = chosen
+        self._time = next((place for place in chosen if "date" in names[place]), None)
         self._named = sorted((name, place) for name, place in places.items())
         # Digests by their first two bytes, the next six one after the other: an export may have millions of rows, and a set of
         # as many takes ten times the memory.
@@ -194,14 +203,7 @@ class Identity:
         Args:
             cells: The rows' cells, column by column.
         """
-        keys: Iterable[str]
-        if self.is_stable:
-            keys = map("\x1f".join, zip(*(cells[place] for place in self._places), strict=True))
-        else:  # with their names and without empty ones: a column that is added later changes nothing for rows that have nothing in it
-            keys = (
-                "\x1f".join(f"{name}\x1e{row[place]}" for name, place in self._named if row[place])
-                for row in zip(*cells, strict=True)
-            )
+        keys = self._stable_keys(cells) if self.is_stable else self._whole_keys(cells)
         seen = self._seen
         ids = []
         for key in keys:
@@ -216,6 +218,27 @@ class Identity:
                 digest = blake2b(digest + ordinal.to_bytes(8), digest_size=16).digest()
             ids.append(digest.hex())
         return ids
+
+    def _stable_keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
+        """What identifies each row, by the columns that do not change."""
+        keys = map("\x1f".join, zip(*(cells[place] for place in self._places), strict=True))
+        times = None if self._time is None else cells[self._time]
+        if times is not None and "" not in times:
+            return keys
+        return [key if times and times[row] else self._with_window(key) for row, key in enumerate(keys)]
+
+    def _whole_keys(self, cells: Sequence[Sequence[str]]) -> Iterator[str]:
+        """What identifies each row, by all its columns.
+
+        With their names and without empty ones: a column that is added later changes nothing for rows that have nothing in it.
+        """
+        for row in zip(*cells, strict=True):
+            key = "\x1f".join(f"{name}\x1e{row[place]}" for name, place in self._named if row[place])
+            yield key if any(map(_time, row)) else self._with_window(key)
+
+    def _with_window(self, key: str) -> str:
+        self.timeless += 1
+        return key + self._window
 
     def _ordinal(self, digest: bytes, marks: bytearray, mark: bytes) -> int:
         """How often this digest came before."""
@@ -242,13 +265,15 @@ class Converter:
         surprises: What was found and should be said once: a sentence for each kind.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what an export and a catalog are made of)
         self,
         headers: Sequence[str],
         properties: Mapping[str, Any],
         wanted: Container[str],
-        stable: Sequence[Sequence[str]],
-        taken: Iterable[str],
+        stable: Sequence[Sequence[str]] = (),
+        *,
+        taken: Iterable[str] = (),
+        window: str = "",
     ) -> None:
         """Compare a header with a schema.
 
@@ -258,6 +283,7 @@ class Converter:
             wanted: Names of those that are selected; the others are left out altogether.
             stable: See `Identity`.
             taken: Columns of the tap's own, which no column of the export may be named as.
+            window: The export's window, as text.
         """
         names = column_names(headers, taken)
         known = [(place, name) for place, name in enumerate(names) if name in properties and name in wanted]
@@ -265,7 +291,7 @@ class Converter:
         self._keys = unique_headers(headers)
         self._known = [(place, reader_for(properties[name])) for place, name in known]
         self._others = [place for place, name in enumerate(names) if name not in properties]
-        self._identity = Identity(names, stable)
+        self._identity = Identity(names, stable, window)
         self.columns = ("record_id", *(name for _, name in known), "additional_columns")
         self.surprises: dict[str, str] = {}
         if stable and not self._identity.is_stable:
@@ -311,6 +337,11 @@ class Converter:
         else:
             rest = [more.get(number) or None for number in range(len(rows))] if more else [None] * len(rows)
         columns.append(rest)
+        if self._identity.timeless:
+            self.surprises.setdefault(
+                "timeless",
+                "a row has no time to know it by; such rows are doubled if they are read again with another export_window_days",
+            )
         return columns
 
     def _evened(self, row: list[str], more: dict[str, str | None]) -> list[str]:
@@ -320,7 +351,8 @@ class Converter:
             f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
         )
         for place in range(self._width, len(row)):
-            more[f"(column {place + 1})"] = row[place] or None
+            key = f"(column {place + 1})"
+            more[f"{key} (beyond the header)" if key in self._keys else key] = row[place] or None
         return [*row[: self._width], *[""] * (self._width - len(row))]
 
     def _keep_unread(
@@ -349,11 +381,13 @@ def read_rows(lines: Iterable[str]) -> Iterator[list[str]]:
     return filter(None, csv.reader(lines, strict=True))
 
 
-def ends_inside_quotes(lines: Iterable[str]) -> bool:
-    """Whether a CSV breaks off inside a quoted cell. Reads all of it."""
+def is_cut_off(lines: Iterable[str]) -> bool:
+    """Whether a CSV without a line break at its end breaks off: inside a quoted cell, or in a row that is too short. Reads all of it."""
+    first: list[str] = []
+    last: list[str] = []
     try:
-        for _ in csv.reader(lines, strict=True):
-            pass
+        for row in read_rows(lines):
+            first, last = first or row, row
     except csv.Error as error:
         return "unexpected end of data" in str(error)
-    return False
+    return len(last) < len(first)

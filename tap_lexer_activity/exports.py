@@ -21,8 +21,8 @@ import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3.exceptions import HTTPError
 
-from tap_lexer_activity.client import TRIES, described, reason
-from tap_lexer_activity.columns import ends_inside_quotes
+from tap_lexer_activity.client import TRIES, described, reason, without_secrets
+from tap_lexer_activity.columns import is_cut_off
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
@@ -46,6 +46,8 @@ DOWNLOADS: Final = 3
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _CHUNK: Final = 1 << 18
+_BEGINNING: Final = 64
+_GZIP: Final = b"\x1f\x8b"
 
 _ANSWER: Final = answer_validator(
     {
@@ -141,7 +143,7 @@ class Exporter:
     def start(self, body: Mapping[str, Any]) -> Job:
         """Ask for an export with this request body."""
         what = f"export {described(body)}"
-        answer = self._client.report(body, what=what)
+        answer = self._client.report(body, what=what, is_secret=True)
         self._check(answer, what)
         if not answer.get("token"):
             msg = f"{what}: Lexer named no token to ask for the file by"
@@ -189,7 +191,7 @@ class Exporter:
                     return url
                 case Failed(status, is_known=known):
                     said = "Lexer gave it up" if known else "its status is one that no document names"
-                    msg = f"{job.what}: {said}: {self._client.quote(status)!r}"
+                    msg = f"{job.what}: {said}: {without_secrets(self._client.quote(status))!r}"
                     raise ExportFailedError(msg)
             left = begun + self._settings.export_timeout - self._clock()
             if left <= 0 and isinstance(found, CompleteWithoutUrl):
@@ -223,7 +225,14 @@ class Exporter:
         return fetch(url, what)
 
     def _download_once(self, url: str, what: str) -> IO[bytes]:
-        host = urlsplit(url).netloc.rpartition("@")[2]
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = f"{what}: what Lexer names as the file's address is none (it is not shown)"
+            raise UnexpectedAnswerError(msg)
+        host = parts.hostname
         try:
             with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
                 _verdict(response, what, host)
@@ -292,37 +301,42 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
     """Write the body to a file, and see that it is whole."""
     quotes = 0
     last = b""
-    for chunk in _unpacked(response, what):
+    chunks = _raw(response)
+    first = b""
+    while len(first) < len(_GZIP) and (more := next(chunks, b"")):
+        first += more
+    is_gzip = first.startswith(_GZIP)  # whatever the headers say: no CSV begins so
+    body = chain([first], chunks)
+    for chunk in _unpacked(body, what) if is_gzip else body:
         spool.write(chunk)
         quotes += chunk.count(b'"')
         last = chunk[-1:] or last
     spool.flush()
     spool.seek(0)
-    announced = (
+    is_whole = (
         "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     )
-    if not announced and last not in {b"\n", b"\r", b""}:
+    beginning = spool.read(_BEGINNING)
+    spool.seek(0)
+    if beginning.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}:
+        msg = f"{what}: the file host sent a page or an object in place of a CSV"
+        raise TruncatedError(msg)
+    if not is_whole and not (is_gzip or last in {b"\n", b"\r"}):
         msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
         raise TruncatedError(msg)
-    # Every quoted cell has an even number of quotes, so most files need not be read twice.
-    if quotes % 2:
+    # A quoted cell has an even number of quotes, and files end with a line break: most need not be read twice.
+    if quotes % 2 or last not in {b"\n", b"\r", b""}:
         text = io.TextIOWrapper(spool, encoding="utf-8", errors="replace", newline="")
-        cut = ends_inside_quotes(text)
+        cut = is_cut_off(text)
         text.detach()
         spool.seek(0)
         if cut:
-            msg = f"{what}: the file ends inside a quoted cell"
+            msg = f"{what}: the file ends in the middle of a row"
             raise TruncatedError(msg)
 
 
-def _unpacked(response: requests.Response, what: str) -> Iterator[bytes]:
-    """The body's bytes, unpacked if it is gzip, whatever its headers say. No CSV begins as gzip does."""
-    chunks = _raw(response)
-    first = next(chunks, b"")
-    chunks = chain([first], chunks)
-    if not first.startswith(b"\x1f\x8b"):
-        yield from chunks
-        return
+def _unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """The content of a gzip stream that has to have an end."""
     unpack = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:

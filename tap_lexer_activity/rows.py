@@ -18,6 +18,8 @@ import msgspec
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
 
+from tap_lexer_activity.errors import EndOfRun
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
@@ -128,11 +130,15 @@ def write_batch_file(config: BatchConfig, stream: str, lines: Iterable[bytes]) -
     """Write lines of JSON to a file of their own in the configured folder, gzipped unless that is turned off, and give its URL."""
     is_packed = config.encoding.compression != "none"
     name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}.json{'.gz' if is_packed else ''}"
-    with (
-        config.storage.open(name, "wb") as file,
-        gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) if is_packed else nullcontext(file) as packed,
-    ):
-        packed.writelines(lines)
+    try:
+        with (
+            config.storage.open(name, "wb") as file,
+            gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) if is_packed else nullcontext(file) as packed,
+        ):
+            packed.writelines(lines)
+    except OSError as error:
+        msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error})"
+        raise EndOfRun(msg, exit_code=1) from error
     url: str = config.storage.get_url(name)
     return url
 

@@ -392,4 +392,6 @@ def _with_keys(entry: dict[str, Any]) -> dict[str, Any]:
             f"The catalog can't be used: {entry['tap_stream_id']} has the key {', '.join(missing)} and no such property"
         )
         raise ConfigurationError(msg)
-    return {"metadata": [], **entry, "key_properties": keys, "replication_key": stream.bookmark_column}
+    metadata = [item for item in entry.get("metadata", []) if item["breadcrumb"][1:] not in [[name] for name in keys]]
+    metadata += [{"breadcrumb": ["properties", name], "metadata": {"inclusion": "automatic"}} for name in keys]
+    return {**entry, "metadata": metadata, "key_properties": keys, "replication_key": stream.bookmark_column}

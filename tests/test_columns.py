@@ -19,7 +19,7 @@ from tap_lexer_activity.columns import (
     column_name,
     column_names,
     column_schema,
-    ends_inside_quotes,
+    is_cut_off,
     read_booleans,
     read_numbers,
     read_rows,
@@ -101,6 +101,9 @@ def test_the_header_says_the_type() -> None:
         ("NA", None),
         ("0", None),
         ("2026-W14-7T10:11:12", None),
+        ("0000-01-01 00:00:00", None),
+        ("0001-01-01T00:00:00+10:00", None),
+        ("9999-12-31T23:59:59-05:00", None),
     ],
 )
 def test_a_time_is_read_or_left_alone(cell: str, time: str | None) -> None:
@@ -128,7 +131,7 @@ def test_yes_and_no_have_several_words() -> None:
 def convert(
     rows: list[list[str]], headers: list[str], properties: dict[str, Any], stable: Any = (), at_once: int = 1000
 ) -> tuple[list[dict[str, Any]], Converter]:
-    converter = Converter(headers, properties, set(properties), stable, {"record_id"})
+    converter = Converter(headers, properties, set(properties), stable, taken={"record_id"})
     found = []
     for first in range(0, len(rows), at_once):
         columns = converter.convert([list(row) for row in rows[first : first + at_once]])
@@ -155,7 +158,7 @@ def test_known_columns_are_typed_and_the_rest_is_kept_as_text() -> None:
         None,
         {"More": None},
     )
-    assert not converter.surprises
+    assert list(converter.surprises) == ["timeless"], "the second row has no time"
 
 
 def test_a_cell_of_another_type_is_kept_as_text_and_said_once() -> None:
@@ -163,7 +166,7 @@ def test_a_cell_of_another_type_is_kept_as_text_and_said_once() -> None:
     found, converter = convert([*rows], ["Wait (min)"], {"wait_min": NUMBER})
     assert [row["wait_min"] for row in found] == [None, Decimal(1), None, None]
     assert [row["additional_columns"] for row in found] == [{"Wait (min)": "NA"}, None, {"Wait (min)": "soon"}, None]
-    assert list(converter.surprises) == ["Wait (min)"]
+    assert list(converter.surprises) == ["Wait (min)", "timeless"]
 
 
 def test_words_that_look_like_nothing_are_something() -> None:
@@ -179,7 +182,7 @@ def test_ragged_rows_are_kept_whole() -> None:
 
 
 def test_a_column_that_is_not_wanted_is_nowhere() -> None:
-    converter = Converter(["State", "Name"], {"state": TEXT, "name": TEXT}, {"state"}, (), ())
+    converter = Converter(["State", "Name"], {"state": TEXT, "name": TEXT}, {"state"})
     columns = converter.convert([["closed", "Jo"]])
     assert converter.columns == ("record_id", "state", "additional_columns")
     assert "Jo" not in str(columns)
@@ -275,10 +278,38 @@ def test_everything_that_real_files_contain_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("text", "cut"),
-    [('a,"b\nc', True), ('a,"b"\n', False), ('a,"b""', True), ('5" pipe,x\n', False), ('"a"b,c\n', False)],
+    [
+        ('a,"b\nc', True),
+        ('a,"b"\n', False),
+        ('a,"b""', True),
+        ('5" pipe,x\n', False),
+        ("a,b\n1", True),
+        ("a,b\n1,2", False),
+        ("", False),
+    ],
 )
-def test_an_end_inside_a_quoted_cell_is_found(text: str, cut: bool) -> None:
-    assert ends_inside_quotes(io.StringIO(text, newline="")) is cut
+def test_a_file_that_breaks_off_is_found(text: str, cut: bool) -> None:
+    assert is_cut_off(io.StringIO(text, newline="")) is cut
+
+
+def test_rows_without_a_time_are_not_taken_for_those_of_another_window() -> None:
+    def ids(window: str, *rows: list[str]) -> list[str]:
+        converter = Converter(["Score", "Comment", "Sent (UTC)"], {}, (), window=window)
+        found = converter.convert([*rows])[0]
+        assert ("timeless" in converter.surprises) == any(not row[2] for row in rows)
+        return list(found)
+
+    timeless, timed = ["9", "", ""], ["9", "", "2026-01-01 00:00:00"]
+    assert ids("one", timeless, timed)[0] != ids("two", timeless, timed)[0]
+    assert ids("one", timeless, timed)[1] == ids("two", timeless, timed)[1]
+    assert ids("one", timeless) == ids("one", timeless)
+
+    def stable(window: str, opened: str) -> str:
+        converter = Converter(["Account", "Date Opened"], {}, (), (("account",), ("date_opened",)), window=window)
+        return str(converter.convert([["a", opened]])[0][0])
+
+    assert stable("one", "x") == stable("two", "x")
+    assert stable("one", "") != stable("two", "")
 
 
 @given(st.lists(st.lists(st.text(max_size=20).filter(lambda t: "\x00" not in t), min_size=3, max_size=3), max_size=20))

@@ -31,12 +31,13 @@ from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAns
 from tap_lexer_activity.shapes import SCHEMAS, answer_validator, check, row_schema, with_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from zoneinfo import ZoneInfo
 
     from jsonschema.protocols import Validator
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_lexer_activity.client import LexerClient
     from tap_lexer_activity.settings import Settings
@@ -120,6 +121,14 @@ class LexerStream(Stream):
                 raise UnexpectedAnswerError(msg)
             result[key] = row
         return list(result.values())
+
+    @override
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        try:
+            yield from super()._generate_record_messages(record)
+        except Exception as error:  # noqa: BLE001 (whatever a stream map's expression does; its text may have the customer's in it)
+            msg = f"{self.name}: a stream map fails with {type(error).__name__} (its text is not shown: data may be in it)"
+            raise EndOfRun(msg, exit_code=1) from None
 
     @abstractmethod
     def read_all(self, context: Context | None) -> Iterable[Record]:

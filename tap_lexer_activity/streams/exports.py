@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.windows import Interval, Request, Window
 
 _ROWS_AT_A_TIME: Final = 1000
+_CHARACTERS_AT_A_TIME: Final = 1 << 22
 
 OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
 """Columns of the tap's own, which no column of an export may be named as."""
@@ -114,18 +115,22 @@ class Export(WindowedStream):
         """The records of a file. None if they are written here already."""
         rows = read_rows(lines)
         converter: Converter | None = None
+        sink: Sink | None = None
         try:
             if (headers := next(rows, None)) is None:
-                self.logger.info("%s: the file is empty", what)
+                self.logger.warning("%s: the file is empty, without even a header", what)
                 return
             wanted = self._wanted_columns()
-            converter = Converter(headers, self.effective_schema["properties"], wanted, self.stable, OWN_COLUMNS)
             window = windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
+            properties = self.effective_schema["properties"]
+            converter = Converter(
+                headers, properties, wanted, self.stable, taken=OWN_COLUMNS, window=windows.to_text(window.start)
+            )
             fixed = dict.fromkeys(wanted) | self.columns(window) | dict(context or {})
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
             names = (*converter.columns, *own)
             sink = self._sink(names, wanted)
-            while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+            for chunk in _chunks(rows):
                 columns = [*converter.convert(chunk), *map(repeat, own.values())]
                 if sink is None:
                     yield from (dict(zip(names, values, strict=False)) for values in zip(*columns, strict=False))
@@ -136,12 +141,10 @@ class Export(WindowedStream):
                     self._counter.increment(len(chunk))
             if sink is not None:
                 sink.close()
-        except csv.Error as error:
-            msg = f"{what}: the file is not well-formed CSV ({error})"
-            raise FatalAPIError(msg) from error
-        except UnicodeDecodeError as error:
-            msg = f"{what}: the file is not UTF-8 ({error.reason} at byte {error.start} of a block)"
-            raise FatalAPIError(msg) from error
+        except (csv.Error, UnicodeDecodeError) as error:
+            if sink is not None:
+                sink.close()  # what has been read is announced; the bookmark stays
+            raise _unreadable(what, error) from error
         finally:
             for surprise in converter.surprises.values() if converter is not None else ():
                 if surprise not in self._said:
@@ -151,7 +154,11 @@ class Export(WindowedStream):
     def _wanted_columns(self) -> dict[str, Any]:
         """The selected properties of the catalog (or, without one, of the schema)."""
         properties = self.effective_schema["properties"]
-        return {name: schema for name, schema in properties.items() if self.mask[("properties", name)]}
+        return {
+            name: schema
+            for name, schema in properties.items()
+            if name in self.primary_keys or self.mask[("properties", name)]
+        }
 
     def _sink(self, names: tuple[str, ...], wanted: dict[str, Any]) -> Sink | None:
         """What writes rows at once; `None` where each has to go through the SDK, because something is to be done with it."""
@@ -188,15 +195,44 @@ class Export(WindowedStream):
     def discover(self) -> None:
         """Add the columns of a short export (one of each NPS form) to the stream's schema."""
         properties = dict(self.schema["properties"])
+        if self.partitions is not None:
+            self.tap.forms.nps_ids()  # whose error `partitions` keeps to itself
         last_day = windows.floor(self.settings.present, "day", self.zone) - windows.SECOND
         day = windows.Window(windows.floor(last_day, "day", self.zone), last_day + windows.SECOND)
         for context in self._contexts():
             (request,) = self.requests([day])
             with self.tap.exporter.file(self.tap.exporter.start(self.body(request, context))) as lines:
-                headers = next(read_rows(lines), [])
+                try:
+                    headers = next(read_rows(lines), [])
+                except (csv.Error, UnicodeDecodeError) as error:
+                    raise _unreadable(self.name, error) from error
             for name, header in zip(column_names(headers, OWN_COLUMNS), headers, strict=True):
                 properties.setdefault(name, column_schema(header))
         self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
+
+
+def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    """Rows, as many at a time as are fast to work on and as few as fit into little memory."""
+    while True:
+        chunk: list[list[str]] = []
+        size = 0
+        while len(chunk) < _ROWS_AT_A_TIME and size < _CHARACTERS_AT_A_TIME:
+            some = list(islice(rows, 20))
+            chunk += some
+            size += sum(map(len, chain.from_iterable(some)))
+            if len(some) < 20:  # noqa: PLR2004 (as above)
+                break
+        if not chunk:
+            return
+        yield chunk
+
+
+def _unreadable(what: str, error: csv.Error | UnicodeDecodeError) -> FatalAPIError:
+    """An error for a file that can't be read. The library's own text of a decoding error has the bytes in it."""
+    not_text = isinstance(error, UnicodeDecodeError)
+    said = "the file is not UTF-8" if not_text else f"the file is not well-formed CSV ({error})"
+    msg = f"{what}: {said}"
+    return FatalAPIError(msg)
 
 
 class MentionSlaExport(Export):
