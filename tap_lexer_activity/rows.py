@@ -1,6 +1,6 @@
 """Writing the rows of an export, many at a time: as RECORD messages, or into the files of BATCH messages.
 
-A row through the SDK's usual way costs seven times what it costs here, nearly all of it for work that has nothing to do: casting values
+A row through the SDK's usual way costs several times what it costs here, nearly all of it for work that has nothing to do: casting values
 that are of their type already, leaving out columns that are all wanted, mapping without a map, one write and flush per row. (The SDK's
 batch writer, moreover, writes columns that are not selected.) What is written is the same in either way: both take it from a `Converter`.
 """
