@@ -72,6 +72,6 @@ def constraints(session: nox.Session) -> None:
     session.run(
         *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", *groups),
         *("--universal", "--python-version", SUPPORTED[0], "--upgrade", "--no-header", "--no-annotate", "--quiet"),
-        *("--no-emit-index-url", "--no-emit-find-links", "--output-file", "constraints.txt"),
+        *("--output-file", "constraints.txt"),
         external=True,
     )

@@ -136,7 +136,7 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ({"api_token": "two\nlines"}, "api_token: has a line break"),
         ({"start_dat": "2026-01-01"}, "start_dat: there is no such setting; did you mean start_date?"),
         (
-            {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "file:///nowhere"}}},
+            {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "nowhere"}}},
             "batch_config: the format 'parquet' can't be written; it should be jsonl",
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),

@@ -457,7 +457,7 @@ def test_a_stream_map_that_fails_does_not_show_the_customer_s_text(tap: Tap, cat
 
 
 def test_a_batch_folder_that_can_not_be_written_is_a_clear_error(tap: Tap, catalog_of: CatalogOf) -> None:
-    batch = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": "file:///proc/nowhere"}}
+    batch = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": "/proc/nowhere"}}
     run = run_with(tap, catalog_of("mention_sla_export"), with_length(HEADER + ROW), batch_config=batch)
     assert run.code == 1
     assert "batch_config: no file can be written to" in run.errors[0]
