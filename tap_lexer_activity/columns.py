@@ -10,6 +10,7 @@ import csv
 import re
 import sys
 import unicodedata
+from array import array
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -26,6 +27,8 @@ ALIASES: Final = {"agent_reponse_date_utc": "agent_response_date_utc"}
 
 # Letters that have an ASCII form and no decomposition in Unicode.
 _ASCII: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+_FIRST_SIZE: Final = 16
+"""Rows of one export that need no larger table, as a power of two."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 
 csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
@@ -192,10 +195,11 @@ class Identity:
         self._places = chosen
         self._time = next((place for place in chosen if "date" in names[place]), None)
         self._named = sorted((name, place) for name, place in places.items())
-        # Digests by their first two bytes, the next six one after the other: an export may have millions of rows, and a set of
+        # The digests seen so far, half of each, in a hash table without pointers: an export may have millions of rows, and a set of
         # as many takes ten times the memory.
-        self._seen: dict[bytes, bytearray] = {}
-        self._again: dict[bytes, int] = {}
+        self._seen = array("Q", bytes(8 << _FIRST_SIZE))
+        self._count = 0
+        self._again: dict[int, int] = {}
 
     def of(self, cells: Sequence[Sequence[str]]) -> list[str]:
         """The ids of rows, 32 hex digits each.
@@ -204,20 +208,31 @@ class Identity:
             cells: The rows' cells, column by column.
         """
         keys = self._stable_keys(cells) if self.is_stable else self._whole_keys(cells)
-        seen = self._seen
-        ids = []
-        for key in keys:
-            digest = blake2b(key.encode(), digest_size=16).digest()
-            drawer, mark = digest[:2], digest[2:8]
-            marks = seen.get(drawer)
-            if marks is None:
-                seen[drawer] = bytearray(mark)
-            elif mark not in marks:
-                marks += mark
-            elif ordinal := self._ordinal(digest, marks, mark):
-                digest = blake2b(digest + ordinal.to_bytes(8), digest_size=16).digest()
-            ids.append(digest.hex())
+        digests = b"".join([blake2b(key, digest_size=16).digest() for key in map(str.encode, keys)])
+        ids = digests.hex("\n", 16).split("\n")
+        self._count += len(ids)
+        while 3 * self._count > 2 * len(self._seen):
+            self._grow()
+        seen, last = self._seen, len(self._seen) - 1
+        for row, half in enumerate(memoryview(digests).cast("Q")[::2].tolist()):
+            place = half & last
+            while (found := seen[place]) and found != half:
+                place = (place + 1) & last
+            if found:
+                ordinal = self._again[half] = self._again.get(half, 0) + 1
+                ids[row] = blake2b(bytes.fromhex(ids[row]) + ordinal.to_bytes(8), digest_size=16).hexdigest()
+            seen[place] = half
         return ids
+
+    def _grow(self) -> None:
+        """Make the table of digests twice as large."""
+        before, self._seen = self._seen, array("Q", bytes(16 * len(self._seen)))
+        last = len(self._seen) - 1
+        for half in filter(None, before):
+            place = half & last
+            while self._seen[place]:
+                place = (place + 1) & last
+            self._seen[place] = half
 
     def _stable_keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
         """What identifies each row, by the columns that do not change."""
@@ -239,17 +254,6 @@ class Identity:
     def _with_window(self, key: str) -> str:
         self.timeless += 1
         return key + self._window
-
-    def _ordinal(self, digest: bytes, marks: bytearray, mark: bytes) -> int:
-        """How often this digest came before."""
-        place = marks.find(mark)
-        while place % len(mark):  # parts of two marks that lie side by side
-            place = marks.find(mark, place + 1)
-            if place < 0:
-                marks += mark
-                return 0
-        self._again[digest] = self._again.get(digest, 0) + 1
-        return self._again[digest]
 
 
 # Rows

@@ -7,9 +7,8 @@ batch writer, moreover, writes columns that are not selected.) What is written i
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -21,7 +20,7 @@ from singer_sdk.helpers._util import utc_now
 from tap_lexer_activity.errors import EndOfRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from singer_sdk.helpers._batch import BatchConfig
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.writer import MessageWriter
 
+_PIECE = 1 << 22
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
@@ -130,17 +130,31 @@ def write_batch_file(config: BatchConfig, stream: str, lines: Iterable[bytes]) -
     """Write lines of JSON to a file of their own in the configured folder, gzipped unless that is turned off, and give its URL."""
     is_packed = config.encoding.compression != "none"
     name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}.json{'.gz' if is_packed else ''}"
+    pack = zlib.compressobj(level=1, wbits=31)
     try:
-        with (
-            config.storage.open(name, "wb") as file,
-            gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) if is_packed else nullcontext(file) as packed,
-        ):
-            packed.writelines(lines)
+        with config.storage.open(name, "wb") as file:
+            for piece in _pieces(lines):
+                file.write(pack.compress(piece) if is_packed else piece)
+            if is_packed:
+                file.write(pack.flush())
     except OSError as error:
         msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error})"
         raise EndOfRun(msg, exit_code=1) from error
     url: str = config.storage.get_url(name)
     return url
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines in pieces of some megabytes: after each, the packing thread has to wait for the interpreter, which rows keep busy."""
+    piece: list[bytes] = []
+    size = 0
+    for some in lines:
+        piece.append(some)
+        size += len(some)
+        if size > _PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)
 
 
 def encode_line(content: object) -> bytes:

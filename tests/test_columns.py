@@ -7,6 +7,7 @@ import io
 import json
 import math
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -227,21 +228,22 @@ def test_ids_are_unique_and_do_not_depend_on_how_many_rows_come_at_once(rows: li
     assert sorted(turned) == sorted(ids), "in any order"
 
 
-def test_a_digest_that_looks_like_parts_of_two_others_is_still_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = iter([b"..ABCDEF" + b"0" * 8, b"..GHIJKL" + b"1" * 8, b"..DEFGHI" + b"2" * 8, b"..DEFGHI" + b"2" * 8])
-
-    class Digest:
-        def __init__(self, content: bytes, digest_size: int) -> None:
-            assert digest_size == 16
-            self._digest = b"again" if content.startswith(b"..DEFGHI") else next(digests)
-
-        def digest(self) -> bytes:
-            return self._digest
-
-    monkeypatch.setattr("tap_lexer_activity.columns.blake2b", Digest)
-    ids = Identity(["a"], ()).of([["1", "2", "3", "4"]])
-    assert ids[2] == (b"..DEFGHI" + b"2" * 8).hex()
-    assert ids[3] == b"again".hex()
+@given(st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=80), max_size=20))
+def test_only_rows_that_are_alike_are_told_apart_by_their_order_however_many_there_are(chunks: list[list[int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 2)  # so that the table of digests grows all the time
+        identity = Identity(["a"], ())
+    ids = [found for chunk in chunks for found in identity.of([[str(number) for number in chunk]])]
+    times: dict[int, int] = {}
+    expected = []
+    for number in (number for chunk in chunks for number in chunk):
+        digest = blake2b(f"a\x1e{number}\x1f".encode(), digest_size=16)
+        if ordinal := times.get(number, 0):
+            digest = blake2b(digest.digest() + ordinal.to_bytes(8), digest_size=16)
+        times[number] = ordinal + 1
+        expected.append(digest.hexdigest())
+    assert ids == expected
+    assert len(set(ids)) == len(ids)
 
 
 # Files

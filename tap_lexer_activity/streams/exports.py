@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request, Window
 
-_ROWS_AT_A_TIME: Final = 1000
-_CHARACTERS_AT_A_TIME: Final = 1 << 22
+_ROWS_AT_A_TIME: Final = 160
+_BYTES_AT_A_TIME: Final = 1 << 22
 
 OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
 """Columns of the tap's own, which no column of an export may be named as."""
@@ -130,7 +130,7 @@ class Export(WindowedStream):
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
             names = (*converter.columns, *own)
             sink = self._sink(names, wanted)
-            for chunk in _chunks(rows):
+            for chunk in _chunks(rows, lines):
                 columns = [*converter.convert(chunk), *map(repeat, own.values())]
                 if sink is None:
                     yield from (dict(zip(names, values, strict=False)) for values in zip(*columns, strict=False))
@@ -211,15 +211,13 @@ class Export(WindowedStream):
         self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
 
 
-def _chunks(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    """Rows, as many at a time as are fast to work on and as few as fit into little memory."""
+def _chunks(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]]]:
+    """Rows, as many at a time as fit into the processor's cache: few are slow for Python, and many for the memory."""
     while True:
         chunk: list[list[str]] = []
-        size = 0
-        while len(chunk) < _ROWS_AT_A_TIME and size < _CHARACTERS_AT_A_TIME:
-            some = list(islice(rows, 20))
-            chunk += some
-            size += sum(map(len, chain.from_iterable(some)))
+        begun = lines.buffer.tell()
+        while len(chunk) < _ROWS_AT_A_TIME and lines.buffer.tell() - begun < _BYTES_AT_A_TIME:
+            chunk += (some := list(islice(rows, 20)))
             if len(some) < 20:  # noqa: PLR2004 (as above)
                 break
         if not chunk:
