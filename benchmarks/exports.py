@@ -214,7 +214,7 @@ def compare(rows: int, rounds: int, folder: Path, *, briefly: bool) -> None:
     sources = []
     for count in (rows, 1):
         write_csv(path := folder / f"{count}.csv", count)
-        sources.append(ways(path, folder / str(count), briefly=briefly))
+        sources.append(ways(path, folder / f"ways-{count}", briefly=briefly))
     (_, full), (_, nearly_empty) = sources
     for _ in range(rounds):
         for name, (command, pipe) in full.items():
@@ -254,7 +254,8 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         for rows in arguments.rows:
-            compare(rows, arguments.rounds, Path(folder), briefly=arguments.briefly)
+            (own := Path(folder, str(rows))).mkdir()
+            compare(rows, arguments.rounds, own, briefly=arguments.briefly)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,13 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from tap_lexer_activity.errors import AccessDeniedError, QuotaExceededError, UnexpectedAnswerError, UnreachableError
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    NotFoundError,
+    QuotaExceededError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -125,12 +131,14 @@ class LexerClient:
     - `UnreachableError` when the host can't be reached, or is not the one that its certificate says,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice),
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
-    - `FatalAPIError` for every other status.
+    - `NotFoundError` for 404, `FatalAPIError` for every other status,
+    - `RequestsSpentError` when `max_requests` have been sent.
     """
 
     def __init__(self, settings: Settings, limiter: Limiter, logger: logging.Logger) -> None:
         self._settings = settings
         self._logger = logger
+        self.limiter = limiter
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         self._session = _Session(_TokenAuth(settings.api_token, hosts))
         self._adapter = _ThrottledAdapter(limiter)
@@ -158,14 +166,16 @@ class LexerClient:
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
         return self._send("POST", url, what=what, is_secret=is_secret, json=body)
 
-    def status(self, token: str, *, what: str) -> Any:
+    def status(self, token: str, *, what: str, tries: int = TRIES) -> Any:
         """How an export job stands.
 
         Args:
             token: Lexer's name for the job.
             what: What is asked for, for errors and the log.
+            tries: Tries of the request.
         """
-        return self._send("GET", self._settings.export_status_url, what=what, is_secret=True, params={"token": token})
+        url, params = self._settings.export_status_url, {"token": token}
+        return self._send("GET", url, what=what, is_secret=True, tries=tries, params=params)
 
     def throttle(self, session: requests.Session) -> None:
         """Make the requests of another session to Lexer's own hosts count against the quota, too."""
@@ -248,7 +258,7 @@ class LexerClient:
                 raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
             case HTTPStatus.NOT_FOUND:
                 said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
-                raise FatalAPIError(said)
+                raise NotFoundError(said)
             case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise RetriableAPIError(said, response)
             case _:

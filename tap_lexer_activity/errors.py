@@ -17,6 +17,10 @@ class UnexpectedAnswerError(FatalAPIError):
     """Lexer answered with something that its documents do not describe."""
 
 
+class NotFoundError(FatalAPIError):
+    """Lexer answered 404: a request that is not well-formed, an address that does not exist, or a job that it has forgotten."""
+
+
 class QuotaExceededError(RetriableAPIError):
     """Lexer answered 429.
 
@@ -27,6 +31,10 @@ class QuotaExceededError(RetriableAPIError):
     def __init__(self, message: str, wait: float) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class RequestsSpentError(FatalAPIError):
+    """`max_requests` have been sent. Nothing is wrong; what is not read yet is for the next run."""
 
 
 class ExportFailedError(FatalAPIError):

@@ -6,11 +6,13 @@ Every way in which a job can end has a name of its own here. Only one of them gi
 from __future__ import annotations
 
 import io
+import math
 import os
 import tempfile
 import time
 import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final, TextIO
@@ -21,12 +23,14 @@ import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3.exceptions import HTTPError
 
-from tap_lexer_activity.client import TRIES, described, reason, without_secrets
+from tap_lexer_activity.client import TRIES, described, reason, retry_after, without_secrets
 from tap_lexer_activity.columns import is_cut_off
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
     LinkExpiredError,
+    NotFoundError,
+    QuotaExceededError,
     TruncatedError,
     UnexpectedAnswerError,
 )
@@ -34,7 +38,7 @@ from tap_lexer_activity.shapes import answer_validator, check
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from tap_lexer_activity.client import LexerClient
     from tap_lexer_activity.settings import Settings
@@ -112,6 +116,8 @@ class Job:
         token: Lexer's name for the job, which is a secret: whoever has it can ask for the file.
         due: When to ask for the first or next time, in seconds of the clock.
         wait: Seconds between the last question and the next.
+        url: Where the file lies, if that is known and has not been tried.
+        is_tended: Whether it is asked for ahead of its turn; not any more after an error.
     """
 
     what: str
@@ -119,12 +125,14 @@ class Job:
     token: str
     due: float
     wait: float = FIRST_WAIT
+    url: str | None = None
+    is_tended: bool = True
 
 
 class Exporter:
     """Runs export jobs. One for the whole tap."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it works with)
         self,
         client: LexerClient,
         settings: Settings,
@@ -132,12 +140,24 @@ class Exporter:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        meanwhile: Callable[[], float] = lambda: math.inf,
     ) -> None:
+        """Make one.
+
+        Args:
+            client: Talks to Lexer.
+            settings: The tap's.
+            logger: For warnings.
+            clock: Seconds that never run backwards.
+            sleep: Waits that many seconds.
+            meanwhile: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
+        """
         self._client = client
         self._settings = settings
         self._logger = logger
         self._clock = clock
         self._sleep = sleep
+        self._meanwhile = meanwhile
         self._session = _download_session(client)
 
     def start(self, body: Mapping[str, Any]) -> Job:
@@ -150,6 +170,34 @@ class Exporter:
             raise UnexpectedAnswerError(msg)
         return Job(what, body, answer["token"], due=self._clock() + FIRST_WAIT)
 
+    def is_due(self, job: Job) -> bool:
+        """Whether it is time to ask for a job that is not known to be complete."""
+        return job.url is None and job.due <= self._clock()
+
+    def ask(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
+        """Ask how a job stands, and set when to ask for the next time.
+
+        Args:
+            job: The job.
+            tries: Tries of the request.
+            until: When the last question is due, whatever the growing waits say, in seconds of the clock.
+
+        Raises:
+            ExportFailedError: If Lexer gave it up, or answers with an unknown status.
+        """
+        answer = self._client.status(job.token, what=f"the status of {job.what}", tries=tries)
+        self._check(answer, f"the status of {job.what}")
+        job.due = min(self._clock() + job.wait, until)
+        job.wait = min(2 * job.wait, LONGEST_WAIT)
+        match found := standing(answer):
+            case Failed(status, is_known=known):
+                said = "Lexer gave it up" if known else "its status is one that no document names"
+                msg = f"{job.what}: {said}: {without_secrets(self._client.quote(status))!r}"
+                raise ExportFailedError(msg)
+            case Complete(url):
+                job.url = url
+        return found
+
     def file(self, job: Job) -> TextIO:
         """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
 
@@ -159,13 +207,14 @@ class Exporter:
             ExportTimedOutError: If it is not complete within `export_timeout`.
             ExportFailedError: If Lexer gave up, answers with an unknown status, or names no file.
             LinkExpiredError: If the file host refuses every link, also those of a new job.
+            NotFoundError: If Lexer does not know the job, nor a new one.
             TruncatedError: If the file comes cut off every time.
             FatalAPIError: If the file can't be kept on this machine.
         """
         try:
             spool = self._file_of(job)
-        except LinkExpiredError:
-            self._logger.warning("%s: the links have expired; starting the export again", job.what)
+        except (LinkExpiredError, NotFoundError):
+            self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
             spool = self._file_of(self.start(job.body))
         return io.TextIOWrapper(spool, encoding="utf-8-sig", newline="")
 
@@ -180,31 +229,32 @@ class Exporter:
         raise AssertionError  # the loop ends by one of the two
 
     def _url(self, job: Job) -> str:
-        """Ask how a job stands until it is complete."""
-        begun = self._clock()  # not the job's start: other streams may have been read for hours since then
-        while True:
-            self._sleep(max(0.0, job.due - self._clock()))
-            answer = self._client.status(job.token, what=f"the status of {job.what}")
-            self._check(answer, f"the status of {job.what}")
-            match found := standing(answer):
-                case Complete(url):
-                    return url
-                case Failed(status, is_known=known):
-                    said = "Lexer gave it up" if known else "its status is one that no document names"
-                    msg = f"{job.what}: {said}: {without_secrets(self._client.quote(status))!r}"
-                    raise ExportFailedError(msg)
-            left = begun + self._settings.export_timeout - self._clock()
-            if left <= 0 and isinstance(found, CompleteWithoutUrl):
-                msg = f"{job.what}: Lexer says that it is complete, and names no file"
-                raise ExportFailedError(msg)
-            if left <= 0:
-                msg = (
-                    f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). "
-                    "Allow it more time, or ask for less with a smaller export_window_days"
-                )
-                raise ExportTimedOutError(msg)
-            job.due = self._clock() + min(job.wait, left)
-            job.wait = min(2 * job.wait, LONGEST_WAIT)
+        """Where the file lies, as soon as Lexer says so."""
+        end = (
+            self._clock() + self._settings.export_timeout
+        )  # not from its start: other streams may have been read for hours
+        found: object = None
+        while job.url is None:
+            if isinstance(found, (Pending, CompleteWithoutUrl)) and self._clock() >= end:
+                raise self._late(job, found)
+            self._wait_until(min(job.due, end))
+            found = self.ask(job, until=end)
+        url, job.url = job.url, None
+        return url
+
+    def _wait_until(self, moment: float) -> None:
+        while moment > self._clock():
+            wanted = self._meanwhile()
+            self._sleep(max(0.0, min(moment, wanted) - self._clock()))
+
+    def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
+        if isinstance(found, CompleteWithoutUrl):
+            return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
+        msg = (
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). "
+            "Allow it more time, or ask for less with a smaller export_window_days"
+        )
+        return ExportTimedOutError(msg)
 
     def _check(self, answer: Any, what: str) -> None:
         # The answer is not quoted: a link and a token are in it.
@@ -215,9 +265,10 @@ class Exporter:
             backoff.expo, TruncatedError, max_tries=DOWNLOADS, jitter=backoff.random_jitter, logger=None
         )(self._download_once)
         fetch = backoff.on_exception(
-            backoff.expo,
+            _host_waits,
             RetriableAPIError,
             giveup=lambda error: isinstance(error, TruncatedError),
+            longest=self._settings.export_timeout,
             max_tries=TRIES,
             jitter=backoff.random_jitter,
             logger=None,
@@ -260,9 +311,21 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
     said = f"{what}: the file host {host} answers {status}"
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise LinkExpiredError(said)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
+        raise QuotaExceededError(said, wait or 0.0)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RetriableAPIError(said)
     raise FatalAPIError(said)
+
+
+def _host_waits(longest: float) -> Generator[float, Any, None]:
+    """Seconds to wait for the file host: what it asks for, but at least 1, 2, 4 and so on."""
+    least = 1.0
+    error = yield 0.0
+    while True:
+        error = yield min(longest, max(getattr(error, "wait", 0.0), least))
+        least *= 2
 
 
 def _spooled(response: requests.Response, what: str) -> IO[bytes]:

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_lexer_activity.windows import resolve, start_of
+from tap_lexer_activity.windows import Window, resolve, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,6 +127,25 @@ SETTINGS: Final = th.PropertiesList(
         'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
     ),
     th.Property(
+        "backfill_start",
+        th.StringType,
+        title="Backfill: start",
+        description="Read again from this date or date-time on, whatever the bookmarks say, and leave them as they are. For one run, not for good.",
+    ),
+    th.Property(
+        "backfill_end",
+        th.StringType,
+        title="Backfill: end",
+        description="End of what `backfill_start` reads again: a date or date-time, exclusive, aligned up to the end of its window. "
+        "Default: `end_date`, or now.",
+    ),
+    th.Property(
+        "max_requests",
+        th.IntegerType(minimum=1),
+        title="Most requests",
+        description="Stop in good order once this many API requests are spent. The next run goes on from there.",
+    ),
+    th.Property(
         "rate_limit_requests",
         th.IntegerType(minimum=1, maximum=100_000),
         default=100,
@@ -171,12 +190,16 @@ _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Settings that make sense. Instants are in UTC; `present` is the instant up to which there is anything to read."""
+    """Settings that make sense. Instants are in UTC; `present` is the instant up to which there is anything to read.
+
+    `backfill` is the range to read again in place of what the bookmarks say, if there is one.
+    """
 
     api_token: str = field(repr=False)
     zone: ZoneInfo
     start: datetime
     present: datetime
+    backfill: Window | None
     report_interval: Interval
     series_interval: Interval
     lookback_days: int
@@ -186,6 +209,7 @@ class Settings:
     discover_export_columns: bool
     form_ids: tuple[int, ...] | None
     report_parameters: Mapping[str, Mapping[str, Any]]
+    max_requests: int | None
     rate_limit_requests: int
     rate_limit_seconds: int
     request_timeout: int
@@ -238,16 +262,22 @@ class Settings:
             raise ConfigValidationError(
                 _SUMMARY, errors=[*errors, *(wrong for wrong in (start, end) if isinstance(wrong, str))]
             )
+        backfill = _backfill(given, zone, end, now)
+        if isinstance(backfill, str):
+            errors.append(backfill)
         errors += _range_errors(given, start, end, now)
-        if errors:
+        if errors or isinstance(backfill, str):
             raise ConfigValidationError(_SUMMARY, errors=errors)
         form_ids = given.get("form_ids")
         return cls(
             zone=zone,
             start=start,
-            present=min(end, now).replace(microsecond=0),
+            # (The last window of a backfill may end after `end_date`.)
+            present=(now if "backfill_end" in given else min(end, now)).replace(microsecond=0),
+            backfill=backfill,
             form_ids=None if form_ids is None else tuple(sorted(form_ids)),
             report_parameters=given.get("report_parameters", {}),
+            max_requests=_whole(given.get("max_requests")),
             **{
                 name: _whole(given[name])
                 for name in cls.__slots__
@@ -273,7 +303,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, (float, Decimal)) else value
 
 
-_PARSED: Final = frozenset({"form_ids", "report_parameters"})
+_PARSED: Final = frozenset({"form_ids", "report_parameters", "max_requests"})
 _SUMMARY: Final = "The configuration can't be used"
 
 
@@ -393,6 +423,26 @@ def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now:
             f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
         ]
     return []
+
+
+def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
+    """The range to read again, `None` if there is none, or what is wrong with it."""
+    if "backfill_start" not in given:
+        return None if "backfill_end" not in given else "backfill_end: needs backfill_start, where the range begins"
+    start = _instant("backfill_start", given["backfill_start"], zone)
+    end = _instant("backfill_end", given["backfill_end"], zone) if "backfill_end" in given else present
+    if isinstance(start, str):
+        return start
+    if isinstance(end, str):
+        return end
+    if not _EARLIEST <= start <= now:
+        return (
+            f"backfill_start: {given['backfill_start']!r} should be a day from the year 2000 on, and not in the future"
+        )
+    if end <= start:
+        given_end = given.get("backfill_end", given.get("end_date"))
+        return f"backfill_end: {given_end!r} is not after backfill_start ({given['backfill_start']!r}); it is exclusive"
+    return Window(start, min(end, now))
 
 
 def _zone(name: str) -> ZoneInfo | str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.helpers._state import StateWriter
+from typing_extensions import override
 
 from tap_lexer_activity.windows import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from singer_sdk.helpers.types import TapState
+    from singer_sdk.io_base import GenericSingerWriter
+    from singer_sdk.singerlib.messages import Message
 
 _VALUE: Final = "replication_key_value"
 _KEY: Final = "replication_key"
@@ -82,6 +89,19 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
             f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z"
         )
     return bookmark | {_KEY: column, _VALUE: text}
+
+
+class UnmovedStateWriter(StateWriter):
+    """Writes the state of the start, whatever a stream has put into it since: a backfill leaves the bookmarks as they were."""
+
+    def __init__(self, message_writer: GenericSingerWriter[Any, Message], state: TapState) -> None:
+        super().__init__(message_writer)
+        self._given = deepcopy(state)
+
+    @override
+    def write_state(self, state: TapState) -> None:
+        if self._given:
+            super().write_state(self._given)
 
 
 class _UnusableStateError(ConfigurationError):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -22,20 +26,24 @@ from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
 from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.plan import Plan, described
+from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.settings import SETTINGS, Settings
-from tap_lexer_activity.state import checked_state
+from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import LexerStream, PerFormStream, WindowedStream
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.throttle import Limiter, shared_file
 from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from types import FrameType
     from typing import IO
 
     from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_lexer_activity.windows import Request
 
 STREAMS: tuple[type[LexerStream], ...] = (
     resources.Users,
@@ -61,6 +69,7 @@ STREAMS: tuple[type[LexerStream], ...] = (
 
 # (A stream's name is a class attribute here, and an instance's in the SDK's types: hence vars.)
 _BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _REPORT_STREAMS = frozenset(name for name, stream in _BY_NAME.items() if issubclass(stream, WindowedStream))
 
 
@@ -73,8 +82,8 @@ class TapLexerActivity(Tap):
     message_writer_class = MessageWriter
 
     def __init__(self, **kwargs: Any) -> None:
-        self.failures: list[tuple[str, str]] = []
-        """Streams that failed in this run, and why."""
+        self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
+        self._exports: list[exports.Export] = []
         self._settings: Settings | ConfigValidationError | None = None
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(
@@ -120,21 +129,52 @@ class TapLexerActivity(Tap):
             raise self._settings or ConfigValidationError("There are no settings yet")
         return self._settings
 
+    @contextmanager
+    def _with(self, settings: Settings) -> Iterator[None]:
+        """Other settings, for the time of the block."""
+        before, self._settings = self._settings, settings
+        try:
+            yield
+        finally:
+            self._settings = before
+
     @cached_property
     def client(self) -> LexerClient:
         """The one client of this run."""
         settings = self.settings
 
-        def log_wait(seconds: float) -> None:
-            self.logger.info(
-                "%d requests in %d s is the quota; waiting %.0f s for the next",
-                settings.rate_limit_requests,
-                settings.rate_limit_seconds,
-                seconds,
-            )
+        logger = cast("logging.Logger", self.logger)
 
-        limiter = Limiter(settings.rate_limit_requests, settings.rate_limit_seconds, on_wait=log_wait)
-        return LexerClient(settings, limiter, cast("logging.Logger", self.logger))
+        def on_trouble(reason: str) -> None:
+            logger.warning("The quota can't be shared with other runs on this machine (%s)", reason)
+
+        try:
+            # The quota belongs to the token, and the host it is sent to.
+            file = shared_file(f"{settings.api_token} {settings.api_url}")
+        except OSError as error:
+            file = None
+            on_trouble(str(error))
+        limiter = Limiter(
+            settings.rate_limit_requests,
+            settings.rate_limit_seconds,
+            most=settings.max_requests,
+            file=file,
+            on_wait=lambda seconds: self.progress.wait(seconds),  # noqa: PLW0108 (the progress needs the limiter first)
+            on_trouble=on_trouble,
+        )
+        return LexerClient(settings, limiter, logger)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far this run has come."""
+        settings = self.settings
+        return Progress(
+            (settings.rate_limit_requests, settings.rate_limit_seconds),
+            self.client.limiter,
+            cast("logging.Logger", self.logger),
+            zone=settings.zone,
+            pace=PACE_OF_A_TERMINAL if sys.stderr.isatty() else PACE_OF_A_FILE,
+        )
 
     @property
     def writer(self) -> MessageWriter:
@@ -144,7 +184,8 @@ class TapLexerActivity(Tap):
     @cached_property
     def exporter(self) -> Exporter:
         """What runs export jobs."""
-        return Exporter(self.client, self.settings, cast("logging.Logger", self.logger))
+        logger = cast("logging.Logger", self.logger)
+        return Exporter(self.client, self.settings, logger, meanwhile=self.tend_exports)
 
     @override
     def discover_streams(self) -> list[LexerStream]:
@@ -203,6 +244,86 @@ class TapLexerActivity(Tap):
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
 
+    # What a run asks for
+
+    def cut_once(self, key: tuple[Hashable, ...], cut: Callable[[], list[Request]]) -> list[Request]:
+        """The requests for a range of time, cut once for all streams that are cut alike: years of hours take seconds."""
+        if key not in self._cuts:
+            self._cuts[key] = cut()
+        return self._cuts[key]
+
+    def plans(self) -> list[Plan]:
+        """What this run asks for, in the order of the streams.
+
+        Raises:
+            ConfigValidationError: If `form_ids` names a form that does not exist.
+            FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
+        """
+        selected = self._selected()
+        plans = [plan for stream in selected for plan in stream.plans()]
+        if self.forms not in selected and self._needs_forms():
+            plans.insert(0, Plan(stream=self.forms.name, why="for the NPS streams", count=1))
+        return plans
+
+    def _needs_forms(self) -> bool:
+        return any(isinstance(stream, PerFormStream) for stream in self._selected())
+
+    def describe_plan(self) -> list[str]:
+        """What a run would ask for, as lines for people.
+
+        Raises:
+            ConfigValidationError: If `form_ids` names a form that does not exist.
+            FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
+        """
+        if discovers := self._config.get("discover_export_columns") and self.input_catalog is None:
+            self._config["discover_export_columns"] = False  # or it would ask for exports now
+        if self._needs_forms():
+            self.forms.nps_ids()
+        plans = self.plans()
+        if discovers:
+            jobs = sum(len(stream.contexts()) for stream in self.streams.values() if isinstance(stream, exports.Export))
+            plans.insert(0, Plan(stream="(columns of exports)", why="discover_export_columns", count=jobs, polls=jobs))
+        for caution in self._cautions(plans):
+            self.logger.warning("%s", caution)
+        total = sum(plan.count + plan.polls for plan in plans)
+        return described(plans, self._alternatives(total), self.settings)
+
+    def _alternatives(self, total: int) -> dict[tuple[str, str], int]:
+        """Requests of the same run with longer windows, by the setting and its value.
+
+        Args:
+            total: Requests of the run as it is.
+        """
+        settings = self.settings
+        streams = [stream for stream in self._selected() if isinstance(stream, WindowedStream)]
+
+        def cost() -> int:
+            plans = [stream.plan(context) for stream in streams for context in stream.contexts()]
+            return sum(plan.count + plan.polls for plan in plans)
+
+        now = cost()
+        found: dict[tuple[str, str], int] = {}
+        for name, lengths in (("report_interval", ("day", "week", "month")), ("series_interval", ("hour", "day"))):
+            for value in lengths[lengths.index(getattr(settings, name)) + 1 :]:
+                with self._with(replace(settings, **cast("dict[str, Any]", {name: value}))):
+                    found[name, value] = total - now + cost()
+        return found
+
+    def _cautions(self, plans: Sequence[Plan]) -> list[str]:
+        """What is allowed and yet probably not meant, one sentence each."""
+        most = self.settings.max_requests
+        found = [*self.settings.cautions(), *dict.fromkeys(plan.caution for plan in plans if plan.caution)]
+        if (
+            most is not None
+            and (longest := max(plans, key=lambda plan: plan.again, default=None))
+            and longest.again >= most
+        ):
+            found.append(
+                f"max_requests is {most}, and reading the lookback of {longest.stream} again takes {longest.again}: "
+                "it will not get any further. Allow more requests, or set a smaller lookback_days"
+            )
+        return found
+
     def prepare(self) -> None:
         """Find out what can be known before the first message: whether the token works, and whether `form_ids` exist.
 
@@ -212,20 +333,41 @@ class TapLexerActivity(Tap):
             ConfigValidationError: If `form_ids` names a form that does not exist.
             EndOfRun: If the token does not work or the API can't be reached.
         """
-        for caution in self.settings.cautions():
-            self.logger.warning("%s", caution)
-        selected = self._selected()
-        needs_ids = any(isinstance(stream, PerFormStream) for stream in selected)
-        if needs_ids or self.forms in selected:
+        if self._needs_forms() or self.forms in self._selected():
             try:
-                self.forms.nps_ids() if needs_ids else self.forms.fetch()
+                self.forms.nps_ids() if self._needs_forms() else self.forms.fetch()
             except (AccessDeniedError, UnreachableError) as error:
                 raise EndOfRun(str(error), exit_code=1) from error
             except (FatalAPIError, RetriableAPIError):
                 pass  # the streams that need the forms will say so
-        for stream in selected:
-            if isinstance(stream, exports.Export):
-                stream.submit_first()
+        plans = self.plans()
+        for caution in self._cautions(plans):
+            self.logger.warning("%s", caution)
+        self.progress.expect(plans)
+        if self.settings.max_requests is not None:
+            self._read_those_behind_first()
+        self._exports = [stream for stream in self._selected() if isinstance(stream, exports.Export)]
+        for stream in self._exports:
+            stream.submit_first()
+
+    def _read_those_behind_first(self) -> None:
+        """Put the streams with the oldest bookmarks first: `max_requests` would otherwise end every run in the same streams."""
+        behind = {
+            stream.name: min((stream.bookmark(context) or _NEVER for context in stream.contexts()), default=_NEVER)
+            for stream in self._selected()
+            if isinstance(stream, WindowedStream)
+        }
+        self._streams = {
+            name: self.streams[name] for name in sorted(self.streams, key=lambda name: behind.get(name, _NEVER))
+        }
+
+    def tend_exports(self) -> float:
+        """Ask for export jobs that are due, while other streams are read.
+
+        Returns:
+            When to do so again, in seconds of the clock.
+        """
+        return min((stream.tend() for stream in self._exports), default=math.inf)
 
     def run(self) -> None:
         """Read every selected stream.
@@ -233,14 +375,34 @@ class TapLexerActivity(Tap):
         Raises:
             EndOfRun: With exit code 1 if a stream failed or nothing can work, 143 or 130 after a signal.
         """
+        if self.settings.backfill is not None:
+            self._state_writer = UnmovedStateWriter(self.message_writer, self.state)
         self.prepare()
-        self.sync_all()
-        if self.failures:
-            failed = list(dict.fromkeys(name for name, _ in self.failures))
-            complete = [stream.name for stream in self._selected() if stream.name not in failed]
-            lines = [f"Complete: {', '.join(complete) or 'no stream'}. Failed: {', '.join(failed)}"]
-            lines += [f"{name}: {reason}" for name, reason in self.failures]
+        try:
+            self.sync_all()
+        finally:
+            for line in self.progress.summary([stream.name for stream in self._selected()]):
+                self.logger.info("%s", line)
+        failures, short = self.progress.failures, self.progress.short
+        failed = list(dict.fromkeys(name for name, _ in failures))
+        complete = [stream.name for stream in self._selected() if stream.name not in {*failed, *short}]
+        said = [f"Complete: {', '.join(complete) or 'no stream'}"]
+        said += [
+            f"{what}: {', '.join(names)}" for what, names in (("More to read", short), ("Failed", failed)) if names
+        ]
+        lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
+        if short and self.settings.backfill is not None:
+            lines.append(
+                f"max_requests ({self.settings.max_requests}) ended the backfill, which has no bookmarks to go on from. "
+                "Allow it more requests, or a shorter range"
+            )
+        if failures or (short and self.settings.backfill is not None):
             raise EndOfRun("\n".join(lines), exit_code=1)
+        if short:
+            self.logger.warning("%s", lines[0])
+            self.logger.warning(
+                "max_requests (%s) are spent. The next run goes on from here", self.settings.max_requests
+            )
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -271,6 +433,7 @@ class TapLexerActivity(Tap):
         state: IO[str] | None = None,
         catalog: IO[str] | None = None,
         check: bool = False,
+        plan: bool = False,
     ) -> None:
         if about:
             cls.print_about(about_format)
@@ -281,10 +444,12 @@ class TapLexerActivity(Tap):
             state=None if state is None else _json(state),
             catalog=None if catalog is None else _json(catalog),
             parse_env_config=bool(config and config.parse_env),
-            setup_mapper=not check,
+            setup_mapper=not (check or plan),
         )
         if check:
             tap.check()
+        elif plan:
+            click.echo("\n".join(tap.describe_plan()))
         else:
             tap.run()
 
@@ -293,10 +458,11 @@ class TapLexerActivity(Tap):
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
         check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
+        plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
         return LexerCommand(
             name=command.name,
             callback=command.callback,
-            params=[*command.params, check],
+            params=[*command.params, check, plan],
             help=command.help,
             context_settings=command.context_settings,
             logger=cls.logger,

@@ -206,6 +206,13 @@ def first_to_read(
     return max(origin, min(first, floor(bookmark, interval, zone)))
 
 
+def again(backfill: Window, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool) -> list[Window]:
+    """Windows that have something of `backfill` in them: its start is aligned down, and its end up."""
+    return [
+        window for window in windows(backfill.start, backfill.end, interval, zone) if window.end <= present or partial
+    ]
+
+
 def due(first: datetime, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool) -> list[Window]:
     """Windows from `first` that have ended at `present`, and with `partial` the one that has not."""
     return [window for window in windows(first, present, interval, zone) if window.end <= present or partial]

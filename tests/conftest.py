@@ -129,14 +129,14 @@ class Tap:
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
-    def start(self, config: Any, **files: Any) -> subprocess.Popen[str]:
+    def start(self, config: Any, *, env: dict[str, str] | None = None, **files: Any) -> subprocess.Popen[str]:
         """Start it, and go on."""
         return subprocess.Popen(
             self.arguments(config, **files),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self._folder,
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | (env or {}),
             text=True,
             encoding="utf-8",
         )

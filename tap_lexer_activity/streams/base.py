@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from singer_sdk.helpers._batch import SDKBatchMessage
+from singer_sdk.helpers._state import get_state_if_exists
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.streams import Stream
@@ -27,7 +28,14 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import described
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError, UnreachableError
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    EndOfRun,
+    RequestsSpentError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from tap_lexer_activity.plan import Plan
 from tap_lexer_activity.shapes import SCHEMAS, answer_validator, check, row_schema, with_integers
 
 if TYPE_CHECKING:
@@ -134,15 +142,29 @@ class LexerStream(Stream):
     def read_all(self, context: Context | None) -> Iterable[Record]:
         """The records of this run, for one context."""
 
+    def contexts(self) -> list[dict[str, Any] | None]:
+        """What the stream is read for, one after the other: one context for each NPS form, or `None` for all there is."""
+        return [None]
+
+    def plans(self) -> list[Plan]:
+        """What this run asks for."""
+        return [Plan(stream=self.name, why="full table", count=1)]
+
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
+        progress = self.tap.progress
+        progress.begin(self.name)
         try:
-            yield from self.read_all(context)
+            for record in self.read_all(context):
+                progress.records[self.name] += 1
+                yield record
         except (AccessDeniedError, UnreachableError) as error:
             raise EndOfRun(str(error), exit_code=1) from error
+        except RequestsSpentError:
+            progress.fall_short(self.name)
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.error("%s failed: %s", self.name, error)  # noqa: TRY400 (a line for a person, no stack trace)
-            self.tap.failures.append((self.name, str(error)))
+            progress.fail(self.name, str(error))
 
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
@@ -170,12 +192,15 @@ class WindowedStream(LexerStream):
     """A stream that is read in windows of time, each of which moves the bookmark when it has been read."""
 
     bookmark_column: ClassVar[str | None] = "date_from"
+    is_export: ClassVar[bool] = False
+    """Whether a request starts a job, which has to be asked for."""
     report_parameters: ClassVar[Mapping[str, Any]] = {}
     """What every request body has beside `type`, `date_from` and `date_to`."""
 
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
         self._unsaid: list[tuple[Context | None, str]] = []
+        self._plans: dict[int | None, Plan] = {}
 
     @property
     @abstractmethod
@@ -195,37 +220,98 @@ class WindowedStream(LexerStream):
         """The records of the request's windows in its answer, but for the columns of the context."""
         raise NotImplementedError
 
-    def plan(self, context: Context | None) -> list[Request]:
-        """The requests of a run, oldest first."""
-        settings = self.settings
+    def plan(self, context: Context | None) -> Plan:
+        """What this run asks for. The sync asks for just that: nothing else decides what is due."""
+        settings, zone = self.settings, self.zone
+        if settings.backfill is not None:
+            wanted = windows.again(
+                settings.backfill, settings.present, self.interval, zone, partial=settings.include_partial
+            )
+            return self._planned(context, self.requests(wanted), "backfill")
         bookmark = None if self.replication_method == REPLICATION_FULL_TABLE else self.bookmark(context)
+        caution = None
         if bookmark is not None and bookmark > datetime.now(UTC):
-            self.logger.warning(
-                "The bookmark %s is in the future: nothing is read until then. To read again from start_date, remove this stream from the state",
-                windows.to_text(bookmark),
+            caution = (
+                f"The bookmark {windows.to_text(bookmark)} is in the future: nothing is read until then. "
+                "To read again from start_date, remove this stream from the state"
             )
-            return []
-        if bookmark is not None and bookmark < windows.floor(settings.start, self.interval, self.zone):
-            self.logger.warning(
-                "start_date (%s) is after the bookmark (%s): what lies between them is not read",
-                windows.to_text(settings.start),
-                windows.to_text(bookmark),
+            return self._planned(context, [], "the bookmark is in the future", caution)
+        if bookmark is not None and bookmark < windows.floor(settings.start, self.interval, zone):
+            caution = (
+                f"start_date ({windows.to_text(settings.start)}) is after the bookmark ({windows.to_text(bookmark)}): "
+                "what lies between them is not read"
             )
-        first = windows.first_to_read(settings.start, bookmark, settings.lookback_days, self.interval, self.zone)
-        wanted = windows.due(first, settings.present, self.interval, self.zone, partial=settings.include_partial)
-        return self.requests(wanted)
+        first = windows.first_to_read(settings.start, bookmark, settings.lookback_days, self.interval, zone)
+        requests = self.tap.cut_once(
+            (type(self).requests, first, self.interval, zone.key), lambda: self.requests(self._due(first))
+        )
+        since = max(bookmark or first, windows.floor(settings.start, self.interval, zone))
+        if not requests:
+            why = "nothing new"
+        elif bookmark is None:
+            why = "first load"
+        elif requests[-1].windows[-1].end <= since:
+            why = "lookback"
+        else:
+            why = "new, and lookback" if first < since else "new"
+        again = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
+        return self._planned(context, requests, why, caution, again)
+
+    def _due(self, first: datetime) -> list[windows.Window]:
+        settings = self.settings
+        return windows.due(first, settings.present, self.interval, self.zone, partial=settings.include_partial)
+
+    def _planned(
+        self,
+        context: Context | None,
+        requests: list[Request],
+        why: str,
+        caution: str | None = None,
+        again: int = 0,
+    ) -> Plan:
+        return Plan(
+            stream=self.name,
+            form_id=(context or {}).get("form_id"),
+            why=why,
+            count=len(requests),
+            requests=requests,
+            again=again,
+            polls=len(requests) if self.is_export else 0,
+            caution=caution,
+        )
+
+    def planned(self, context: Context | None) -> Plan:
+        """The plan of this run, made once."""
+        key = None if context is None else context["form_id"]
+        if key not in self._plans:
+            self._plans[key] = self.plan(context)
+        return self._plans[key]
+
+    @override
+    def contexts(self) -> list[dict[str, Any] | None]:
+        return [None] if self.partitions is None else [*self.partitions]
+
+    @override
+    def plans(self) -> list[Plan]:
+        return [self.planned(context) for context in self.contexts()]
 
     @override
     def read_all(self, context: Context | None) -> Iterator[Record]:
-        for request in self.plan(context):
+        for request in self.planned(context).requests:
+            self.tap.tend_exports()
             body = self.body(request, context)
             what = f"report {described(body)}"
-            answer = self.client.report(body, what=what)
+            with self.tap.progress.requests_of(self.name):
+                answer = self.client.report(body, what=what)
             yield from self.distinct(
                 ({**record, **(context or {})} for record in self.read(request, answer, what)), what
             )
             # The consumer asks for more only when it has written all of the above.
-            self._move_bookmark(context, request.complete_to(self.settings.present))
+            self._window_is_read(context, request)
+
+    def _window_is_read(self, context: Context | None, request: Request) -> None:
+        self.tap.progress.read(self.name, request)
+        self._move_bookmark(context, request.complete_to(self.settings.present))
 
     def body(self, request: Request, context: Context | None) -> dict[str, Any]:
         """The request's body: times with the offset in force at that moment, the end as the last second inside."""
@@ -251,12 +337,13 @@ class WindowedStream(LexerStream):
 
     def bookmark(self, context: Context | None) -> datetime | None:
         """The instant up to which everything has been read, or `None` before the first window."""
-        text = self.get_context_state(context).get("replication_key_value")
+        # (Not by get_context_state, which would put an empty bookmark into the state.)
+        text = get_state_if_exists(self.tap_state, self.name, context, key="replication_key_value")
         return datetime.fromisoformat(text) if text else None
 
     def _move_bookmark(self, context: Context | None, instant: datetime | None) -> None:
-        """Say that everything up to `instant` has been read and emitted."""
-        if instant is None:
+        """Say that everything up to `instant` has been read and emitted. A backfill leaves the bookmarks as they are."""
+        if instant is None or self.settings.backfill is not None:
             return
         self._unsaid.append((context, windows.to_text(instant)))
         if not self._holds_back:
@@ -297,6 +384,10 @@ class PerFormStream(WindowedStream):
             return [{"form_id": form_id} for form_id in self.tap.forms.nps_ids()]
         except (FatalAPIError, RetriableAPIError):
             return []  # the SDK asks for them also where an error would end the run; get_records raises it
+
+    @override
+    def plans(self) -> list[Plan]:
+        return super().plans() or [Plan(stream=self.name, why="there is no NPS form", count=0)]
 
     @override
     def read_all(self, context: Context | None) -> Iterator[Record]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections import deque
+from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
@@ -13,6 +16,7 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
+from tap_lexer_activity.exports import FIRST_WAIT
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -30,13 +34,25 @@ if TYPE_CHECKING:
 _ROWS_AT_A_TIME: Final = 160
 _BYTES_AT_A_TIME: Final = 1 << 22
 
+_JOBS_AHEAD: Final = 3
+"""Jobs of one bookmark that are started ahead of their turn, for links expire."""
+
 OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
 """Columns of the tap's own, which no column of an export may be named as."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What one bookmark has before it: requests whose jobs are not started, and the jobs that are, and not read."""
+
+    requests: deque[Request]
+    jobs: deque[tuple[Request, Job]] = field(default_factory=deque)
 
 
 class Export(WindowedStream):
     """A CSV export: one job for some days, one record for each row of its file."""
 
+    is_export = True
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
     stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
@@ -45,8 +61,7 @@ class Export(WindowedStream):
 
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
-        self._plans: dict[str, list[Request]] = {}
-        self._jobs: dict[str, Job] = {}
+        self._queues: dict[int | None, _Queue] = {}
         self._batch_config: BatchConfig | None = None
         self._said: set[str] = set()
         self._counter: metrics.Counter | None = None
@@ -60,54 +75,85 @@ class Export(WindowedStream):
     def requests(self, wanted: list[Window]) -> list[Request]:
         return windows.export_requests(wanted, self.settings.present, self.settings.export_window_days, self.zone)
 
-    @override
-    def plan(self, context: Context | None) -> list[Request]:
-        # Asked for twice: to start the first job, and to read them all.
-        key = repr(context)
-        if key not in self._plans:
-            self._plans[key] = super().plan(context)
-        return self._plans[key]
-
     # Jobs
 
     def submit_first(self) -> None:
-        """Start the first job of each bookmark, so that Lexer works on it while other streams are read.
+        """Start the first job of each bookmark, so that Lexer works on it while other streams are read."""
+        for context in self.contexts():
+            self._submit_ahead(context)
 
-        An error is left for the stream's own turn to meet again.
+    def tend(self) -> float:
+        """Ask for jobs that are due, and start the next where one is complete: what can be done while other streams are read.
+
+        Returns:
+            When to call this again, in seconds of the clock.
         """
-        for context in self._contexts():
-            for request in self.plan(context)[:1]:
-                try:
-                    self._submit(self.body(request, context))
-                except (FatalAPIError, RetriableAPIError) as error:
-                    self.logger.debug("The first job could not be started: %s", error)
+        for context in self.contexts():
+            jobs = self._queue(context).jobs
+            for _, job in jobs:
+                if job.is_tended and self.tap.exporter.is_due(job):
+                    self._ask(job)
+            if jobs and len(jobs) < _JOBS_AHEAD and all(job.url for _, job in jobs):
+                self._submit_ahead(context)
+        waiting = (job for queue in self._queues.values() for _, job in queue.jobs if job.is_tended and not job.url)
+        return min((job.due for job in waiting), default=math.inf)
 
-    def _contexts(self) -> list[dict[str, Any] | None]:
-        """The forms that the stream is read for, or the one context of a stream without forms."""
-        return [None] if self.partitions is None else [*self.partitions]
+    def _ask(self, job: Job) -> None:
+        """Ask for a job ahead of its turn. An error is left for its turn to meet again."""
+        try:
+            with self.tap.progress.requests_of(self.name):
+                self.tap.exporter.ask(job, tries=1)
+        except RetriableAPIError as error:
+            self.logger.debug("%s; to be asked again", error)
+            job.due += FIRST_WAIT
+        except FatalAPIError as error:
+            self.logger.debug("%s; left for its turn", error)
+            job.is_tended = False
 
-    def _submit(self, body: dict[str, Any]) -> Job:
-        """The job for this body: the one that was started before, or a new one."""
-        key = repr(sorted(body.items()))
-        if key not in self._jobs:
-            self._jobs[key] = self.tap.exporter.start(body)
-        return self._jobs[key]
+    def _submit_ahead(self, context: Context | None) -> None:
+        """Start the next job ahead of its turn. An error is left for its turn to meet again."""
+        try:
+            self._submit(context)
+        except (FatalAPIError, RetriableAPIError) as error:
+            self.logger.debug("A job could not be started ahead of its turn: %s", error)
+
+    def _submit(self, context: Context | None) -> None:
+        """Start the next job, if there is one."""
+        queue = self._queue(context)
+        if queue.requests:
+            with self.tap.progress.requests_of(self.name):
+                job = self.tap.exporter.start(self.body(queue.requests[0], context))
+            queue.jobs.append((queue.requests.popleft(), job))
+
+    def _queue(self, context: Context | None) -> _Queue:
+        form_id = (context or {}).get("form_id")
+        if form_id not in self._queues:
+            self._queues[form_id] = _Queue(deque(self.planned(context).requests))
+        return self._queues[form_id]
 
     @override
     def read_all(self, context: Context | None) -> Iterator[Record]:
-        requests = self.plan(context)
-        for number, request in enumerate(requests):
-            job = self._submit(self.body(request, context))
-            for following in requests[number + 1 : number + 2]:
-                self._submit(self.body(following, context))
-            with self.tap.exporter.file(job) as lines:
-                records = self._records(lines, request, context, job.what)
-                if self.ABORT_AT_RECORD_COUNT is None:
-                    yield from records
-                else:
-                    records = iter(list(islice(records, self.ABORT_AT_RECORD_COUNT + 1)))
-            yield from records  # of a trial run that ends in the middle: the file is closed by then
-            self._move_bookmark(context, request.complete_to(self.settings.present))
+        queue = self._queue(context)
+        try:
+            while queue.jobs or queue.requests:
+                if not queue.jobs:
+                    self._submit(context)
+                request, job = queue.jobs.popleft()
+                if not queue.jobs:
+                    self._submit_ahead(context)
+                with self.tap.progress.requests_of(self.name):
+                    file = self.tap.exporter.file(job)
+                with file as lines:
+                    records = self._records(lines, request, context, job.what)
+                    if self.ABORT_AT_RECORD_COUNT is None:
+                        yield from records
+                    else:
+                        records = iter(list(islice(records, self.ABORT_AT_RECORD_COUNT + 1)))
+                yield from records  # of a trial run that ends in the middle: the file is closed by then
+                self._window_is_read(context, request)
+        finally:
+            queue.requests.clear()
+            queue.jobs.clear()
 
     # Rows
 
@@ -136,6 +182,8 @@ class Export(WindowedStream):
                     yield from (dict(zip(names, values, strict=False)) for values in zip(*columns, strict=False))
                     continue
                 sink.write(columns, len(chunk))
+                self.tap.progress.records[self.name] += len(chunk)
+                self.tap.progress.say()
                 self.state_manager.is_flushed = False
                 if self._counter is not None:
                     self._counter.increment(len(chunk))
@@ -199,9 +247,11 @@ class Export(WindowedStream):
             self.tap.forms.nps_ids()  # whose error `partitions` keeps to itself
         last_day = windows.floor(self.settings.present, "day", self.zone) - windows.SECOND
         day = windows.Window(windows.floor(last_day, "day", self.zone), last_day + windows.SECOND)
-        for context in self._contexts():
+        for context in self.contexts():
             (request,) = self.requests([day])
-            with self.tap.exporter.file(self.tap.exporter.start(self.body(request, context))) as lines:
+            with self.tap.progress.requests_of(self.name):
+                file = self.tap.exporter.file(self.tap.exporter.start(self.body(request, context)))
+            with file as lines:
                 try:
                     headers = next(read_rows(lines), [])
                 except (csv.Error, UnicodeDecodeError) as error:

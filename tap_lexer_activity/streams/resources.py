@@ -23,7 +23,8 @@ class Resource(LexerStream):
 
     def fetch(self, *, tries: int = TRIES) -> list[Record]:
         """All objects, by one request that is tried so many times."""
-        answer = self.client.get(f"/{self.name}", tries=tries)
+        with self.tap.progress.requests_of(self.name):
+            answer = self.client.get(f"/{self.name}", tries=tries)
         what = f"the list of {self.name}"
         return self.distinct(self.checked([answer] if isinstance(answer, dict) else answer, what), what)
 

@@ -1,0 +1,136 @@
+"""What a run will ask for, and how long that takes within the quota. Pure functions of requests; the streams make the plans."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tap_lexer_activity import windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.settings import Settings
+    from tap_lexer_activity.windows import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The requests of one stream, for one NPS form if it is read by forms, oldest first.
+
+    Attributes:
+        stream: Its name.
+        form_id: The form.
+        why: Why these and no others, for people.
+        count: How many there are; `requests` names the windows of those that have any.
+        again: How many of them read only windows that have been read before.
+        polls: Questions after export jobs, estimated: one a job, if each is complete at the first.
+        caution: What is probably not meant.
+    """
+
+    stream: str
+    form_id: int | None = None
+    why: str
+    count: int
+    requests: Sequence[Request] = ()
+    again: int = 0
+    polls: int = 0
+    caution: str | None = None
+
+    @property
+    def windows(self) -> int:
+        """Windows (of a series: buckets; of an export: days) in it."""
+        return sum(len(request.windows) for request in self.requests)
+
+
+def seconds_within(quota: tuple[int, int], requests: int, *, free: int | None = None) -> int:
+    """The least time that so many requests take.
+
+    Args:
+        quota: Requests, and seconds of a period.
+        requests: How many there are to send.
+        free: How many of them may go at once; a whole burst, if nothing has been sent before.
+    """
+    calls, seconds = quota
+    return max(0, math.ceil((requests - (calls if free is None else free)) / calls)) * seconds
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it: `40 s`, `15 min`, `2 h 8 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 100:  # noqa: PLR2004 (a minute and a half is shorter said in seconds)
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 (minutes)
+
+
+def dates(requests: Iterable[Request], zone: ZoneInfo) -> str:
+    """First and last calendar date of the requests' windows, in the account's zone; empty if there are none."""
+    found = [window for request in requests for window in (request.windows[0], request.windows[-1])]
+    if not found:
+        return ""
+    first, last = min(found).start, max(window.last_second for window in found)
+    return f"{windows.local_date(first, zone)} to {windows.local_date(last, zone)}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of text in columns, numbers to the right."""
+    lines = [header, *([f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    marks = [">" if rows and isinstance(cell, int) else "<" for cell in (rows or [header])[0]]
+    return [
+        "  ".join(f"{cell:{m}{w}}" for cell, m, w in zip(line, marks, widths, strict=True)).rstrip() for line in lines
+    ]
+
+
+def described(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int], settings: Settings) -> list[str]:
+    """A plan as lines for people.
+
+    Args:
+        plans: What a run would ask for.
+        alternatives: Requests of the same run with another setting, by the setting and its value.
+        settings: The tap's.
+    """
+    rows = [
+        (
+            plan.stream if plan.form_id is None else f"{plan.stream}, form {plan.form_id}",
+            plan.windows,
+            plan.count,
+            f"about {plan.polls}" if plan.polls else "",
+            dates(plan.requests, settings.zone),
+            plan.why,
+        )
+        for plan in plans
+    ]
+    quota = settings.rate_limit_requests, settings.rate_limit_seconds
+    count, polls = sum(plan.count for plan in plans), sum(plan.polls for plan in plans)
+    asked = f" and about {polls:,} polls of exports" if polls else ""
+    lines = table(("stream", "windows", "requests", "polls", "days", "why"), rows)
+    lines += ["", f"{count:,} requests{asked}: {_time(quota, count + polls)}, at {quota[0]} requests in {quota[1]} s."]
+    if settings.max_requests is not None and settings.max_requests < count + polls:
+        lines.append(f"max_requests ends the run after {settings.max_requests:,} of them.")
+    return lines + _hint(quota, count + polls, alternatives)
+
+
+def _time(quota: tuple[int, int], requests: int) -> str:
+    seconds = seconds_within(quota, requests)
+    return f"at least {in_words(seconds)}" if seconds else "no wait for the quota"
+
+
+def _hint(quota: tuple[int, int], total: int, alternatives: Mapping[tuple[str, str], int]) -> list[str]:
+    """Where another setting would save most, if it saves a wait."""
+    useful = {
+        choice: requests
+        for choice, requests in alternatives.items()
+        if seconds_within(quota, requests) < seconds_within(quota, total)
+    }
+    if not useful:
+        return []
+    best, _ = min(useful, key=lambda choice: useful[choice])
+    ways = [
+        f"{value!r} {requests:,} requests, {_time(quota, requests)}"
+        for (name, value), requests in useful.items()
+        if name == best
+    ]
+    return [f"Another {best} would take less: {'; '.join(ways)}."]

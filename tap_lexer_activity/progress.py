@@ -1,0 +1,199 @@
+"""How far a run has come: counted while it works, said at a readable pace, and summed up at its end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from tap_lexer_activity.plan import dates, in_words, seconds_within, table
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Sequence
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.plan import Plan
+    from tap_lexer_activity.throttle import Limiter
+    from tap_lexer_activity.windows import Request
+
+PACE_OF_A_TERMINAL: Final = 10.0
+PACE_OF_A_FILE: Final = 60.0
+"""Seconds between two lines, for somebody who watches and for a log file."""
+_WAIT_WORTH_A_LINE: Final = 10.0
+
+
+@dataclass(slots=True)
+class _Stream:
+    planned: int = 0
+    requests: int = 0
+    windows_planned: int = 0
+    windows: int = 0
+    read: list[Request] = field(default_factory=list)
+    begun: bool = False
+    is_short: bool = False
+    failures: list[str] = field(default_factory=list)
+
+
+class Progress:
+    """Counts what the streams do, and says it.
+
+    Attributes:
+        records: Records so far, by stream.
+        failures: Streams that failed, and why.
+    """
+
+    def __init__(  # noqa: PLR0913 (what it counts, and what it says it with)
+        self,
+        quota: tuple[int, int],
+        limiter: Limiter,
+        logger: logging.Logger,
+        *,
+        zone: ZoneInfo,
+        pace: float = PACE_OF_A_FILE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            quota: Requests, and seconds of a period.
+            limiter: Knows what has been spent.
+            logger: Where lines go.
+            zone: The account's, for dates.
+            pace: Seconds between two lines.
+            clock: Seconds that never run backwards.
+        """
+        self._quota = quota
+        self._limiter = limiter
+        self._logger = logger
+        self._zone = zone
+        self._pace = pace
+        self._clock = clock
+        self._begun = self._said = clock()
+        self._waited = 0.0
+        self._counted = 0
+        self._now: str | None = None
+        self._streams: dict[str, _Stream] = {}
+        self.records: Counter[str] = Counter()
+        self.failures: list[tuple[str, str]] = []
+
+    def expect(self, plans: Sequence[Plan]) -> None:
+        """This is what the run will ask for."""
+        for plan in plans:
+            stream = self._of(plan.stream)
+            stream.planned += plan.count + plan.polls
+            stream.windows_planned += plan.windows
+
+    def begin(self, stream: str) -> None:
+        """A stream is read from now on."""
+        self._now = stream
+        self._of(stream).begun = True
+
+    @contextmanager
+    def requests_of(self, stream: str) -> Iterator[None]:
+        """Requests in this block are for a stream."""
+        begun = self._limiter.spent - self._counted
+        try:
+            yield
+        finally:
+            own = self._limiter.spent - self._counted - begun  # not those of a block inside this one
+            self._counted += own
+            self._of(stream).requests += own
+
+    def read(self, stream: str, request: Request) -> None:
+        """The windows of a request have been read."""
+        found = self._of(stream)
+        found.windows += len(request.windows)
+        found.read = [*found.read[:1], request]  # the first and the last say the range
+        self.say()
+
+    def fail(self, stream: str, reason: str) -> None:
+        """A stream, or its part for one form, failed."""
+        self.failures.append((stream, reason))
+
+    def fall_short(self, stream: str) -> None:
+        """`max_requests` were spent before a stream was read to its end."""
+        self._of(stream).is_short = True
+
+    @property
+    def short(self) -> list[str]:
+        """Streams that `max_requests` ended."""
+        return [name for name, stream in self._streams.items() if stream.is_short]
+
+    def wait(self, seconds: float) -> None:
+        """The quota makes the run wait."""
+        self._waited += seconds
+        self.say(wait=seconds)
+
+    def say(self, *, wait: float = 0.0) -> None:
+        """A line for people, if it is time for one, or if nothing will happen for a while."""
+        now = self._clock()
+        if now - self._said >= self._pace or wait >= _WAIT_WORTH_A_LINE:
+            self._said = now
+            self._logger.info("%s", self._line(wait))
+
+    def _line(self, wait: float) -> str:
+        calls, seconds = self._quota
+        spent = self._limiter.spent
+        parts = [
+            f"{spent:,} of {self._planned_requests():,} requests, {calls - self._limiter.places()} of {calls} in {seconds} s"
+        ]
+        if self._now is not None:
+            stream = self._of(self._now)
+            windows = f"{stream.windows:,} of {stream.windows_planned:,} windows, " if stream.windows_planned else ""
+            parts.insert(0, f"{self._now}: {windows}{self.records[self._now]:,} records")
+        if wait >= 1:
+            parts.append(
+                f"waiting for the quota until {datetime.now().astimezone() + timedelta(seconds=wait):%H:%M:%S}"
+            )
+        parts.append(f"about {in_words(self._left(wait))} left")
+        return "; ".join(parts)
+
+    def _planned_requests(self) -> int:
+        """What was planned, or more where more was needed: retries, polls."""
+        return sum(max(stream.planned, stream.requests) for stream in self._streams.values())
+
+    def _left(self, wait: float) -> float:
+        """Seconds until everything is read, as it looks now."""
+        spent = self._limiter.spent
+        left = self._planned_requests() - spent
+        each = (self._clock() - self._begun - self._waited + wait) / max(1, spent)
+        free = None if wait else self._limiter.places()  # after a wait, a burst like the one before it
+        return max(left * each, wait + seconds_within(self._quota, left, free=free))
+
+    def summary(self, selected: Sequence[str]) -> list[str]:
+        """The table of streams at the end of a run."""
+        rows = [
+            (
+                name,
+                self.records[name],
+                self._of(name).requests,
+                dates(self._of(name).read, self._zone),
+                self._status(name),
+            )
+            for name in selected
+        ]
+        rows += [
+            (name, 0, stream.requests, "", "read for the NPS streams")
+            for name, stream in self._streams.items()
+            if name not in selected and stream.requests
+        ]
+        return table(("stream", "records", "requests", "days", "status"), rows)
+
+    def _status(self, name: str) -> str:
+        stream = self._of(name)
+        if any(name == failed for failed, _ in self.failures):
+            return "failed"
+        if stream.is_short:
+            return "more to read"
+        if not stream.begun:
+            return "not read"
+        if stream.windows < stream.windows_planned:
+            return "ended early"
+        return "complete" if stream.requests or not stream.windows_planned else "nothing due"
+
+    def _of(self, stream: str) -> _Stream:
+        return self._streams.setdefault(stream, _Stream())
