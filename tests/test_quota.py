@@ -358,6 +358,6 @@ def test_the_end_says_what_came_of_each_stream(tap: Tap, sandbox: Sandbox, catal
         ["users", "8", "1", "complete"],
         ["summary", "2", "2", "2026-04-29 to 2026-04-30", "complete"],
         ["case_summary", "0", "1", "failed"],
-        ["nps_volume", "4", "2", "2026-04-29 to 2026-04-30", "complete"],
+        ["nps_volume", "6", "2", "2026-04-28 to 2026-05-01", "complete"],
         ["forms", "0", "1", "read for the NPS streams"],
     ]
