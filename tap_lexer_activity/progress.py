@@ -193,7 +193,7 @@ class Progress:
             return "not read"
         if stream.windows < stream.windows_planned:
             return "ended early"
-        return "complete" if stream.requests or not stream.windows_planned else "nothing due"
+        return "complete" if stream.planned or stream.requests else "nothing due"
 
     def _of(self, stream: str) -> _Stream:
         return self._streams.setdefault(stream, _Stream())

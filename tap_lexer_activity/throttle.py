@@ -79,7 +79,8 @@ class Limiter:
             RequestsSpentError: If `most` calls have been made.
         """
         if self._most is not None and self.spent >= self._most:
-            raise RequestsSpentError
+            msg = f"max_requests ({self._most}) have been sent"
+            raise RequestsSpentError(msg)
         ticket = self._guarded(self._enter)
         while ticket is None:
             wait = max(0.0, self.free_at() - self._clock())

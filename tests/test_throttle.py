@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.errors import RequestsSpentError
+from tap_lexer_activity.throttle import Limiter, shared_file
 
 
 class Clock:
@@ -101,3 +106,123 @@ def test_the_quota_is_used_to_the_full(calls: int, total: int) -> None:
             begun.append(clock.now)
     assert clock.now - 1000 == (total - 1) // calls * 300
     assert all(a <= b for a, b in pairwise(begun))
+
+
+# Shared by several processes
+
+
+def limiter_of(clock: Clock, file: Path | None, **more: Any) -> Limiter:
+    options: dict[str, Any] = {"clock": clock, "sleep": clock.sleep}
+    return Limiter(3, 10, file=file, **(options | more))
+
+
+def test_limiters_of_one_file_share_the_quota(tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = (limiter_of(clock, tmp_path / "quota") for _ in range(2))
+    begun = []
+    for limiter in (one, two, two, one, two, one, one):
+        with limiter.call():
+            begun.append(clock.now)
+    assert begun == [1000, 1000, 1000, 1010, 1010, 1010, 1020]
+    assert (one.spent, two.spent) == (4, 3)
+    assert one.places() == two.places() == 2
+
+
+def test_a_limiter_of_another_size_counts_the_same_calls(tmp_path: Path) -> None:
+    clock = Clock()
+    small, large = limiter_of(clock, tmp_path / "quota"), Limiter(5, 10, file=tmp_path / "quota", clock=clock)
+    for _ in range(3):
+        with large.call():
+            clock.now += 1
+    assert small.places() == 0
+    assert large.places() == 2
+    assert small.free_at() == 1011
+
+
+def test_a_process_that_died_in_a_call_keeps_its_place_for_two_periods_at_most(tmp_path: Path) -> None:
+    clock = Clock()
+    dead, alive = (limiter_of(clock, tmp_path / "quota") for _ in range(2))
+    calls = [dead.call() for _ in range(3)]
+    for call in calls:
+        call.__enter__()
+    assert alive.places() == 0
+    clock.now += 19
+    assert alive.places() == 0
+    clock.now += 1
+    assert alive.places() == 3
+
+
+def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Path) -> None:
+    before = Clock()
+    for _ in range(3):
+        with limiter_of(before, tmp_path / "quota").call():
+            before.now += 1
+    after = Clock()
+    after.now = 5.0
+    limiter = limiter_of(after, tmp_path / "quota")
+    for _ in range(3):
+        with limiter.call():
+            assert after.now == 5
+    after.now = 1002.5
+    assert limiter.places() == 3
+
+
+@pytest.mark.parametrize("broken", ["from the start", "in the middle"])
+def test_a_file_that_breaks_is_told_of_once_and_costs_a_period_at_most(tmp_path: Path, broken: str) -> None:
+    clock, file, troubles = Clock(), tmp_path / "quota", list[str]()
+    if broken == "from the start":
+        file.write_text("this is no database, and long enough to be taken for one" * 100, encoding="utf-8")
+    limiter = limiter_of(clock, file, on_trouble=troubles.append)
+    for number in range(5):
+        if number == 2 and broken == "in the middle":
+            with sqlite3.connect(file) as database:
+                database.execute("DROP TABLE calls")
+        with limiter.call():
+            clock.now += 1
+    assert len(troubles) == 1
+    assert limiter.spent == 5
+    assert sum(clock.slept) == pytest.approx(8 if broken == "from the start" else 10)
+
+
+def test_a_limiter_stops_at_its_most() -> None:
+    clock = Clock()
+    limiter = limiter_of(clock, None, most=4)
+    for _ in range(4):
+        with limiter.call():
+            clock.now += 1
+    with pytest.raises(RequestsSpentError, match="max_requests"), limiter.call():
+        pytest.fail("it let one more through")
+    assert limiter.spent == 4
+    assert sum(clock.slept) == 8, "it does not wait to say so"
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.booleans(), quarters, quarters), min_size=1, max_size=40),
+)
+def test_two_limiters_never_let_more_through_than_one(calls: int, steps: list[tuple[bool, float, float]]) -> None:
+    clock = Clock()
+    with TemporaryDirectory() as folder:
+        pair = [Limiter(calls, 10, file=Path(folder, "quota"), clock=clock, sleep=clock.sleep) for _ in range(2)]
+        arrived = []
+        for which, there, back in steps:
+            with pair[which].call():
+                clock.now += there
+                arrived.append(clock.now)
+                clock.now += back
+    for start in arrived:
+        assert bisect_left(arrived, start + 10) - bisect_left(arrived, start) <= calls
+
+
+def test_the_file_is_this_user_s_alone_and_names_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    one, two = shared_file("token-one-which-is-secret host"), shared_file("token-two-which-is-secret host")
+    assert one != two
+    assert one == shared_file("token-one-which-is-secret host")
+    assert one.parent.stat().st_mode & 0o077 == 0
+    assert "secret" not in str(one)
+    assert len(one.stem.removeprefix("quota-")) == 8
+    one.parent.rmdir()
+    one.parent.symlink_to(tmp_path)
+    with pytest.raises(PermissionError, match="is not this user's"):
+        shared_file("token-one-which-is-secret host")

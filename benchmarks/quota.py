@@ -1,0 +1,105 @@
+"""How much of the quota a backfill uses: its time against the least that the quota allows.
+
+    python benchmarks/quota.py [--rounds 5]
+
+The sandbox grants 20 requests in 2 seconds and is asked for 400 reports: by one run, by two runs at once that share the quota, and by one
+whose own limit is set wrongly high, so that it meets answers of 429. The least time is `floor((400 - 1) / 20) * 2` = 38 s. The server's own
+time is in what is measured, and the start-up of the command is not: it is counted from the first request to the last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tap_lexer_activity.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BIN = Path(sys.executable).parent
+SCHEMAS = Path(__file__).parent.parent / "schemas"
+REQUESTS, CALLS, SECONDS = 400, 20, 2
+LEAST = (REQUESTS - 1) // CALLS * SECONDS
+
+
+def catalog(*streams: str) -> dict[str, object]:
+    """A catalog of these streams."""
+    return {
+        "streams": [
+            {
+                "tap_stream_id": name,
+                "stream": name,
+                "schema": json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8")),
+                "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+            }
+            for name in streams
+        ]
+    }
+
+
+def measure(runs: Sequence[tuple[str, ...]], folder: Path, **settings: object) -> tuple[float, int, int]:
+    """Seconds from the first request to the last, requests, and answers of 429, of runs at the same time with these streams each."""
+    with Sandbox(clock="2026-05-01T10:00:00+10:00", quota=(CALLS, SECONDS), messages_per_day=5) as sandbox:
+        (folder / "config.json").write_text(
+            json.dumps(sandbox.config(**({"rate_limit_requests": CALLS, "rate_limit_seconds": SECONDS} | settings))),
+            encoding="utf-8",
+        )
+        processes = []
+        for number, streams in enumerate(runs):
+            file = folder / f"catalog{number}.json"
+            file.write_text(json.dumps(catalog(*streams)), encoding="utf-8")
+            line = [str(BIN / "tap-lexer-activity"), "--config", str(folder / "config.json"), "--catalog", str(file)]
+            processes.append(
+                subprocess.Popen(  # noqa: S603 (the project's own command)
+                    line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)}
+                )
+            )
+        if any(process.wait() for process in processes):
+            sys.exit("a run failed")
+        times = sorted(request.monotonic for request in sandbox.requests)
+        return times[-1] - times[0], len(times), sandbox.rate_limited
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    start, half = "2025-10-13", "2026-01-21"  # 200 days before the sandbox's clock, and 100
+    ways: dict[str, tuple[list[tuple[str, ...]], dict[str, object]]] = {
+        "one run": ([("summary", "case_summary")], {"start_date": start}),
+        "two runs at once": (
+            [("summary", "case_summary"), ("user_summary", "user_volume")],
+            {"start_date": half},
+        ),
+        "one run, its own limit set 10 times too high": (
+            [("summary", "case_summary")],
+            {"start_date": start, "rate_limit_requests": 10 * CALLS},
+        ),
+    }
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; medians of {rounds}\n")
+    print(f"| {REQUESTS} requests at {CALLS} in {SECONDS} s | seconds | × the least ({LEAST} s) | answers of 429 |")
+    print("|---|---:|---:|---:|")
+    for name, (runs, settings) in ways.items():
+        found = []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(measure(runs, Path(folder), **settings))
+        seconds = statistics.median(seconds for seconds, _, _ in found)
+        refused = statistics.median(refused for _, _, refused in found)
+        if any(count - limited != REQUESTS for _, count, limited in found):
+            sys.exit(f"{name}: other than {REQUESTS} requests were answered")
+        print(f"| {name} | {seconds:.2f} | {seconds / LEAST:.3f} | {refused:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
