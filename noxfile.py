@@ -19,7 +19,7 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
 WAREHOUSE = "warehouse.duckdb"
 
-nox.options.sessions = ["lint", "types", f"tests-{PYTHON}"]
+nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", f"pipelines-{PYTHON}"]
 
 
 @nox.session(python=PYTHON)
@@ -41,6 +41,17 @@ def types(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED)
 def tests(session: nox.Session) -> None:
     """The tests, of the wheel as it would be published. What follows `--` goes to pytest."""
+    test_wheel(session, "not pipelines")
+
+
+@nox.session(python=SUPPORTED)
+def pipelines(session: nox.Session) -> None:
+    """The tests of whole pipelines: the wheel, real targets in environments of their own, and real warehouses."""
+    test_wheel(session, "pipelines")
+
+
+def test_wheel(session: nox.Session, marked: str) -> None:
+    """Run the tests of a group against the wheel."""
     dist = session.create_tmp()
     for old in Path(dist).glob("*.whl"):
         old.unlink()
@@ -53,7 +64,7 @@ def tests(session: nox.Session) -> None:
     if "site-packages" not in str(found):
         session.error(f"the tests would run against {found}, not against the wheel")
     workers = str(min(os.cpu_count() or 1, 8))
-    session.run("pytest", "--numprocesses", workers, "--dist", "worksteal", *session.posargs, env=env)
+    session.run("pytest", "-m", marked, "--numprocesses", workers, "--dist", "worksteal", *session.posargs, env=env)
 
 
 @nox.session(python=PYTHON, reuse_venv=True)

