@@ -158,6 +158,7 @@ def test_killed_at_any_point_and_run_again_gives_the_same_rows(
 
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    sandbox.requests.clear()
     with tap.start(config, catalog=catalog, env={"TMPDIR": str(temporary)}) as process:
         while not any(request.origin == "download" for request in sandbox.requests):
             time.sleep(0.02)
@@ -212,6 +213,45 @@ def test_a_download_that_breaks_off_is_fetched_again(
     run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of("mention_sla_export"))
     assert run.code == 0, run.log
     assert loaded_rows(records(run, "mention_sla_export")) == true_rows(sandbox, "mention_sla_export", "2026-04-01")
+
+
+def test_a_file_host_that_asks_for_patience_gets_it(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("rate_limited", "download", times=1, value=3)
+    run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of("mention_sla_export"))
+    assert run.code == 0, run.log
+    first, second, *_ = (request.monotonic for request in sandbox.requests if request.origin == "download")
+    assert second - first >= 3
+
+
+def test_a_job_that_lexer_has_forgotten_is_started_again_once(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    config = sandbox.config(start_date="2026-04-20", export_window_days=360)
+    sandbox.fault("not_found", "status", times=1)
+    run = tap.run(config, catalog=catalog_of("mention_sla_export"))
+    assert run.code == 0, run.log
+    assert len(records(run, "mention_sla_export")) == true_rows(sandbox, "mention_sla_export", "2026-04-20").total()
+    assert sum(request.method == "POST" for request in sandbox.requests) == 2
+
+    sandbox.requests.clear()
+    sandbox.fault("not_found", "status", times=None)
+    run = tap.run(config, catalog=catalog_of("mention_sla_export"))
+    assert run.code == 1
+    assert "404" in run.errors[-1]
+    assert sum(request.method == "POST" for request in sandbox.requests) == 2
+
+
+def test_a_job_that_can_not_be_started_ahead_leaves_the_one_before_it_to_be_read(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox.fault("bad_request", "mention_sla_export", times=None, after=1)
+    config = sandbox.config(start_date="2026-04-01", export_window_days=7)
+    run = tap.run(config, catalog=catalog_of("mention_sla_export"))
+    assert run.code == 1
+    assert "400" in run.errors[-1]
+    bookmarked = bookmark(run.state, "mention_sla_export")
+    assert bookmarked is not None
+    assert records(run, "mention_sla_export")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.windows import Window
 
 NOW = datetime(2026, 6, 15, 4, 30, 7, 999, tzinfo=UTC)
 MINIMAL = {"api_token": "a-token", "start_date": "2026-06-01"}
@@ -56,9 +57,31 @@ def test_the_end_is_now_or_the_end_date_whichever_comes_first() -> None:
     assert parse(end_date="2027-01-01").present == NOW.replace(microsecond=0)
 
 
+def test_a_backfill_is_a_range_in_the_zone_up_to_now_or_the_end_date() -> None:
+    start = datetime(2026, 2, 28, 13, tzinfo=UTC)
+    sydney = {"timezone": "Australia/Sydney", "backfill_start": "2026-03-01"}
+    assert parse().backfill is None
+    assert parse(**sydney).backfill == Window(start, NOW)
+    assert parse(**sydney, end_date="2026-06-10").backfill == Window(start, datetime(2026, 6, 9, 14, tzinfo=UTC))
+    some_days = parse(**sydney, backfill_end="2026-03-04", end_date="2026-06-10")
+    assert some_days.backfill == Window(start, datetime(2026, 3, 3, 13, tzinfo=UTC))
+    assert some_days.present == NOW.replace(microsecond=0), "the last window may end after the range"
+    assert parse(**sydney, backfill_end="2027-01-01").backfill == Window(start, NOW)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
+        ({"backfill_end": "2026-06-10"}, "backfill_end: needs backfill_start, where the range begins"),
+        ({"backfill_start": "June"}, "backfill_start: 'June' should be a date"),
+        ({"backfill_start": "2026-06-16"}, "backfill_start: '2026-06-16' should be a day from the year 2000 on"),
+        ({"backfill_start": "1999-12-31"}, "backfill_start: '1999-12-31' should be a day from the year 2000 on"),
+        ({"backfill_start": "2026-06-01", "backfill_end": "soon"}, "backfill_end: 'soon' should be a date"),
+        (
+            {"backfill_start": "2026-06-01", "backfill_end": "2026-06-01"},
+            "backfill_end: '2026-06-01' is not after backfill_start ('2026-06-01'); it is exclusive",
+        ),
+        ({"max_requests": 0}, "max_requests: 0 should be 1 or more"),
         (
             {"timezone": "Australia/Sidney"},
             "timezone: 'Australia/Sidney' is no IANA time zone; did you mean Australia/Sydney?",
