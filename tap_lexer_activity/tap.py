@@ -383,26 +383,33 @@ class TapLexerActivity(Tap):
         finally:
             for line in self.progress.summary([stream.name for stream in self._selected()]):
                 self.logger.info("%s", line)
+        self._say_what_is_complete()
+
+    def _say_what_is_complete(self) -> None:
+        """The last lines of a run that came to its end.
+
+        Raises:
+            EndOfRun: If not all of it is well.
+        """
         failures, short = self.progress.failures, self.progress.short
         failed = list(dict.fromkeys(name for name, _ in failures))
         complete = [stream.name for stream in self._selected() if stream.name not in {*failed, *short}]
-        said = [f"Complete: {', '.join(complete) or 'no stream'}"]
-        said += [
-            f"{what}: {', '.join(names)}" for what, names in (("More to read", short), ("Failed", failed)) if names
-        ]
-        lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
-        if short and self.settings.backfill is not None:
+        groups = {"Complete": complete or ["no stream"], "More to read": short, "Failed": failed}
+        lines = [". ".join(f"{what}: {', '.join(names)}" for what, names in groups.items() if names)]
+        lines += [f"{name}: {reason}" for name, reason in failures]
+        most = self.settings.max_requests
+        cut_off = bool(short) and self.settings.backfill is not None
+        if cut_off:
             lines.append(
-                f"max_requests ({self.settings.max_requests}) ended the backfill, which has no bookmarks to go on from. "
+                f"max_requests ({most}) ended the backfill, which has no bookmarks to go on from. "
                 "Allow it more requests, or a shorter range"
             )
-        if failures or (short and self.settings.backfill is not None):
+        elif short:
+            lines.append(f"max_requests ({most}) are spent. The next run goes on from here")
+        if failures or cut_off:
             raise EndOfRun("\n".join(lines), exit_code=1)
-        if short:
-            self.logger.warning("%s", lines[0])
-            self.logger.warning(
-                "max_requests (%s) are spent. The next run goes on from here", self.settings.max_requests
-            )
+        for line in lines if short else ():
+            self.logger.warning("%s", line)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
     from conftest import Tap
 
 ROOT = Path(__file__).parents[1]
 NAME = "tap-lexer-activity"
-DATES = ("start_date", "end_date")
+DATES = ("start_date", "end_date", "backfill_start", "backfill_end")
 """Text in JSON; Meltano has a kind for it, which also takes dates without quotes."""
 
 
@@ -91,6 +92,17 @@ def test_meltano_knows_what_the_program_can_do(about: dict[str, Any], project: d
     assert sorted(plugins(project)[NAME]["capabilities"]) == sorted(about["capabilities"])
 
 
+def test_the_commands_of_meltano_have_options_of_the_program_in_its_words(project: dict[str, Any]) -> None:
+    options = {option: each for each in TapLexerActivity.get_singer_command().params for option in each.opts}
+    commands = plugins(project)[NAME]["commands"]
+    assert commands.keys() == {"check", "plan"}
+    for name, command in commands.items():
+        its_own = options[f"--{name}"]
+        assert command["description"] == getattr(its_own, "help", None)
+        assert {word for word in command["args"].split() if word.startswith("--")} <= options.keys()
+        assert command["args"].endswith(f" --{name}")
+
+
 def test_every_setting_that_a_plugin_is_given_exists(project: dict[str, Any]) -> None:
     known = {name: {setting["name"] for setting in plugin["settings"]} for name, plugin in plugins(project).items()}
     given = [plugin for environment in project["environments"] for plugin in plugins(environment["config"]).values()]
@@ -113,6 +125,13 @@ def test_the_variables_of_the_example_are_settings_in_the_same_words(project: di
     }
     required = {f"{NAME}_{name}".upper().replace("-", "_") for name in ("api_token", "start_date", "timezone")}
     assert required <= example.keys()
+
+
+def test_the_example_sets_nothing_that_is_for_one_run_only() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    for_one_run = [line for line in lines if "_BACKFILL_" in line]
+    assert len(for_one_run) == 2
+    assert all(line.startswith("#") for line in for_one_run)
 
 
 def test_no_document_has_a_secret(about: dict[str, Any], project: dict[str, Any]) -> None:

@@ -81,15 +81,19 @@ class Pipeline:
 
     def run(self, clock: str) -> int:
         """Run it against a sandbox at this time; how many requests it took."""
+        return self.meltano(clock, "run", "lexer-to-duckdb")[0]
+
+    def meltano(self, clock: str, *arguments: str, **variables: str) -> tuple[int, str, str]:
+        """A command of Meltano's in a sandbox at this time: how many requests it took, its output, and its log."""
         sandbox = [str(BIN / "lexer-activity-sandbox"), "run", "--clock", clock]
-        command = [*sandbox, "--messages-per-day", str(MESSAGES_PER_DAY), "--", "meltano", "run", "lexer-to-duckdb"]
+        command = [*sandbox, "--messages-per-day", str(MESSAGES_PER_DAY), "--", "meltano", *arguments]
         path = os.pathsep.join([str(BIN), os.environ["PATH"]])
         done = subprocess.run(
             command,
             capture_output=True,
             check=False,
             cwd=self._folder,
-            env={"PATH": path, "HOME": str(self._folder), "TAP_LEXER_ACTIVITY_START_DATE": START},
+            env={"PATH": path, "HOME": str(self._folder), "TAP_LEXER_ACTIVITY_START_DATE": START, **variables},
             text=True,
             encoding="utf-8",
             timeout=240,
@@ -98,7 +102,7 @@ class Pipeline:
         assert self._project.read_text(encoding="utf-8") == self._written, "Meltano leaves the file as it is"
         served = re.search(r"(\d+) requests served, 0 answers of 429", done.stderr)
         assert served, done.stderr
-        return int(served[1])
+        return int(served[1]), done.stdout, done.stderr
 
     def tables(self, keys: dict[str, list[str]]) -> Tables:
         """Rows by key; timestamps are in UTC."""
@@ -171,3 +175,38 @@ def test_runs_load_every_row_once_and_then_only_what_is_new_or_restated(
     assert pipeline.run(A_WEEK_LATER) < requests / 2
     assert pipeline.tables(later.keys) == expected(later), "new and restated weeks are those of a full load"
     shutil.rmtree(folder)
+
+
+def test_the_commands_plan_what_is_selected_and_check_the_token(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    without = {"TAP_LEXER_ACTIVITY__SELECT": '["*.*", "!workflow_states.*", "!nps_*.*", "!classifications.*"]'}
+    requests, out, log = pipeline.meltano(CLOCK, "invoke", "tap-lexer-activity:plan", **without)
+    header, *lines = (line.split() for line in out.splitlines() if line)
+    assert header[:3] == ["stream", "windows", "requests"]
+    assert ["summary", "8", "8"] in [line[:3] for line in lines], log
+    planned = {line[0] for line in lines}
+    assert "case_details" in planned
+    assert planned.isdisjoint({"classifications", "workflow_states", "nps_summary"})
+    assert requests == 0, "the forms are needed for the NPS streams only"
+
+    requests, _, log = pipeline.meltano(CLOCK, "invoke", "tap-lexer-activity:check")
+    assert requests == 1
+    assert "The token works: " in log
+
+
+def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    select = {"TAP_LEXER_ACTIVITY__SELECT": '["summary.*"]', "TAP_LEXER_ACTIVITY_START_DATE": "2026-04-06"}
+    state = ("--environment=sandbox", "state", "get", "sandbox:tap-lexer-activity-to-target-duckdb")
+    pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select)
+    _, before, _ = pipeline.meltano(CLOCK, *state)
+    assert "replication_key_value" in before
+
+    backfill = {"TAP_LEXER_ACTIVITY_BACKFILL_START": START, "TAP_LEXER_ACTIVITY_BACKFILL_END": "2026-03-16"}
+    assert pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select, **backfill)[0] == 2
+    assert pipeline.meltano(CLOCK, *state)[1] == before
+    rows = pipeline.tables({"summary": ["local_date"]})["summary"]
+    assert "--state-id-suffix" in pipeline.meltano(CLOCK, "run", "--help")[1], "as the README has it"
+    assert sorted(str(day) for (day,) in rows) == [
+        "2026-03-02", "2026-03-09", "2026-04-06", "2026-04-13", "2026-04-20",
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ import doctest
 import json
 import logging
 import re
+import tempfile
 from datetime import date
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -20,12 +21,18 @@ from singer_sdk.mapper import PluginMapper
 import tap_lexer_activity
 from tap_lexer_activity import windows
 from tap_lexer_activity.exports import FIRST_WAIT, LONGEST_WAIT
+from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
-from tap_lexer_activity.streams.exports import OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
+from tap_lexer_activity.streams.exports import _JOBS_AHEAD, OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
 from tap_lexer_activity.tap import TapLexerActivity
+from tap_lexer_activity.throttle import shared_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from conftest import Tap
+
+    from tap_lexer_activity.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tap_lexer_activity.__file__).parent
@@ -269,7 +276,99 @@ def test_the_examples_give_what_is_printed() -> None:
     assert not result.failed
 
 
+# The quota
+
+
+def block_with(text: str) -> list[str]:
+    """The lines of the one block of text in which this stands."""
+    (found,) = (block for block in blocks("text") if text in block)
+    return found.splitlines()
+
+
+def test_the_plan_of_the_example_is_what_is_printed(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    (command,) = (
+        line for block in blocks("sh") for line in block.splitlines() if "--clock" in line and "--plan" in line
+    )
+    given = dict(re.findall(r"(START_DATE=|--clock )(\S+)", command))
+    sandbox = new_sandbox(clock=given["--clock "])
+    config = sandbox.config(start_date=given["START_DATE="], rate_limit_requests=100, rate_limit_seconds=300)
+    run = tap.run(config, "--plan")
+    assert run.code == 0, run.log
+    assert [request.path for request in sandbox.requests] == ["/v1/forms"], "and nothing else, as is said"
+    example = block_with("polls of exports:")
+    shown = [line for line in example if line != GAP]
+    assert [line for line in run.out.splitlines() if line in shown] == shown
+    assert len(shown) < len(example) < len(run.out.splitlines())
+
+
+def test_the_table_at_the_end_has_the_columns_and_words_of_the_program() -> None:
+    header, *lines = block_with("more to read")
+    texts = set(messages_of_the_code())
+    assert set(header.split()) <= texts
+    status = {line[header.index("status") :] for line in lines if line != GAP}
+    assert status == {"complete", "more to read"}
+    assert status <= texts
+
+
+def test_the_line_of_progress_is_one_of_the_program(
+    tap: Tap, new_sandbox: Callable[..., Sandbox], catalog_of: Callable[..., dict[str, Any]]
+) -> None:
+    """Its numbers are those of a run that takes hours; a small quota gives a line with others at once."""
+
+    def numbers_aside(line: str) -> str:
+        return re.sub(r"about .* left", "about a while left", re.sub(r"\d[\d,]*", "0", line))
+
+    config = new_sandbox().config(start_date="2026-04-27", rate_limit_requests=2, rate_limit_seconds=100)
+    with tap.start(config, catalog=catalog_of("summary")) as run:
+        assert run.stderr is not None
+        said = next(line for line in run.stderr if "waiting for the quota" in line)
+        run.terminate()
+    (example,) = block_with("waiting for the quota until")
+    assert numbers_aside(said.split("|", 3)[3].strip()) == numbers_aside(example)
+
+
+def test_times_and_places_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = section("What the quota means")
+    assert f"every {PACE_OF_A_TERMINAL:.0f} seconds at a terminal, every {PACE_OF_A_FILE:.0f} in a log file" in told
+    assert f"up to {('no', 'one', 'two', 'three')[_JOBS_AHEAD]} ahead" in section("The CSV exports")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = shared_file("a token and an address")
+    (named,) = re.findall(r"`(tap-lexer-activity-[^`]+sqlite3)`", told)
+    pattern = named.replace("<user id>", r"\d+").replace("<8 hex digits>", "[0-9a-f]{8}")
+    assert re.fullmatch(pattern, file.relative_to(tmp_path).as_posix())
+
+
 # Commands and links
+
+
+def options_of_the_program() -> set[str]:
+    """What `--help` names."""
+    return {option for each in TapLexerActivity.get_singer_command().params for option in each.opts}
+
+
+def test_the_options_of_the_tap_exist(tap: Tap) -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [part for line in lines for part in re.findall(r"(?<!\S)tap-lexer-activity (--[^|>#]*)", line)]
+    commands += re.findall(r"`tap-lexer-activity (--[^`|>]*)`", TEXT)
+    used = {option for command in commands for option in re.findall(r"(?<!\S)--[a-z-]+", command)}
+    assert {"--config", "--check", "--plan", "--discover"} <= used
+    assert used <= options_of_the_program()
+    help_text = tap.run(None, "--help").out
+    assert all(re.search(rf"^ +{option}\b", help_text, re.MULTILINE) for option in used)
+
+
+def test_the_commands_of_meltano_are_those_of_meltano_yml(project: dict[str, Any]) -> None:
+    (extractor,) = project["plugins"]["extractors"]
+    invoked = re.findall(r"meltano (?:--environment=\w+ )?invoke (\S+?)(?=[\s`])", TEXT)
+    assert invoked
+    assert {command.partition(":")[0] for command in invoked} == {extractor["name"]}
+    assert {command.partition(":")[2] for command in invoked} == extractor["commands"].keys()
+
+
+def test_the_variables_are_settings(program: TapLexerActivity) -> None:
+    named = set(re.findall(r"\bTAP_LEXER_ACTIVITY_([A-Z_]+)", TEXT))
+    assert {"START_DATE", "BACKFILL_START", "BACKFILL_END"} <= named
+    assert {name.lower() for name in named} <= program.config_jsonschema["properties"].keys()
 
 
 def nox_tasks() -> set[str]:
