@@ -394,9 +394,12 @@ class TapLexerActivity(Tap):
         failures, short = self.progress.failures, self.progress.short
         failed = list(dict.fromkeys(name for name, _ in failures))
         complete = [stream.name for stream in self._selected() if stream.name not in {*failed, *short}]
-        groups = {"Complete": complete or ["no stream"], "More to read": short, "Failed": failed}
-        lines = [". ".join(f"{what}: {', '.join(names)}" for what, names in groups.items() if names)]
-        lines += [f"{name}: {reason}" for name, reason in failures]
+        said = [f"Complete: {', '.join(complete) or 'no stream'}"]
+        if short:
+            said.append(f"More to read: {', '.join(short)}")
+        if failed:
+            said.append(f"Failed: {', '.join(failed)}")
+        lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
         most = self.settings.max_requests
         cut_off = bool(short) and self.settings.backfill is not None
         if cut_off:
