@@ -155,16 +155,17 @@ class LexerClient:
         """The objects of a resource, such as `/users`."""
         return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
 
-    def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False) -> Any:
+    def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False, tries: int = TRIES) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
         Args:
             body: The request.
             what: What is asked for, for errors and the log.
             is_secret: Whether the answer has something in it that no log may have, such as the token of an export job.
+            tries: Tries of the request.
         """
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
-        return self._send("POST", url, what=what, is_secret=is_secret, json=body)
+        return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
 
     def status(self, token: str, *, what: str, tries: int = TRIES) -> Any:
         """How an export job stands.

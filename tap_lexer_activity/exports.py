@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Generator, Iterator, Mapping
 
+    from backoff.types import Details
+
     from tap_lexer_activity.client import LexerClient
     from tap_lexer_activity.settings import Settings
 
@@ -113,6 +115,7 @@ class Job:
 
     Attributes:
         what: What was asked for, for people.
+        body: The request.
         token: Lexer's name for the job, which is a secret: whoever has it can ask for the file.
         due: When to ask for the first or next time, in seconds of the clock.
         wait: Seconds between the last question and the next.
@@ -160,10 +163,10 @@ class Exporter:
         self._meanwhile = meanwhile
         self._session = _download_session(client)
 
-    def start(self, body: Mapping[str, Any]) -> Job:
-        """Ask for an export with this request body."""
+    def start(self, body: Mapping[str, Any], *, tries: int = TRIES) -> Job:
+        """Ask for an export with this request body, by one request that is tried so many times."""
         what = f"export {described(body)}"
-        answer = self._client.report(body, what=what, is_secret=True)
+        answer = self._client.report(body, what=what, is_secret=True, tries=tries)
         self._check(answer, what)
         if not answer.get("token"):
             msg = f"{what}: Lexer named no token to ask for the file by"
@@ -230,9 +233,8 @@ class Exporter:
 
     def _url(self, job: Job) -> str:
         """Where the file lies, as soon as Lexer says so."""
-        end = (
-            self._clock() + self._settings.export_timeout
-        )  # not from its start: other streams may have been read for hours
+        # From now on, and not from its start: other streams may have been read for hours since then.
+        end = self._clock() + self._settings.export_timeout
         found: object = None
         while job.url is None:
             if isinstance(found, (Pending, CompleteWithoutUrl)) and self._clock() >= end:
@@ -271,9 +273,13 @@ class Exporter:
             longest=self._settings.export_timeout,
             max_tries=TRIES,
             jitter=backoff.random_jitter,
+            on_backoff=self._log_retry,
             logger=None,
         )(fetch)
         return fetch(url, what)
+
+    def _log_retry(self, details: Details) -> None:
+        self._logger.warning("%s; next try in %.0f s", details.get("exception"), details["wait"])
 
     def _download_once(self, url: str, what: str) -> IO[bytes]:
         try:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PACE_OF_A_TERMINAL: Final = 10.0
 PACE_OF_A_FILE: Final = 60.0
 """Seconds between two lines, for somebody who watches and for a log file."""
-_WAIT_WORTH_A_LINE: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -33,9 +32,10 @@ class _Stream:
     windows_planned: int = 0
     windows: int = 0
     read: list[Request] = field(default_factory=list)
+    parts: int = 0
+    parts_read: int = 0
     begun: bool = False
     is_short: bool = False
-    failures: list[str] = field(default_factory=list)
 
 
 class Progress:
@@ -86,11 +86,16 @@ class Progress:
             stream = self._of(plan.stream)
             stream.planned += plan.count + plan.polls
             stream.windows_planned += plan.windows
+            stream.parts += 1
 
     def begin(self, stream: str) -> None:
         """A stream is read from now on."""
         self._now = stream
         self._of(stream).begun = True
+
+    def end(self, stream: str) -> None:
+        """A stream, or its part for one form, was read to its end."""
+        self._of(stream).parts_read += 1
 
     @contextmanager
     def requests_of(self, stream: str) -> Iterator[None]:
@@ -113,10 +118,17 @@ class Progress:
     def fail(self, stream: str, reason: str) -> None:
         """A stream, or its part for one form, failed."""
         self.failures.append((stream, reason))
+        self._give_up(stream)
 
     def fall_short(self, stream: str) -> None:
         """`max_requests` were spent before a stream was read to its end."""
         self._of(stream).is_short = True
+        self._give_up(stream)
+
+    def _give_up(self, stream: str) -> None:
+        """What was planned for a stream, and not sent, will not be."""
+        found = self._of(stream)
+        found.planned = found.requests
 
     @property
     def short(self) -> list[str]:
@@ -129,9 +141,9 @@ class Progress:
         self.say(wait=seconds)
 
     def say(self, *, wait: float = 0.0) -> None:
-        """A line for people, if it is time for one, or if nothing will happen for a while."""
+        """A line for people, if it is time for one, or will be before a wait is over."""
         now = self._clock()
-        if now - self._said >= self._pace or wait >= _WAIT_WORTH_A_LINE:
+        if now + wait - self._said >= self._pace:
             self._said = now
             self._logger.info("%s", self._line(wait))
 
@@ -154,7 +166,8 @@ class Progress:
 
     def _planned_requests(self) -> int:
         """What was planned, or more where more was needed: retries, polls."""
-        return sum(max(stream.planned, stream.requests) for stream in self._streams.values())
+        planned = sum(max(stream.planned, stream.requests) for stream in self._streams.values())
+        return planned if self._limiter.most is None else min(planned, self._limiter.most)
 
     def _left(self, wait: float) -> float:
         """Seconds until everything is read, as it looks now."""
@@ -191,7 +204,7 @@ class Progress:
             return "more to read"
         if not stream.begun:
             return "not read"
-        if stream.windows < stream.windows_planned:
+        if stream.parts_read < stream.parts:
             return "ended early"
         return "complete" if stream.planned or stream.requests else "nothing due"
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.writer import MessageWriter
 
-_PIECE = 1 << 22
+_PIECE = 1 << 21
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
@@ -146,15 +146,13 @@ def write_batch_file(config: BatchConfig, stream: str, lines: Iterable[bytes]) -
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Lines in pieces of some megabytes: after each, the packing thread has to wait for the interpreter, which rows keep busy."""
-    piece: list[bytes] = []
-    size = 0
+    piece = bytearray()
     for some in lines:
-        piece.append(some)
-        size += len(some)
-        if size > _PIECE:
-            yield b"".join(piece)
-            piece, size = [], 0
-    yield b"".join(piece)
+        piece += some
+        if len(piece) > _PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
 
 
 def encode_line(content: object) -> bytes:

@@ -137,7 +137,7 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         title="Backfill: end",
         description="End of what `backfill_start` reads again: a date or date-time, exclusive, aligned up to the end of its window. "
-        "Default: `end_date`, or now.",
+        "Without it: whatever has ended by `end_date`, or now.",
     ),
     th.Property(
         "max_requests",

@@ -7,7 +7,9 @@ import math
 import os
 import signal
 import sys
+import time
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,15 +25,15 @@ from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
 from tap_lexer_activity.cli import LexerCommand
-from tap_lexer_activity.client import LexerClient
+from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
 from tap_lexer_activity.exports import Exporter
-from tap_lexer_activity.plan import Plan, described
+from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.settings import SETTINGS, Settings
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
-from tap_lexer_activity.streams.base import LexerStream, PerFormStream, WindowedStream
+from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
 from tap_lexer_activity.throttle import Limiter, shared_file
 from tap_lexer_activity.writer import MessageWriter
 
@@ -65,11 +67,11 @@ STREAMS: tuple[type[LexerStream], ...] = (
     exports.NpsSubmissions,
     exports.MentionSlaExport,
 )
-"""In the order in which they are read. The exports come last, so that Lexer can work on them meanwhile."""
+"""In the order in which they are read, unless `max_requests` puts others first. The exports come last, so that Lexer can work on them
+meanwhile."""
 
 # (A stream's name is a class attribute here, and an instance's in the SDK's types: hence vars.)
 _BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _REPORT_STREAMS = frozenset(name for name, stream in _BY_NAME.items() if issubclass(stream, WindowedStream))
 
 
@@ -150,7 +152,7 @@ class TapLexerActivity(Tap):
 
         try:
             # The quota belongs to the token, and the host it is sent to.
-            file = shared_file(f"{settings.api_token} {settings.api_url}")
+            file = shared_file(f"{settings.api_token} {origin(settings.api_url)}")
         except OSError as error:
             file = None
             on_trouble(str(error))
@@ -215,6 +217,13 @@ class TapLexerActivity(Tap):
 
     @override
     def setup_mapper(self) -> None:
+        if self.settings.max_requests and self.settings.discover_export_columns and self.input_catalog is None:
+            # (Only a sync has a mapper. Its discovery would spend the requests of every run anew.)
+            msg = (
+                "max_requests: can't be used with discover_export_columns unless there is a catalog. "
+                "Make one with --discover and pass it with --catalog"
+            )
+            raise ConfigValidationError(msg, errors=[msg])
         # As the SDK does, but for streams that are not selected: it takes their properties away, keys included, and then a stream map
         # for all streams (`"*"`) fails for want of them.
         self._mapper = PluginMapper(plugin_config=dict(self.config), logger=self.logger)
@@ -240,6 +249,10 @@ class TapLexerActivity(Tap):
         Raises:
             FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
         """
+        if not self.client.limiter.places():
+            wait = in_words(self.client.limiter.free_at() - time.monotonic())
+            msg = f"Another run on this machine has used up the quota of this token, so its token works. Ask again in {wait} to be sure"
+            raise RetriableAPIError(msg)
         forms = resources.Forms(self).fetch(tries=1)
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
@@ -313,21 +326,21 @@ class TapLexerActivity(Tap):
         """What is allowed and yet probably not meant, one sentence each."""
         most = self.settings.max_requests
         found = [*self.settings.cautions(), *dict.fromkeys(plan.caution for plan in plans if plan.caution)]
-        if (
-            most is not None
-            and (longest := max(plans, key=lambda plan: plan.again, default=None))
-            and longest.again >= most
-        ):
-            found.append(
-                f"max_requests is {most}, and reading the lookback of {longest.stream} again takes {longest.again}: "
-                "it will not get any further. Allow more requests, or set a smaller lookback_days"
-            )
+        for plan in plans:
+            # What it takes to get one window further: the list of forms, the lookback, and the window; a job and its polls for an export.
+            each = 3 if plan.polls else 1
+            needed = int(self._needs_forms()) + plan.again * (2 if plan.polls else 1) + each
+            if most is not None and plan.count > plan.again and needed > most:
+                found.append(
+                    f"max_requests is {most}, and to get further {plan.stream} takes {needed} at least, its lookback included. "
+                    "Allow more requests, or set a smaller lookback_days"
+                )
         return found
 
     def prepare(self) -> None:
-        """Find out what can be known before the first message: whether the token works, and whether `form_ids` exist.
+        """Do what comes before the first message: see whether the token works and `form_ids` exist, plan, and start the first jobs.
 
-        Costs the one request for the forms that the run needs anyway, and none if it does not need them.
+        Costs the one request for the forms that the run needs anyway (none if it does not need them), and those that start jobs.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.
@@ -345,21 +358,26 @@ class TapLexerActivity(Tap):
             self.logger.warning("%s", caution)
         self.progress.expect(plans)
         if self.settings.max_requests is not None:
-            self._read_those_behind_first()
+            self._read_those_behind_first(plans)
         self._exports = [stream for stream in self._selected() if isinstance(stream, exports.Export)]
         for stream in self._exports:
             stream.submit_first()
 
-    def _read_those_behind_first(self) -> None:
-        """Put the streams with the oldest bookmarks first: `max_requests` would otherwise end every run in the same streams."""
-        behind = {
-            stream.name: min((stream.bookmark(context) or _NEVER for context in stream.contexts()), default=_NEVER)
-            for stream in self._selected()
-            if isinstance(stream, WindowedStream)
-        }
-        self._streams = {
-            name: self.streams[name] for name in sorted(self.streams, key=lambda name: behind.get(name, _NEVER))
-        }
+    def _read_those_behind_first(self, plans: Sequence[Plan]) -> None:
+        """Put the streams with the oldest bookmarks first: `max_requests` would otherwise end every run in the same streams.
+
+        Then come the lists, and at the end the streams that have nothing new, only a lookback.
+        """
+        has_news = {plan.stream for plan in plans if plan.count > plan.again}
+
+        def place(name: str) -> tuple[int, datetime]:
+            stream = self.streams[name]
+            if not isinstance(stream, WindowedStream) or not stream.selected:
+                return 1, NEVER
+            bookmarks = [stream.bookmark(context) or NEVER for context in stream.contexts()]
+            return 0 if name in has_news else 2, min(bookmarks, default=NEVER)
+
+        self._streams = {name: self.streams[name] for name in sorted(self.streams, key=place)}
 
     def tend_exports(self) -> float:
         """Ask for export jobs that are due, while other streams are read.
@@ -377,16 +395,20 @@ class TapLexerActivity(Tap):
         """
         if self.settings.backfill is not None:
             self._state_writer = UnmovedStateWriter(self.message_writer, self.state)
+        before = deepcopy(self.state)
         self.prepare()
         try:
             self.sync_all()
         finally:
             for line in self.progress.summary([stream.name for stream in self._selected()]):
                 self.logger.info("%s", line)
-        self._say_what_is_complete()
+        self._say_what_is_complete(got_further=_bookmarks(self.state) != _bookmarks(before))
 
-    def _say_what_is_complete(self) -> None:
+    def _say_what_is_complete(self, *, got_further: bool) -> None:
         """The last lines of a run that came to its end.
+
+        Args:
+            got_further: Whether any bookmark has moved.
 
         Raises:
             EndOfRun: If not all of it is well.
@@ -401,15 +423,23 @@ class TapLexerActivity(Tap):
             said.append(f"Failed: {', '.join(failed)}")
         lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
         most = self.settings.max_requests
-        cut_off = bool(short) and self.settings.backfill is not None
-        if cut_off:
+        has_news = any(plan.count > plan.again for plan in self.plans() if plan.requests)
+        is_stuck = bool(short) and has_news and not got_further
+        is_cut_off = bool(short) and self.settings.backfill is not None
+        if is_cut_off:
             lines.append(
                 f"max_requests ({most}) ended the backfill, which has no bookmarks to go on from. "
                 "Allow it more requests, or a shorter range"
             )
+        elif is_stuck:
+            lines.append(
+                f"max_requests ({most}) are spent, and no bookmark has moved. Allow more, or no run gets further"
+            )
+        elif short and not has_news:
+            lines.append(f"max_requests ({most}) are spent. Nothing is new; not all of the lookback was read again")
         elif short:
             lines.append(f"max_requests ({most}) are spent. The next run goes on from here")
-        if failures or cut_off:
+        if failures or is_stuck or is_cut_off:
             raise EndOfRun("\n".join(lines), exit_code=1)
         for line in lines if short else ():
             self.logger.warning("%s", line)
@@ -477,6 +507,13 @@ class TapLexerActivity(Tap):
             context_settings=command.context_settings,
             logger=cls.logger,
         )
+
+
+def _bookmarks(state: Any) -> list[Any]:
+    """The values of all bookmarks in a state."""
+    streams = state.get("bookmarks", {}).values()
+    parts = [part for stream in streams for part in (stream, *stream.get("partitions", ()))]
+    return sorted(part["replication_key_value"] for part in parts if part.get("replication_key_value"))
 
 
 def _unread_variable(prefix: str) -> str | None:

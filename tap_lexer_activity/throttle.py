@@ -1,4 +1,4 @@
-"""The quota: a limit on how many calls may begin in any period. Knows nothing of Singer, Lexer or HTTP."""
+"""The quota: a limit on how many calls may begin in any period. Knows nothing of HTTP or of what is called."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MEMORY: Final = ":memory:"
-_DAY: Final = 86_400.0
+_KEPT: Final = 3600.0
+"""Seconds that a call is kept at least: another limiter of the file may have a longer period."""
 _LOCK_TIMEOUT: Final = 30.0
+"""Seconds that another process may keep the file locked before it is given up."""
+_LOCK_PAUSE: Final = 0.1
 _Result = TypeVar("_Result")
 
 
@@ -58,7 +61,8 @@ class Limiter:
         """
         self._calls = calls
         self._seconds = seconds
-        self._most = most
+        self.most = most
+        """Most calls altogether."""
         self._clock = clock
         self._sleep = sleep
         self._on_wait = on_wait
@@ -67,7 +71,7 @@ class Limiter:
         """Calls so far."""
         self._is_shared = file is not None
         try:
-            self._database = _opened(_MEMORY if file is None else str(file))
+            self._database = _opened(_MEMORY) if file is None else self._patiently(lambda: _opened_or_made_anew(file))
         except sqlite3.Error as error:
             self._go_on_alone(error)
 
@@ -78,14 +82,16 @@ class Limiter:
         Raises:
             RequestsSpentError: If `most` calls have been made.
         """
-        if self._most is not None and self.spent >= self._most:
-            msg = f"max_requests ({self._most}) have been sent"
+        if self.most is not None and self.spent >= self.most:
+            msg = f"max_requests ({self.most}) have been sent"
             raise RequestsSpentError(msg)
         ticket = self._guarded(self._enter)
         while ticket is None:
             wait = max(0.0, self.free_at() - self._clock())
             self._on_wait(wait)
-            self._wait(wait)
+            until = self._clock() + wait
+            while (left := until - self._clock()) > 0:
+                self._sleep(left)
             ticket = self._guarded(self._enter)
         self.spent += 1
         try:
@@ -102,11 +108,6 @@ class Limiter:
         ends = self._guarded(self._ends)
         return self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
 
-    def _wait(self, seconds: float) -> None:
-        until = self._clock() + seconds
-        while (left := until - self._clock()) > 0:
-            self._sleep(left)
-
     def _enter(self) -> int | None:
         """Take a place, if there is one."""
         with self._database as database:
@@ -114,9 +115,9 @@ class Limiter:
             if len(self._ends()) >= self._calls:
                 return None
             now = self._clock()
-            # Another limiter of the file may have a longer period, if not by much. And a machine that was started anew has a clock
-            # that began anew.
-            database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (now - 10 * self._seconds - _DAY, now))
+            # (A machine that was started anew has a clock that began anew: what is in its future was before that.)
+            old = now - max(_KEPT, 2 * self._seconds)
+            database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (old, now))
             return database.execute("INSERT INTO calls (begun) VALUES (?)", (now,)).lastrowid
 
     def _leave(self, ticket: int | None) -> None:
@@ -125,25 +126,39 @@ class Limiter:
     def _ends(self) -> list[float]:
         """When the calls ended that count now, the first first.
 
-        One that goes on ends now at the earliest. If it does so for more than a period, its process has been killed.
+        One that goes on ends now at the earliest. If it does so for two periods, its process has been killed.
         """
         now = self._clock()
         found = self._database.execute(
-            "SELECT coalesce(ended, ?) AS end FROM calls WHERE begun <= ? AND coalesce(ended, begun + ?) + ? > ? ORDER BY end",
-            (now, now, self._seconds, self._seconds, now),
+            "SELECT coalesce(ended, ?) AS end FROM calls WHERE begun > ? AND begun <= ? "
+            "AND coalesce(ended, begun + ?) + ? > ? ORDER BY end",
+            (now, now - max(_KEPT, 2 * self._seconds), now, self._seconds, self._seconds, now),
         )
         return [end for (end,) in found]
 
     def _guarded(self, work: Callable[[], _Result]) -> _Result:
-        """Do something with the database. If the file fails, go on without it: nothing is known then of the last period, so wait for one."""
+        """Do something with the database. If the file fails, go on without it."""
         try:
-            return work()
+            return self._patiently(work)
         except sqlite3.Error as error:
             if not self._is_shared:
                 raise
             self._go_on_alone(error)
-            self._wait(self._seconds)
-            return work()
+        # Nothing is known any more of the period before: as if it had been used up.
+        now = self._clock()
+        self._database.executemany("INSERT INTO calls (begun, ended) VALUES (?, ?)", [(now, now)] * self._calls)
+        return work()
+
+    def _patiently(self, work: Callable[[], _Result]) -> _Result:
+        """Do something with the database once it is not locked. The wait is here and not in SQLite, where no signal would be heard."""
+        give_up_at = self._clock() + _LOCK_TIMEOUT
+        while True:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or self._clock() >= give_up_at:
+                    raise
+            self._sleep(_LOCK_PAUSE)
 
     def _go_on_alone(self, error: sqlite3.Error) -> None:
         self._on_trouble(str(error))
@@ -152,10 +167,22 @@ class Limiter:
 
 
 def _opened(name: str) -> sqlite3.Connection:
-    database = sqlite3.connect(name, timeout=_LOCK_TIMEOUT, isolation_level=None)
+    database = sqlite3.connect(name, timeout=_LOCK_PAUSE, isolation_level=None)
     database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is not needed after it
     database.execute("CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, begun REAL NOT NULL, ended REAL)")
+    database.execute("CREATE INDEX IF NOT EXISTS begun ON calls (begun)")
     return database
+
+
+def _opened_or_made_anew(file: Path) -> sqlite3.Connection:
+    """The database of a file. One that is none, or broken, is replaced: it holds nothing that lasts."""
+    try:
+        return _opened(str(file))
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) not in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise
+    file.unlink(missing_ok=True)
+    return _opened(str(file))
 
 
 def shared_file(owner: str) -> Path:
@@ -170,7 +197,7 @@ def shared_file(owner: str) -> Path:
     folder = Path(tempfile.gettempdir()) / f"tap-lexer-activity-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != user):
-        msg = f"{folder} is not this user's"
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and (found.st_uid != user or found.st_mode & 0o077)):
+        msg = f"{folder} is not this user's alone"
         raise PermissionError(msg)
     return folder / f"quota-{blake2b(owner.encode(), digest_size=4).hexdigest()}.sqlite3"

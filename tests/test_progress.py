@@ -118,6 +118,8 @@ def test_the_status_of_each_stream(progress: Progress) -> None:
         progress.begin(name)
     for request in requests:
         progress.read("a", request)
+    progress.end("a")
+    progress.end("f")
     progress.fail("b", "reason")
     progress.fall_short("c")
     assert progress.short == ["c"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sqlite3
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -204,14 +207,51 @@ def test_runs_of_few_requests_get_everything_in_the_end(
         assert warehouse.tables == new_warehouse().load(whole).tables
 
 
-def test_a_lookback_that_takes_all_requests_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
-    config = sandbox.config(start_date="2026-04-10", max_requests=7)
+@pytest.mark.parametrize(
+    ("streams", "most"), [(("users", "summary"), 9), (("nps_summary",), 10), (("mention_sla_export", "users"), 5)]
+)
+def test_the_least_requests_that_get_any_further_are_enough_in_the_end(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, streams: tuple[str, ...], most: int
+) -> None:
+    config = {"start_date": "2026-04-20", "export_window_days": 7, "lookback_days": 7}
+    whole = tap.run(sandbox.config(**config), catalog=catalog_of(*streams))
+    state = None
+    for _ in range(40):
+        run = tap.run(sandbox.config(**config, max_requests=most), catalog=catalog_of(*streams), state=state)
+        assert run.code == 0, run.log
+        state = run.state
+        if "The next run goes on from here" not in run.log:
+            break
+    assert ("Nothing is new; not all of the lookback was read again" in run.log) is ("More to read" in run.log)
+    assert bookmarks(state) == bookmarks(whole.state)
+
+
+def bookmarks(state: Any) -> list[tuple[str, str, str]]:
+    return sorted(
+        (stream, str(part.get("context")), part["replication_key_value"])
+        for stream, found in state["bookmarks"].items()
+        for part in (found, *found.get("partitions", ()))
+        if "replication_key_value" in part
+    )
+
+
+def test_a_run_that_gets_no_further_says_so_and_is_no_success(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
     catalog = catalog_of("summary")
-    state = tap.run(config, catalog=catalog).state
-    run = tap.run(config, catalog=catalog, state=state)
-    assert run.code == 0
-    assert "reading the lookback of summary again takes 7: it will not get any further" in run.log
+    state = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog).state
+    run = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog, state=state)
+    assert "max_requests is 7, and to get further summary takes 8 at least, its lookback included" in run.log
+    assert run.code == 1
+    assert run.errors[-1].startswith("max_requests (7) are spent, and no bookmark has moved")
     assert run.state == state
+
+
+def test_columns_are_not_discovered_anew_in_each_run_of_few_requests(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(max_requests=5, discover_export_columns=True))
+    assert run.code == 1
+    assert run.errors[0].startswith("max_requests: can't be used with discover_export_columns unless")
+    assert not sandbox.requests
 
 
 # Backfills
@@ -311,6 +351,74 @@ def test_jobs_are_asked_for_and_follow_each_other_while_reports_are_read(
     assert "status" in kinds[:last_report]
     jobs = kinds.count("mention_sla_export")
     assert jobs == planned(tap.run(config, "--plan", catalog=catalog_of("mention_sla_export")))["mention_sla_export"]
+
+
+def test_a_job_that_can_not_be_started_ahead_costs_one_request_and_no_time(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    sandbox.fault("server_error", "mention_sla_export", times=None, after=1)
+    sandbox.fault("slow", "summary", times=None, value=0.3)
+    config = sandbox.config(start_date="2026-04-20", export_window_days=4)
+    tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
+    kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
+    last_report = len(kinds) - kinds[::-1].index("summary")
+    assert kinds[:last_report].count("mention_sla_export") == 2
+
+
+@pytest.mark.parametrize("fault", ["rate_limited", "server_error", "timeout"])
+def test_a_job_that_can_not_be_asked_for_ahead_waits_for_its_turn(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str
+) -> None:
+    sandbox.fault(fault, "status", times=1, value={"rate_limited": 30, "timeout": 3}.get(fault))
+    sandbox.fault("slow", "summary", times=None, value=0.4)
+    config = sandbox.config(start_date="2026-04-22", request_timeout=1, export_window_days=360)
+    run = tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
+    assert run.code == 0, run.log
+    kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
+    last_report = len(kinds) - kinds[::-1].index("summary")
+    assert kinds[:last_report].count("status") == 1
+
+
+def test_a_token_that_is_refused_ahead_ends_the_run_at_once(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("unauthorized", "status", times=None)
+    sandbox.fault("slow", "summary", times=None, value=0.4)
+    run = tap.run(sandbox.config(start_date="2026-04-02"), catalog=catalog_of("summary", "mention_sla_export"))
+    assert run.code == 1
+    assert "401" in run.errors[-1]
+    kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
+    assert kinds[-1] == "status"
+    assert kinds.count("summary") < 29
+    assert re.search(r"summary .* ended early$", run.log, re.MULTILINE)
+
+
+def test_check_does_not_wait_where_another_run_has_used_up_the_quota(
+    tap: Tap, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    config = sandbox.config(rate_limit_requests=1, rate_limit_seconds=60)
+    env = {"TMPDIR": str(tmp_path)}
+    assert tap.run(config, "--check", env=env).code == 0
+    run = tap.run(config, "--check", env=env, timeout=30)
+    assert run.code == 1
+    assert "Another run on this machine has used up the quota of this token" in run.errors[0]
+    assert len(sandbox.requests) == 1
+
+
+def test_a_signal_is_heard_while_another_process_keeps_the_file_locked(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path
+) -> None:
+    config = sandbox.config(start_date="2026-04-20")
+    env = {"TMPDIR": str(tmp_path)}
+    tap.run(config, "--check", env=env)
+    (file,) = tmp_path.glob("tap-lexer-activity-*/quota-*")
+    with sqlite3.connect(file, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with tap.start(config, catalog=catalog_of("summary"), env=env) as process:
+            time.sleep(4)
+            process.send_signal(signal.SIGTERM)
+            log = process.communicate(timeout=10)[1]
+        other.execute("ROLLBACK")
+    assert process.returncode == 143, log
 
 
 # How it ends

@@ -168,11 +168,11 @@ def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Pat
 
 
 @pytest.mark.parametrize("broken", ["from the start", "in the middle"])
-def test_a_file_that_breaks_is_told_of_once_and_costs_a_period_at_most(tmp_path: Path, broken: str) -> None:
-    clock, file, troubles = Clock(), tmp_path / "quota", list[str]()
+def test_a_file_that_can_not_be_used_is_told_of_once_and_costs_a_period_at_most(tmp_path: Path, broken: str) -> None:
+    clock, file, troubles, waits = Clock(), tmp_path / "quota", list[str](), list[float]()
     if broken == "from the start":
-        file.write_text("this is no database, and long enough to be taken for one" * 100, encoding="utf-8")
-    limiter = limiter_of(clock, file, on_trouble=troubles.append)
+        file.mkdir()
+    limiter = limiter_of(clock, file, on_trouble=troubles.append, on_wait=waits.append)
     for number in range(5):
         if number == 2 and broken == "in the middle":
             with sqlite3.connect(file) as database:
@@ -181,7 +181,38 @@ def test_a_file_that_breaks_is_told_of_once_and_costs_a_period_at_most(tmp_path:
             clock.now += 1
     assert len(troubles) == 1
     assert limiter.spent == 5
-    assert sum(clock.slept) == pytest.approx(8 if broken == "from the start" else 10)
+    assert clock.slept == waits == [8 if broken == "from the start" else 10]
+
+
+def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
+    clock, file, troubles = Clock(), tmp_path / "quota", list[str]()
+    file.write_text("this is no database, and long enough to be taken for one" * 100, encoding="utf-8")
+    one, two = (limiter_of(clock, file, on_trouble=troubles.append) for _ in range(2))
+    with one.call():
+        assert two.places() == 2
+    assert troubles == []
+
+
+def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(tmp_path: Path) -> None:
+    clock, troubles = Clock(), list[str]()
+    limiter = limiter_of(clock, tmp_path / "quota", on_trouble=troubles.append)
+    other = sqlite3.connect(tmp_path / "quota", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock.now > 1001 and other.in_transaction:
+            other.execute("ROLLBACK")
+
+    patient = limiter_of(clock, tmp_path / "quota", sleep=sleep, on_trouble=troubles.append)
+    with patient.call():
+        assert 1001 <= clock.now < 1002
+    assert troubles == []
+    other.execute("BEGIN IMMEDIATE")
+    with limiter.call():
+        assert clock.now >= 1040, "half a minute for the lock, and then a period, for nothing is known of the others"
+    assert troubles == ["database is locked"]
+    other.close()
 
 
 def test_a_limiter_stops_at_its_most() -> None:
@@ -224,5 +255,5 @@ def test_the_file_is_this_user_s_alone_and_names_nobody(monkeypatch: pytest.Monk
     assert len(one.stem.removeprefix("quota-")) == 8
     one.parent.rmdir()
     one.parent.symlink_to(tmp_path)
-    with pytest.raises(PermissionError, match="is not this user's"):
+    with pytest.raises(PermissionError, match="is not this user's alone"):
         shared_file("token-one-which-is-secret host")

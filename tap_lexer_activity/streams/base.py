@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""Before every bookmark."""
+
 ADDED_COLUMNS = ("date_from", "date_to", "interval", "local_date", "date_label", "form_id")
 """Columns that the tap adds to what Lexer sends."""
 
@@ -158,6 +161,7 @@ class LexerStream(Stream):
             for record in self.read_all(context):
                 progress.records[self.name] += 1
                 yield record
+            progress.end(self.name)
         except (AccessDeniedError, UnreachableError) as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except RequestsSpentError:
@@ -381,9 +385,12 @@ class PerFormStream(WindowedStream):
     @override
     def partitions(self) -> list[dict[str, Any]]:
         try:
-            return [{"form_id": form_id} for form_id in self.tap.forms.nps_ids()]
+            found = [{"form_id": form_id} for form_id in self.tap.forms.nps_ids()]
         except (FatalAPIError, RetriableAPIError):
             return []  # the SDK asks for them also where an error would end the run; get_records raises it
+        if self.settings.max_requests is None:
+            return found
+        return sorted(found, key=lambda context: self.bookmark(context) or NEVER)  # those behind first
 
     @override
     def plans(self) -> list[Plan]:

@@ -15,8 +15,9 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_lexer_activity import windows
+from tap_lexer_activity.client import TRIES
 from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
-from tap_lexer_activity.exports import FIRST_WAIT
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_dat
 
 @dataclass(slots=True)
 class _Queue:
-    """What one bookmark has before it: requests whose jobs are not started, and the jobs that are, and not read."""
+    """What one bookmark has before it: requests whose jobs are not started, and the jobs that are, and not read.
+
+    No more jobs are started ahead of their turn if it is held.
+    """
 
     requests: deque[Request]
     jobs: deque[tuple[Request, Job]] = field(default_factory=deque)
+    is_held: bool = False
 
 
 class Export(WindowedStream):
@@ -92,37 +97,45 @@ class Export(WindowedStream):
             jobs = self._queue(context).jobs
             for _, job in jobs:
                 if job.is_tended and self.tap.exporter.is_due(job):
-                    self._ask(job)
+                    self._ask_ahead(job)
             if jobs and len(jobs) < _JOBS_AHEAD and all(job.url for _, job in jobs):
                 self._submit_ahead(context)
         waiting = (job for queue in self._queues.values() for _, job in queue.jobs if job.is_tended and not job.url)
         return min((job.due for job in waiting), default=math.inf)
 
-    def _ask(self, job: Job) -> None:
-        """Ask for a job ahead of its turn. An error is left for its turn to meet again."""
+    def _ask_ahead(self, job: Job) -> None:
+        """Ask for a job ahead of its turn. After an error it is left for its turn, which meets it again."""
         try:
             with self.tap.progress.requests_of(self.name):
                 self.tap.exporter.ask(job, tries=1)
-        except RetriableAPIError as error:
-            self.logger.debug("%s; to be asked again", error)
-            job.due += FIRST_WAIT
-        except FatalAPIError as error:
+        except (AccessDeniedError, UnreachableError) as error:
+            raise EndOfRun(str(error), exit_code=1) from error
+        except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
             job.is_tended = False
 
     def _submit_ahead(self, context: Context | None) -> None:
-        """Start the next job ahead of its turn. An error is left for its turn to meet again."""
+        """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
+
+        Nor are any where `max_requests` might end the run before the turn of the job, which would be lost.
+        """
+        queue = self._queue(context)
+        if queue.is_held or self.settings.max_requests is not None:
+            return
         try:
-            self._submit(context)
+            self._submit(context, tries=1)
+        except (AccessDeniedError, UnreachableError) as error:
+            raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("A job could not be started ahead of its turn: %s", error)
+            queue.is_held = True
 
-    def _submit(self, context: Context | None) -> None:
+    def _submit(self, context: Context | None, *, tries: int = TRIES) -> None:
         """Start the next job, if there is one."""
         queue = self._queue(context)
         if queue.requests:
             with self.tap.progress.requests_of(self.name):
-                job = self.tap.exporter.start(self.body(queue.requests[0], context))
+                job = self.tap.exporter.start(self.body(queue.requests[0], context), tries=tries)
             queue.jobs.append((queue.requests.popleft(), job))
 
     def _queue(self, context: Context | None) -> _Queue:
