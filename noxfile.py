@@ -18,6 +18,7 @@ SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
 WAREHOUSE = "warehouse.duckdb"
+PAGE = "report.html"
 
 nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", f"pipelines-{PYTHON}"]
 
@@ -47,7 +48,13 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED)
 def pipelines(session: nox.Session) -> None:
     """The tests of whole pipelines: the wheel, real targets in environments of their own, and real warehouses."""
-    test_wheel(session, "pipelines")
+    test_wheel(session, "pipelines and not browser")
+
+
+@nox.session(python=PYTHON)
+def browser(session: nox.Session) -> None:
+    """The tests of the demo's page. They need Chromium or Chrome on the machine."""
+    test_wheel(session, "browser")
 
 
 def test_wheel(session: nox.Session, marked: str) -> None:
@@ -69,11 +76,20 @@ def test_wheel(session: nox.Session, marked: str) -> None:
 
 @nox.session(python=PYTHON, reuse_venv=True)
 def demo(session: nox.Session) -> None:
-    """From a contact centre that does not exist to tables and charts: sandbox, Meltano, DuckDB."""
+    """From a contact centre that does not exist to tables and charts: sandbox, Meltano, DuckDB, dbt."""
     session.install(*CONSTRAINTS, "--editable", ".[sandbox]", "--group", "demo")
     # (Meltano installs the tap and the loader on their first run.)
     session.run("lexer-activity-sandbox", "run", "--", "meltano", "run", "lexer-to-duckdb")
     session.run("python", "demo/show.py", WAREHOUSE)
+    # Meltano and dbt need other versions of the same packages, so dbt gets an environment of its own.
+    session.run(
+        *("uvx", "--python", PYTHON, "--constraints", "tests/pipelines/constraints-dbt.txt"),
+        *("--from", "dbt-core", "--with", "dbt-duckdb", "dbt", "--quiet", "build"),
+        *("--project-dir", "dbt", "--profiles-dir", "dbt"),
+        env={"DBT_TARGET": "duckdb", "TARGET_DUCKDB_PATH": WAREHOUSE},
+        external=True,
+    )
+    session.run("python", "demo/page.py", WAREHOUSE, PAGE)
 
 
 @nox.session(python=PYTHON)

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from pipelines import programs
+from pipelines.models import MODELLED_FROM, DuckDB, Models
 from pipelines.tables import Emitted
+
+from tap_lexer_activity.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import Tap
-
-    from tap_lexer_activity.sandbox import Sandbox
 
 BIN = Path(sys.executable).parent
 WORKFLOW_STATES = "states"  # whatever type it is that answers them
@@ -249,3 +250,64 @@ def snapshot() -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def modelled(environment: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Models]:
+    """Loads a sandbox's tables, once for each interval of its reports, then lets dbt make the models."""
+
+    def make(
+        sandbox: Sandbox, warehouse: DuckDB | programs.Postgres, target: Path, settings: Any, intervals: dict[str, str]
+    ) -> Models:
+        folder = tmp_path_factory.mktemp("models")
+        for interval, start in intervals.items():
+            config = sandbox.config(start_date=start, report_interval=interval, export_window_days=360)
+            commands = []
+            for program, content in ((BIN / "tap-lexer-activity", config), (target, settings)):
+                (path := folder / f"{program.name}.json").write_text(json.dumps(content), encoding="utf-8")
+                commands.append([str(program), "--config", str(path)])
+            load = Running(folder, commands[0], commands[1], {}).wait()
+            assert load.codes == (0, 0), load.tap_log + load.target_log
+        dbt = environment("dbt", "dbt-core", "dbt-duckdb", "dbt-postgres") / "dbt"
+        models = Models(sandbox, dbt, folder, warehouse)
+        models.build()
+        return models
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def centre() -> Iterator[Sandbox]:
+    """The sandbox whose tables the models are made of; its clock stands still."""
+    with Sandbox(clock="2026-05-01T10:00:00+10:00", messages_per_day=12, quota=(5000, 10)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def duckdb_models(
+    tmp_path_factory: pytest.TempPathFactory,
+    loader: Callable[[str], Path],
+    centre: Sandbox,
+    modelled: Callable[..., Models],
+) -> Models:
+    """Loaded by the week, and once more by the day for the last days."""
+    path = tmp_path_factory.mktemp("duckdb") / "warehouse.duckdb"
+    settings = {"path": str(path), "default_target_schema": "lexer"}
+    intervals = {"week": MODELLED_FROM, "day": "2026-04-22"}
+    return modelled(centre, DuckDB(path), loader("target-duckdb"), settings, intervals)
+
+
+@pytest.fixture(scope="session")
+def postgres_models(
+    loader: Callable[[str], Path], centre: Sandbox, modelled: Callable[..., Models], postgres: programs.Postgres
+) -> Models:
+    """Loaded by the day."""
+    settings = {"sqlalchemy_url": postgres.url, "default_target_schema": "lexer", "use_copy": True}
+    return modelled(centre, postgres, loader("target-postgres"), settings, {"day": MODELLED_FROM})
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def models(request: pytest.FixtureRequest) -> Models:
+    """Both, one after the other."""
+    found: Models = request.getfixturevalue(f"{request.param}_models")
+    return found

@@ -1,0 +1,3 @@
+select local_date, value as open_cases
+from {{ source('lexer', 'case_volume') }}
+where "interval" = 'day' and status = 'open'
