@@ -22,6 +22,7 @@ from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, Fat
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib.messages import StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.cli import LexerCommand
@@ -399,6 +400,10 @@ class TapLexerActivity(Tap):
         self.prepare()
         try:
             self.sync_all()
+            state = self.state if self.settings.backfill is None else before
+            if state and not self.writer.state_came_last:
+                # Of an open window. There are targets that forget a state at the next record.
+                self.write_message(StateMessage(value=state))
         finally:
             for line in self.progress.summary([stream.name for stream in self._selected()]):
                 self.logger.info("%s", line)

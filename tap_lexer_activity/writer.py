@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from singer_sdk.io_base import SingerWriter
+from singer_sdk.singerlib.messages import StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
@@ -33,10 +34,13 @@ class MessageWriter(SingerWriter):
         super().__init__()
         self._writing = False
         self._end: EndOfRun | None = None
+        self.state_came_last = False
+        """Whether nothing was written since the last STATE."""
 
     @override
     def write_message(self, message: Message) -> None:
         self.write_lines(self._line(message))
+        self.state_came_last = isinstance(message, StateMessage)
 
     def _line(self, message: Message) -> bytes:
         """A message as a line of JSON."""
@@ -63,6 +67,7 @@ class MessageWriter(SingerWriter):
             EndOfRun: If nobody reads them, or if a signal came meanwhile.
         """
         self._writing = True
+        self.state_came_last = False
         try:
             sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()

@@ -265,6 +265,13 @@ def test_an_open_window_comes_on_demand_and_again_in_the_next_run(
     assert [record["date_label"] for record in second.records["case_volume"]] == ["2026-05-01 00:00"]
 
 
+def test_a_state_comes_last_also_after_an_open_window(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of("users", "summary")
+    for config in ({"include_partial": True}, {}):
+        run = tap.run(sandbox.config(start_date="2026-04-29", **config), catalog=catalog)
+        assert run.messages[-1] == {"type": "STATE", "value": run.states[-2] if config else run.state}
+
+
 def test_a_year_of_series_takes_a_handful_of_requests(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
     sandbox = new_sandbox(messages_per_day=3)
     run = tap.run(sandbox.config(start_date="2025-05-01"), catalog=catalog_of(*SERIES))
