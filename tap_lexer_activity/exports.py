@@ -276,7 +276,14 @@ class Exporter:
             on_backoff=self._log_retry,
             logger=None,
         )(fetch)
-        return fetch(url, what)
+        try:
+            return fetch(url, what)
+        except TruncatedError as error:
+            msg = (
+                f"{error}, {DOWNLOADS} times. The next run starts this export again. "
+                "If it ends so each time, ask for less with a smaller export_window_days"
+            )
+            raise TruncatedError(msg) from error
 
     def _log_retry(self, details: Details) -> None:
         self._logger.warning("%s; next try in %.0f s", details.get("exception"), details["wait"])

@@ -206,7 +206,9 @@ def first_to_read(
     return max(origin, min(first, floor(bookmark, interval, zone)))
 
 
-def again(backfill: Window, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool) -> list[Window]:
+def to_backfill(
+    backfill: Window, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool
+) -> list[Window]:
     """Windows that have something of `backfill` in them: its start is aligned down, and its end up."""
     return [
         window for window in windows(backfill.start, backfill.end, interval, zone) if window.end <= present or partial

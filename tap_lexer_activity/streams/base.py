@@ -228,7 +228,7 @@ class WindowedStream(LexerStream):
         """What this run asks for. The sync asks for just that: nothing else decides what is due."""
         settings, zone = self.settings, self.zone
         if settings.backfill is not None:
-            wanted = windows.again(
+            wanted = windows.to_backfill(
                 settings.backfill, settings.present, self.interval, zone, partial=settings.include_partial
             )
             return self._planned(context, self.requests(wanted), "backfill")
