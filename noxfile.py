@@ -20,7 +20,7 @@ PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
 WAREHOUSE = "warehouse.duckdb"
 PAGE = "report.html"
 
-nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", f"pipelines-{PYTHON}"]
+nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", f"proof-{PYTHON}", f"pipelines-{PYTHON}"]
 
 
 @nox.session(python=PYTHON)
@@ -42,23 +42,31 @@ def types(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED)
 def tests(session: nox.Session) -> None:
     """The tests, of the wheel as it would be published. What follows `--` goes to pytest."""
-    test_wheel(session, "not pipelines")
+    test_wheel(session, "not pipelines and not proof", per_core=1)
+
+
+@nox.session(python=SUPPORTED)
+def proof(session: nox.Session) -> None:
+    """Faults, crashes and the tests of others: a sample of each, or with `-- --long --figures` all of it, for docs/proof.md."""
+    test_wheel(session, "proof", per_core=2)  # much of their time is waits between tries
+    if "--figures" in session.posargs:
+        session.run("python", "tests/proof/report.py")
 
 
 @nox.session(python=SUPPORTED)
 def pipelines(session: nox.Session) -> None:
     """The tests of whole pipelines: the wheel, real targets in environments of their own, and real warehouses."""
-    test_wheel(session, "pipelines and not browser")
+    test_wheel(session, "pipelines and not browser", per_core=1)
 
 
 @nox.session(python=PYTHON)
 def browser(session: nox.Session) -> None:
     """The tests of the demo's page. They need Chromium or Chrome on the machine."""
-    test_wheel(session, "browser")
+    test_wheel(session, "browser", per_core=1)
 
 
-def test_wheel(session: nox.Session, marked: str) -> None:
-    """Run the tests of a group against the wheel."""
+def test_wheel(session: nox.Session, marked: str, per_core: int) -> None:
+    """Run the tests of a group against the wheel, so many processes for each of the machine's cores."""
     dist = session.create_tmp()
     for old in Path(dist).glob("*.whl"):
         old.unlink()
@@ -70,7 +78,7 @@ def test_wheel(session: nox.Session, marked: str) -> None:
     found = session.run("python", "-c", "import tap_lexer_activity as tap; print(tap.__file__)", env=env, silent=True)
     if "site-packages" not in str(found):
         session.error(f"the tests would run against {found}, not against the wheel")
-    workers = str(min(os.cpu_count() or 1, 8))
+    workers = str(min((os.cpu_count() or 1) * per_core, 8))
     session.run("pytest", "-m", marked, "--numprocesses", workers, "--dist", "worksteal", *session.posargs, env=env)
 
 

@@ -20,6 +20,8 @@ from tap_lexer_activity.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+FIGURES = Path(__file__).parents[1] / ".proof"
+
 # Machines are shared and noisy, so no example is timed.
 settings.register_profile("project", deadline=None, print_blob=True)
 settings.load_profile("project")
@@ -29,6 +31,11 @@ SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 # Not the tester's own settings, proxies or log levels.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="every case of the proofs, not a sample")
+    parser.addoption("--figures", action="store_true", help="keep what the proofs count, for docs/proof.md")
 
 
 @dataclass
