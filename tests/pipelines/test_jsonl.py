@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.pipelines
 
 A_WEEK_LATER = "2026-05-08T10:00:00+10:00"
+LOOKBACK_BEGINS = "2026-04-20"  # a week before the oldest bookmark, which is that of weeks
 
 
 @pytest.fixture
@@ -56,6 +58,14 @@ def _plain(value: Any) -> Any:
     return {name: str(part) if isinstance(part, datetime) else part for name, part in value.items() if part is not None}
 
 
+def before_the_lookback(stream: str, key: list[str]) -> set[int]:
+    """How often each key is in the files that is older than the second run's lookback."""
+    texts = [path.read_text(encoding="utf-8") for path in Path("output").glob(f"{stream}*")]
+    rows = [json.loads(line) for text in texts for line in text.splitlines()]
+    found = Counter(tuple(row[name] for name in key) for row in rows if row["local_date"] < LOOKBACK_BEGINS)
+    return set(found.values())
+
+
 @pytest.mark.parametrize("file_per_run", [True, False])
 def test_recent_windows_appear_again_and_the_statement_keeps_the_newest_row_of_each_key(
     file_per_run: bool,
@@ -81,6 +91,8 @@ def test_recent_windows_appear_again_and_the_statement_keeps_the_newest_row_of_e
         key = expected.keys[stream]
         lines = sum(path.read_bytes().count(b"\n") for path in Path("output").glob(f"{stream}*"))
         assert lines > len(rows), "the lookback's rows are there twice"
+        if "interval" in key:
+            assert before_the_lookback(stream, key) == {1}, "and no others: the second run has gone on from its state"
         found = duckdb.execute(statement(stream, key))
         names = [column[0] for column in found.description]
         kept = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
