@@ -8,6 +8,7 @@ batch writer, moreover, writes columns that are not selected.) What is written i
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
@@ -93,7 +94,7 @@ class BatchSink:
         self._config = config
         self._stream = stream
         self._row = _record_type(names)
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
         self._count = 0
         # Packing needs no interpreter, so a second core does it while the next rows are read.
         self._packer = ThreadPoolExecutor(max_workers=1)
@@ -117,7 +118,7 @@ class BatchSink:
         self._announce()
         if self._lines:
             self._packed = self._packer.submit(write_batch_file, self._config, self._stream, self._lines)
-        self._lines, self._count = [], 0
+        self._lines, self._count = deque(), 0
 
     def _announce(self) -> None:
         if self._packed is not None:
@@ -126,8 +127,11 @@ class BatchSink:
             self._write_message(SDKBatchMessage(stream=self._stream, encoding=self._config.encoding, manifest=[url]))
 
 
-def write_batch_file(config: BatchConfig, stream: str, lines: Iterable[bytes]) -> str:
-    """Write lines of JSON to a file of their own in the configured folder, gzipped unless that is turned off, and give its URL."""
+def write_batch_file(config: BatchConfig, stream: str, lines: deque[bytes]) -> str:
+    """Write lines of JSON to a file of their own in the configured folder, gzipped unless that is turned off, and give its URL.
+
+    Takes the lines away as it goes: when the next file's come together, these need no memory any more.
+    """
     is_packed = config.encoding.compression != "none"
     name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}.json{'.gz' if is_packed else ''}"
     pack = zlib.compressobj(level=1, wbits=31)
@@ -144,11 +148,11 @@ def write_batch_file(config: BatchConfig, stream: str, lines: Iterable[bytes]) -
     return url
 
 
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+def _pieces(lines: deque[bytes]) -> Iterator[bytes]:
     """Lines in pieces of some megabytes: after each, the packing thread has to wait for the interpreter, which rows keep busy."""
     piece = bytearray()
-    for some in lines:
-        piece += some
+    while lines:
+        piece += lines.popleft()
         if len(piece) > _PIECE:
             yield bytes(piece)
             piece.clear()

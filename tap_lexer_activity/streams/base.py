@@ -12,6 +12,7 @@ Where this departs from the SDK's usual stream, and why:
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import defaultdict, deque
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, islice
@@ -178,9 +179,9 @@ class LexerStream(Stream):
         self._holds_back = True
         records = self._sync_records(context, write_messages=False)
         while chunk := list(islice(records, batch_config.batch_size)):
-            lines: dict[str, list[bytes]] = {}
+            lines: dict[str, deque[bytes]] = defaultdict(deque)
             for message in chain.from_iterable(map(self._generate_record_messages, chunk)):
-                lines.setdefault(message.stream, []).append(f"{serialize_json(message.record)}\n".encode())
+                lines[message.stream].append(f"{serialize_json(message.record)}\n".encode())
             for stream, content in lines.items():
                 url = write_batch_file(batch_config, stream, content)
                 self._tap.write_message(SDKBatchMessage(stream=stream, encoding=batch_config.encoding, manifest=[url]))
