@@ -6,15 +6,14 @@ import gzip
 import json
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
 
 from tap_lexer_activity.columns import column_name, column_names, column_schema
 
@@ -350,86 +349,19 @@ def test_a_disk_without_room_is_a_clear_error(
     assert "TMPDIR" in done.stderr
 
 
-class FileHost(ThreadingHTTPServer):
-    """A file host that sends exactly these bytes, and the status call that names it."""
-
-    def __init__(self, sent: bytes, status: bytes = b"") -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.sent, self.status = sent, status
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: FileHost
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._send(b'{"status": "pending", "url": null, "token": "JOBTOKEN-0123456789abcdef"}')
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/status"):
-            url = f"{self.server.origin}/file?X-Amz-Signature=SIGNATURE"
-            self._send(
-                self.server.status or json.dumps({"status": "complete", "url": url, "token": "JOBTOKEN"}).encode()
-            )
-            return
-        self.wfile.write(self.server.sent)
-        self.close_connection = True
-
-    def _send(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = b"", **more: Any) -> Run:
-    host = FileHost(sent, status)
-    config = {
-        "api_token": "t",
-        "start_date": "2026-01-05",
-        "end_date": "2026-01-06",
-        "api_url": f"{host.origin}/v1",
-        "export_status_url": f"{host.origin}/status",
-    }
-    run = tap.run(config | more, catalog=catalog, env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"})
-    host.shutdown()
-    host.server_close()
+def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COMPLETE, **more: Any) -> Run:
+    with Host(sent, statuses=[status]) as host:
+        config = host.config(**more)
+        run = tap.run(config, catalog=catalog, env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"})
     for secret in ("SIGNATURE", "JOBTOKEN"):
         assert secret not in run.log + run.out
     return run
 
 
-HEADER = b"Account Name,Source Type,Customer Publish Date (UTC),Customer Username,Customer Message,State\r\n"
-ROW = b"Acme,Email,2026-01-05 01:00:00,jo,hello,closed\r\n"
-
-
-def with_length(body: bytes, length: int | None = None, more: bytes = b"") -> bytes:
-    return b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (more, len(body) if length is None else length, body)
-
-
-def without_length(body: bytes) -> bytes:
-    return b"HTTP/1.0 200 OK\r\n\r\n" + body
-
-
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        (without_length(b""), "did not say how long the file is"),
-        (without_length(HEADER + ROW[:-2]), "did not say how long the file is"),
-        (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page or an object in place of a CSV"),
-        (with_length(b'\xef\xbb\xbf {"error": "later"}'), "a page or an object in place of a CSV"),
-        (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
-        (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
-        (with_length(HEADER + ROW, len(HEADER + ROW) + 5), "the file was cut off"),
-        (with_length(gzip.compress(HEADER + ROW)[:-6]), "the file was cut off"),
+        *CUT,
         (with_length("Köln\r\n1\r\n".encode("latin-1")), "the file is not UTF-8"),
         (with_length(b'A,B\r\n"x"y,1\r\n'), "the file is not well-formed CSV"),
     ],
@@ -444,22 +376,7 @@ def test_a_file_that_is_not_whole_or_not_a_csv_is_never_no_data(
     assert not any(bookmark(state, "mention_sla_export") for state in run.states)
 
 
-@pytest.mark.parametrize(
-    ("sent", "rows"),
-    [
-        (with_length(HEADER + ROW), 1),
-        (with_length(HEADER + ROW[:-2]), 1),
-        (without_length(HEADER + ROW), 1),
-        (with_length(HEADER), 0),
-        (with_length(b""), 0),
-        (with_length(b"\xef\xbb\xbf" + HEADER + ROW + ROW), 2),
-        (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
-        (with_length(gzip.compress(HEADER) + gzip.compress(ROW), more=b"Content-Encoding: gzip\r\n"), 1),
-        (with_length(HEADER + ROW, more=b"This line is no header\r\n"), 1),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\x1f\r\n%x\r\n%s\r\n0\r\n\r\n"
-         % (len(gzip.compress(HEADER + ROW, mtime=0)) - 1, gzip.compress(HEADER + ROW, mtime=0)[1:]), 1),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("sent", "rows"), WHOLE)
 def test_a_whole_file_is_read_however_it_is_sent(tap: Tap, catalog_of: CatalogOf, sent: bytes, rows: int) -> None:
     run = run_with(tap, catalog_of("mention_sla_export"), sent)
     assert run.code == 0, run.log
@@ -479,7 +396,7 @@ def test_a_whole_file_is_read_however_it_is_sent(tap: Tap, catalog_of: CatalogOf
     ],
 )
 def test_an_odd_status_is_an_error_without_its_secrets(tap: Tap, catalog_of: CatalogOf, status: bytes) -> None:
-    run = run_with(tap, catalog_of("mention_sla_export"), b"", status)
+    run = run_with(tap, catalog_of("mention_sla_export"), b"", with_length(status))
     assert run.code == 1
     assert "Traceback" not in run.log
     assert len(run.errors) == 3

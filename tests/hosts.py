@@ -1,0 +1,135 @@
+"""A server that sends exactly what a test gives it, as Lexer's export and as the host of its files.
+
+The answers are whole HTTP responses, head and body, so that a test can say every byte of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HEADER = b"Account Name,Source Type,Customer Publish Date (UTC),Customer Username,Customer Message,State\r\n"
+JOB = "JOBTOKEN-0123456789abcdef"
+ROW = b"Acme,Email,2026-01-05 01:00:00,jo,hello,closed\r\n"
+
+
+def with_length(body: bytes, length: int | None = None, more: bytes = b"", status: bytes = b"200 OK") -> bytes:
+    """A response that says how long it is, or claims another length."""
+    announced = len(body) if length is None else length
+    return b"HTTP/1.1 %s\r\nConnection: close\r\n%sContent-Length: %d\r\n\r\n%s" % (status, more, announced, body)
+
+
+def without_length(body: bytes) -> bytes:
+    """A response that ends with its connection."""
+    return b"HTTP/1.0 200 OK\r\n\r\n" + body
+
+
+def status(status: str | None, url: str | None = None, token: str | None = JOB) -> bytes:
+    """An answer about a job. In its URL, `ORIGIN` stands for this host."""
+    return with_length(json.dumps({"status": status, "url": url, "token": token}).encode())
+
+
+PENDING = status("pending")
+COMPLETE = status("complete", "ORIGIN/file?X-Amz-Signature=SIGNATURE")
+
+_PACKED = gzip.compress(HEADER + ROW, mtime=0)
+WHOLE = [
+    (with_length(HEADER + ROW), 1),
+    (with_length(HEADER + ROW[:-2]), 1),
+    (without_length(HEADER + ROW), 1),
+    (with_length(HEADER), 0),
+    (with_length(b""), 0),
+    (with_length(b"\xef\xbb\xbf" + HEADER + ROW + ROW), 2),
+    (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
+    (with_length(gzip.compress(HEADER) + gzip.compress(ROW), more=b"Content-Encoding: gzip\r\n"), 1),
+    (with_length(HEADER + ROW, more=b"This line is no header\r\n"), 1),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\x1f\r\n%x\r\n%s\r\n0\r\n\r\n"
+        % (len(_PACKED) - 1, _PACKED[1:]),
+        1,
+    ),
+]
+"""Downloads that are whole, and how many rows are in them."""
+
+CUT = [
+    (without_length(b""), "did not say how long the file is"),
+    (without_length(HEADER + ROW[:-2]), "did not say how long the file is"),
+    (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page or an object in place of a CSV"),
+    (with_length(b'\xef\xbb\xbf {"error": "later"}'), "a page or an object in place of a CSV"),
+    (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
+    (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
+    (with_length(HEADER + ROW, len(HEADER + ROW) + 5), "the file was cut off"),
+    (with_length(gzip.compress(HEADER + ROW)[:-6]), "the file was cut off"),
+    (with_length(b"\x1f\x8b" + HEADER), "the file is not valid gzip"),
+]
+"""Downloads that are not whole, and what is said of them."""
+
+
+class Host(ThreadingHTTPServer):
+    """Sends starts of jobs, answers about them and files: each list in its order, and its last for ever.
+
+    Attributes:
+        asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along.
+    """
+
+    def __init__(
+        self,
+        *files: bytes,
+        statuses: Sequence[bytes] = (COMPLETE,),
+        starts: Sequence[bytes] = (PENDING,),
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.asked: list[str] = []
+        self._answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def next(self, kind: str) -> bytes:
+        answers = self._answers[kind]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if b"ORIGIN" not in answer:
+            return answer
+        return with_length(answer.partition(b"\r\n\r\n")[2].replace(b"ORIGIN", self.origin.encode()))
+
+    def config(self, **more: object) -> dict[str, object]:
+        """The settings to read one day of exports from here."""
+        return {
+            "api_token": "a-token-of-the-tests",
+            "start_date": "2026-01-05",
+            "end_date": "2026-01-06",
+            "api_url": f"{self.origin}/v1",
+            "export_status_url": f"{self.origin}/status",
+            **more,
+        }
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Host
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer("start")
+
+    def do_GET(self) -> None:
+        self._answer("status" if self.path.startswith("/status") else "file")
+
+    def _answer(self, kind: str) -> None:
+        self.server.asked.append(kind + (" token" if "Auth-Api-Token" in self.headers else ""))
+        self.wfile.write(self.server.next(kind))
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

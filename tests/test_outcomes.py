@@ -1,0 +1,287 @@
+"""How an export job can end: each end in the class that does it, over a real socket, with a clock that takes no time."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hosts import COMPLETE, CUT, HEADER, PENDING, ROW, WHOLE, Host, status, with_length
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.client import LexerClient
+from tap_lexer_activity.errors import (
+    ExportFailedError,
+    ExportTimedOutError,
+    LinkExpiredError,
+    NotFoundError,
+    QuotaExceededError,
+    TruncatedError,
+    UnexpectedAnswerError,
+)
+from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.throttle import Limiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BODY = {"type": "mention_sla_export", "date_from": "2026-01-05T00:00:00Z", "date_to": "2026-01-05T23:59:59Z"}
+WHAT = "export 'mention_sla_export' from 2026-01-05T00:00:00Z to 2026-01-05T23:59:59Z"
+FILE = with_length(HEADER + ROW)
+WITHOUT_URL = status("complete")
+TIMEOUT = 200
+
+
+class Clock:
+    """Seconds that pass by sleeping only."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("backoff._sync.time.sleep", clock.sleep)
+    monkeypatch.setattr("backoff._jitter.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("random.random", lambda: 0.5)
+    return clock
+
+
+@pytest.fixture
+def exporter_of(clock: Clock) -> Callable[..., Exporter]:
+    """Makes one for a host."""
+
+    def make(host: Host, meanwhile: Callable[[], float] = lambda: float("inf")) -> Exporter:
+        settings = Settings.parse(host.config(export_timeout=TIMEOUT), now=datetime(2026, 2, 1, tzinfo=UTC))
+        client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
+        logger = logging.getLogger("test.exports")
+        return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, meanwhile=meanwhile)
+
+    return make
+
+
+def read(exporter: Exporter) -> str:
+    with exporter.file(exporter.start(BODY)) as file:
+        return file.read()
+
+
+def test_questions_come_after_waits_that_double_up_to_a_minute(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    with Host(FILE, statuses=[PENDING] * 8 + [COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert host.asked == ["start token", *["status token"] * 9, "file"]
+
+
+@pytest.mark.parametrize(
+    ("last", "error", "said"),
+    [
+        (PENDING, ExportTimedOutError, f"not complete after {TIMEOUT} s (export_timeout)"),
+        (WITHOUT_URL, ExportFailedError, "Lexer says that it is complete, and names no file"),
+    ],
+)
+def test_the_last_question_is_at_the_very_end_and_its_answer_says_how_the_job_ended(
+    exporter_of: Callable[..., Exporter], clock: Clock, last: bytes, error: type[Exception], said: str
+) -> None:
+    with Host(FILE, statuses=[PENDING, last]) as host, pytest.raises(error, match="^" + WHAT) as raised:
+        read(exporter_of(host))
+    assert said in str(raised.value)
+    assert clock.now == 1000 + TIMEOUT
+    assert clock.sleeps == [1, 1, 2, 4, 8, 16, 32, 60, 60, 16]
+    assert host.asked == ["start token", *["status token"] * 10]
+
+
+def test_a_job_without_a_file_may_still_get_one(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(FILE, statuses=[PENDING, WITHOUT_URL, WITHOUT_URL, COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+def test_a_job_may_be_complete_at_the_last_moment(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(FILE, statuses=[PENDING] * 9 + [COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+@pytest.mark.parametrize("word", ["failed", "error", "cancelled", "expired", "FAILED"])
+def test_a_job_that_lexer_gives_up_fails_at_once(exporter_of: Callable[..., Exporter], word: str) -> None:
+    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportFailedError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: Lexer gave it up: {word!r}"
+    assert host.asked == ["start token", "status token"]
+
+
+def test_a_status_of_no_document_fails_with_its_word(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(FILE, statuses=[status("thinking", "ORIGIN/file")]) as host, pytest.raises(ExportFailedError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: its status is one that no document names: 'thinking'"
+
+
+@pytest.mark.parametrize("code", [b"403 Forbidden", b"404 Not Found", b"410 Gone"])
+def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
+    exporter_of: Callable[..., Exporter], code: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = with_length(b"SIGNATURE", status=code)
+    with Host(*[refused] * 3, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    twice = ["status token", "file"] * 2
+    assert host.asked == ["start token", *twice, "start token", *twice]
+    assert caplog.messages == [f"{WHAT}: its links have expired, or Lexer has forgotten it; starting it again"]
+
+    with Host(refused) as host, pytest.raises(LinkExpiredError) as raised:
+        read(exporter_of(host))
+    assert host.asked == ["start token", *twice, "start token", *twice]
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code[:3].decode()}"
+
+
+def test_a_job_that_lexer_has_forgotten_is_started_anew_once(exporter_of: Callable[..., Exporter]) -> None:
+    unknown = with_length(b"", status=b"404 Not Found")
+    with Host(FILE, statuses=[unknown, COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert host.asked == ["start token", "status token", "start token", "status token", "file"]
+    with Host(FILE, statuses=[unknown]) as host, pytest.raises(NotFoundError):
+        read(exporter_of(host))
+    assert host.asked == ["start token", "status token"] * 2
+
+
+@pytest.mark.parametrize(("sent", "said"), CUT)
+def test_a_file_that_is_cut_off_is_fetched_three_times(
+    exporter_of: Callable[..., Exporter], clock: Clock, sent: bytes, said: str
+) -> None:
+    with Host(sent, sent, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1.5, 2.5], "the first question, and two more tries"
+    with Host(sent) as host, pytest.raises(TruncatedError) as raised:
+        read(exporter_of(host))
+    assert host.asked.count("file") == 3
+    assert str(raised.value).startswith(f"{WHAT}: ")
+    assert said in str(raised.value)
+    assert ", 3 times. The next run starts this export again" in str(raised.value)
+
+
+@pytest.mark.parametrize(("sent", "rows"), WHOLE)
+def test_a_whole_file_is_taken_at_once(exporter_of: Callable[..., Exporter], sent: bytes, rows: int) -> None:
+    with Host(sent) as host:
+        text = read(exporter_of(host))
+    assert host.asked.count("file") == 1
+    assert max(0, len(text.splitlines()) - 1) == rows
+    assert text in {((HEADER + ROW * rows)[:end]).decode() for end in (None, -2)} | {""}
+
+
+def test_what_decides_is_the_file_and_not_how_it_is_chunked(exporter_of: Callable[..., Exporter]) -> None:
+    big = HEADER + b'Acme,Email,,jo,"%s",closed\r\n' % (b'""x\r\n' * 200_000)
+    with Host(with_length(big)) as host:
+        assert read(exporter_of(host)) == big.decode()
+    with Host(with_length(big[:-9])) as host, pytest.raises(TruncatedError, match="in the middle of a row"):
+        read(exporter_of(host))
+
+
+def test_a_file_host_that_stumbles_is_asked_five_times(exporter_of: Callable[..., Exporter], clock: Clock) -> None:
+    broken = with_length(b"", status=b"503 Service Unavailable")
+    with Host(*[broken] * 4, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1.5, 2.5, 4.5, 8.5]
+    with Host(broken) as host, pytest.raises(RetriableAPIError) as raised:
+        read(exporter_of(host))
+    assert host.asked.count("file") == 5
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 503"
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(b"30", 30.5), (b"100000", TIMEOUT + 0.5), (b"soon", 1.5)])
+def test_a_file_host_that_asks_for_patience_gets_it_within_bounds(
+    exporter_of: Callable[..., Exporter], clock: Clock, asked: bytes, wait: float
+) -> None:
+    busy = with_length(b"", more=b"Retry-After: %s\r\n" % asked, status=b"429 Too Many Requests")
+    with Host(busy, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, wait]
+    with Host(busy) as host, pytest.raises(QuotaExceededError, match="answers 429"):
+        read(exporter_of(host))
+    assert host.asked.count("file") == 5
+
+
+def test_another_status_of_the_file_host_is_final(exporter_of: Callable[..., Exporter]) -> None:
+    refused = with_length(b"SIGNATURE", status=b"400 Bad Request")
+    with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
+    assert host.asked.count("file") == 1
+
+
+@pytest.mark.parametrize("url", ["/file", "http://[bad/file", "ftp://127.0.0.1/file", "http:///file"])
+def test_an_address_that_is_none_is_an_error_and_not_shown(exporter_of: Callable[..., Exporter], url: str) -> None:
+    with Host(FILE, statuses=[status("complete", url)]) as host, pytest.raises(UnexpectedAnswerError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: what Lexer names as the file's address is none (it is not shown)"
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_job_without_a_token_is_an_error(exporter_of: Callable[..., Exporter], token: str | None) -> None:
+    with Host(FILE, starts=[status("pending", token=token)]) as host, pytest.raises(UnexpectedAnswerError) as raised:
+        exporter_of(host).start(BODY)
+    assert str(raised.value) == f"{WHAT}: Lexer named no token to ask for the file by"
+
+
+def test_an_answer_of_another_shape_is_an_error_that_does_not_show_it(exporter_of: Callable[..., Exporter]) -> None:
+    odd = with_length(b'{"state": "JOBTOKEN-0123456789abcdef"}')
+    with Host(FILE, statuses=[odd]) as host, pytest.raises(UnexpectedAnswerError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value).startswith(f"the status of {WHAT}: ")
+    assert "(not shown: it may hold a link)" in str(raised.value)
+    assert "JOBTOKEN" not in str(raised.value)
+
+
+def test_a_folder_that_is_not_there_is_an_error_that_names_the_variable(
+    exporter_of: Callable[..., Exporter], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with Host(FILE) as host, pytest.raises(FatalAPIError, match=r"no temporary folder can be written .* TMPDIR"):
+        read(exporter_of(host))
+
+
+def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    with Host(FILE, statuses=[PENDING, COMPLETE]) as host:
+        exporter = exporter_of(host)
+        job = exporter.start(BODY)
+        assert not exporter.is_due(job)
+        clock.sleep(1)
+        assert exporter.is_due(job)
+        exporter.ask(job)
+        assert (job.due, exporter.is_due(job)) == (clock.now + 1, False)
+        clock.sleep(1)
+        exporter.ask(job)
+        assert not exporter.is_due(job), "its file is known"
+        with exporter.file(job) as file:
+            assert file.read() == (HEADER + ROW).decode()
+    assert host.asked == ["start token", "status token", "status token", "file"]
+
+
+def test_other_work_is_done_before_each_wait_and_shortens_it(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    with Host(FILE, statuses=[PENDING, PENDING, COMPLETE]) as host:
+        exporter = exporter_of(host, meanwhile=lambda: clock.now + 0.75)
+        assert read(exporter) == (HEADER + ROW).decode()
+    assert clock.sleeps == [0.75, 0.25, 0.75, 0.25, 0.75, 0.75, 0.5]
+
+
+def test_an_odd_wish_for_the_past_never_sleeps_backwards(exporter_of: Callable[..., Exporter], clock: Clock) -> None:
+    calls = iter([900.0])
+    with Host(FILE) as host:
+        exporter = exporter_of(host, meanwhile=lambda: next(calls, float("inf")))
+        assert read(exporter) == (HEADER + ROW).decode()
+    assert clock.sleeps == [0, 1]
