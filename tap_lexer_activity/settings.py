@@ -298,6 +298,21 @@ class Settings:
         return []
 
 
+def without_bare_types(schema: Any) -> Any:
+    """A JSON schema without choices that are no schemas: the SDK puts the text `"null"` among those of `stream_maps`.
+
+    A validator that comes to such a choice breaks down.
+    """
+    if isinstance(schema, list):
+        return [without_bare_types(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: without_bare_types([part for part in value if isinstance(part, dict)] if name == "anyOf" else value)
+        for name, value in schema.items()
+    }
+
+
 def _whole(value: Any) -> Any:
     """`100.0`, which JSON Schema takes for an integer, as `100`."""
     return int(value) if isinstance(value, (float, Decimal)) else value

@@ -31,7 +31,7 @@ from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableEr
 from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
-from tap_lexer_activity.settings import SETTINGS, Settings
+from tap_lexer_activity.settings import SETTINGS, Settings, without_bare_types
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
@@ -105,6 +105,13 @@ class TapLexerActivity(Tap):
             if not kwargs.get("parse_env_config"):
                 raise
             raise ConfigurationError(_unread_variable(self._env_var_prefix) or str(error)) from error
+
+    @override
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        super().append_builtin_config(config_jsonschema)
+        properties = config_jsonschema["properties"]
+        properties["stream_maps"] = without_bare_types(properties["stream_maps"])
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

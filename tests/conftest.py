@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from proof.suites import write_figures
 
 from tap_lexer_activity.sandbox import Sandbox
 
@@ -36,6 +37,15 @@ ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SY
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="every case of the proofs, not a sample")
     parser.addoption("--figures", action="store_true", help="keep what the proofs count, for docs/proof.md")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("figures"):
+        stats = terminalreporter.stats
+        ended = [
+            (report.nodeid, outcome) for outcome in ("passed", "failed", "error") for report in stats.get(outcome, ())
+        ]
+        write_figures([(Path(name.partition("::")[0]).name, outcome) for name, outcome in ended], FIGURES)
 
 
 @dataclass

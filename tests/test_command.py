@@ -69,6 +69,21 @@ def test_the_sdk_s_test_mode_reads_one_record_per_stream(tap: Tap, sandbox: Sand
     assert all(len(records) == 1 for records in run.records.values())
 
 
+def test_the_sdk_s_test_mode_fails_with_a_stream(tap: Tap, sandbox: Sandbox) -> None:
+    sandbox.fault("bad_request", "case_summary", times=None)
+    run = tap.run(sandbox.config(start_date="2026-04-30"), "--test=all")
+    assert run.code == 1
+    assert run.errors[-1].startswith("case_summary failed: report 'case_summary' from 2026-04-30T00:00:00+10:00")
+
+
+def test_the_sdk_s_test_mode_describes_every_stream_without_a_request(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(), "--test=schema")
+    assert run.code == 0, run.log
+    assert {message["type"] for message in run.messages} == {"SCHEMA"}
+    assert sorted(message["stream"] for message in run.messages) == sorted(STREAMS)
+    assert not sandbox.requests
+
+
 def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     env = {
         f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value)
@@ -138,6 +153,10 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         (
             {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "nowhere"}}},
             "batch_config: the format 'parquet' can't be written; it should be jsonl",
+        ),
+        (
+            {"stream_maps": {"__else__": "drop"}},
+            "stream_maps[__else__]: 'drop' is not valid under any of the given schemas",
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
     ],

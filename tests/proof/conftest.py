@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import FIGURES
+from proof.account import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,11 @@ def keep(request: pytest.FixtureRequest) -> Callable[..., None]:
                 file.write(json.dumps(row) + "\n")
 
     return add
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account that answers all 18 streams. Its clock stands still, and runs that tests share are made once."""
+    found = Account(tmp_path_factory.mktemp("account"))
+    with found.sandbox:
+        yield found

@@ -1,0 +1,31 @@
+"""What is left out of other people's tests is left out with a reason, and docs/proof.md gives it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from proof.report import DOCUMENT, markdown
+from proof.suites import CHECKS, FILES, LEFT_OUT, left_out
+
+PROOF = Path(__file__).with_name("proof")
+
+
+def written_in(file: str) -> list[str]:
+    """The names of a file's tests, with their class if they have one."""
+    found = []
+    for node in ast.parse((PROOF / file).read_text(encoding="utf-8")).body:
+        prefix, inner = (f"{node.name}.", node.body) if isinstance(node, ast.ClassDef) else ("", [node])
+        found += [f"{prefix}{part.name}" for part in inner if isinstance(part, ast.FunctionDef)]
+    return [name for name in found if name.rpartition(".")[2].startswith("test_")]
+
+
+@pytest.mark.parametrize("file", [file for file, suite in FILES.items() if suite in CHECKS])
+def test_every_check_of_a_suite_is_mirrored_by_its_name_or_left_out_with_a_reason(file: str) -> None:
+    checks, reasons = CHECKS[FILES[file]], LEFT_OUT[FILES[file]]
+    assert sorted(written_in(file)) == sorted(name for name in checks if name not in reasons)
+
+
+def test_the_page_has_every_check_that_is_left_out_and_the_reason() -> None:
+    assert markdown(left_out()) in DOCUMENT.read_text(encoding="utf-8")
