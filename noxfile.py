@@ -100,6 +100,18 @@ def demo(session: nox.Session) -> None:
     session.run("python", "demo/page.py", WAREHOUSE, PAGE)
 
 
+@nox.session(python=SUPPORTED[0])
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of all that is pinned, and the licences of what is installed with the tap, for docs/dependencies.md."""
+    session.install(*CONSTRAINTS, ".")
+    session.run("python", "tests/proof/dependencies.py")
+    # Without `--strict` a package that could not be looked up would count as one without vulnerabilities.
+    session.run(
+        *("uvx", "pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", "constraints.txt"),
+        external=True,
+    )
+
+
 @nox.session(python=PYTHON)
 def constraints(session: nox.Session) -> None:
     """Bring constraints.txt up to date: the newest versions that go together on every supported Python."""

@@ -39,6 +39,7 @@ from tap_lexer_activity.errors import (
     QuotaExceededError,
     UnexpectedAnswerError,
     UnreachableError,
+    without_token,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class _Session(requests.Session):
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         url = prepared_request.url or ""
         if not cast("_TokenAuth", self.auth).knows(url):
-            msg = f"redirects to another host, {urlsplit(url).netloc}"
+            msg = f"redirects to another host, {urlsplit(url).hostname}"
             raise _RedirectError(msg)
         if prepared_request.method != response.request.method:
             msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
@@ -146,8 +147,10 @@ class LexerClient:
         self._session.mount("http://", self._adapter)
         self._session.headers["Accept"] = "application/json"
         self._session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
-        # urllib3 logs whole addresses, also in warnings: report tokens and signed links are in their queries.
-        logging.getLogger("urllib3").setLevel(logging.ERROR)
+        # urllib3 logs whole addresses, also in warnings: report tokens and signed links are in their queries. A configuration of the
+        # log may have given its parts levels of their own.
+        for name in [name for name in logging.root.manager.loggerDict if f"{name}.".startswith("urllib3.")]:
+            logging.getLogger(name).setLevel(logging.ERROR)
         # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
         self._session.verify = os.environ.get("SSL_CERT_FILE") or True
 
@@ -221,18 +224,20 @@ class LexerClient:
             raise UnreachableError(msg) from error
 
     def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any], *, is_secret: bool) -> Any:
+        # The library's own exceptions have the whole address in their text, and so would every stack trace that shows them as a cause.
         try:
             response = self._session.request(method, url, timeout=self._settings.request_timeout, **content)
         except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
-            said = "redirects in a circle" if isinstance(error, requests.exceptions.TooManyRedirects) else error
+            is_circle = isinstance(error, requests.exceptions.TooManyRedirects)
+            said = "redirects in a circle" if is_circle else self.quote(str(error))
             msg = f"{what}: {urlsplit(url).netloc} {said}. Set api_url (or export_status_url) to the address that Lexer uses now"
-            raise FatalAPIError(msg) from error
+            raise FatalAPIError(msg) from None
         except requests.exceptions.RequestException as error:
             msg = f"{what}: {reason(error, self._settings.request_timeout)} ({urlsplit(url).netloc})"
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 msg += ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
-                raise UnreachableError(msg) from error
-            raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from error
+                raise UnreachableError(msg) from None
+            raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from None
         except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
@@ -244,9 +249,10 @@ class LexerClient:
         status = response.status_code
         if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
             return
-        said = f"{what}: {status} {response.reason or ''}".rstrip()
+        shown = without_secrets if is_secret else str
+        said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
         if message := self._message(response):
-            said += f", Lexer says: {without_secrets(message) if is_secret else message}"
+            said += f", Lexer says: {shown(message)}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
@@ -276,14 +282,14 @@ class LexerClient:
         except _TwiceError as error:
             msg = f"{what}: the answer has the name {error} twice in one object"
             raise UnexpectedAnswerError(msg) from error
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError):
             shown = "(not shown: it may hold a link)" if is_secret else self.quote(response.text)
             msg = f"{what}: the answer is not JSON: {shown}"
-            raise RetriableAPIError(msg, response) from error
+            raise RetriableAPIError(msg, response) from None
 
     def quote(self, text: str) -> str:
-        """The beginning of an answer, fit for a log: on one line, and without the token if the server sent it back."""
-        return " ".join(text.replace(self._settings.api_token, "[api_token]").split())[:QUOTE]
+        """The beginning of an answer, fit for a log: on one line, and without the token or parts of it if the server sent them back."""
+        return " ".join(without_token(text, self._settings.api_token).split())[:QUOTE]
 
     def _message(self, response: requests.Response) -> str:
         """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Final
+from urllib.parse import quote
+
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+_SHORTEST_PART: Final = 8
+"""Fewer characters of a token than these are not taken for a part of it."""
 
 
 class AccessDeniedError(FatalAPIError):
@@ -63,3 +71,14 @@ class EndOfRun(BaseException):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def without_token(text: str, token: str) -> str:
+    """A text without the token and without parts of it, also where they are written as JSON or an address writes them."""
+    if not token:
+        return text
+    forms = {token, json.dumps(token)[1:-1], quote(token, safe="")}
+    length = min(_SHORTEST_PART, len(token))
+    parts = {form[start : start + length] for form in forms for start in range(len(form) - length + 1)}
+    begins = "|".join(map(re.escape, sorted(parts)))
+    return re.sub(f"(?:(?={begins}).)+.{{{length - 1}}}", "[api_token]", text)

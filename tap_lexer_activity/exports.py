@@ -303,7 +303,7 @@ class Exporter:
                 return _spooled(response, what)
         except requests.exceptions.RequestException as error:
             msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
-            raise RetriableAPIError(msg) from error
+            raise RetriableAPIError(msg) from None  # its text has the signed link in it
 
 
 def _download_session(client: LexerClient) -> requests.Session:
@@ -356,10 +356,10 @@ def _spooled(response: requests.Response, what: str) -> IO[bytes]:
         raise FatalAPIError(msg) from error
     try:
         _fill(spool, response, what)
-    except requests.exceptions.RequestException as error:
+    except requests.exceptions.RequestException:
         spool.close()
         msg = f"{what}: the file was cut off"
-        raise TruncatedError(msg) from error
+        raise TruncatedError(msg) from None  # the text of a cause may have a piece of the file in it
     except OSError as error:
         spool.close()
         msg = (

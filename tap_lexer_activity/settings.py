@@ -346,8 +346,8 @@ def _form_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
     name, *inner = map(str, error.absolute_path)
     wanted: Any = error.validator_value
     path = "".join([name, *(f"[{step}]" for step in inner)])
-    if properties[name].get("secret"):
-        return f"{path}: should be text (its value is not shown here)"
+    if properties[name].get("secret") or name == "stream_map_config":  # salts of stream maps are in it
+        return f"{name}: should be {'text' if name in _OWN else 'an object'} (its value is not shown here)"
     match error.validator:
         case "enum":
             wanted = "one of " + ", ".join(map(str, wanted))

@@ -27,7 +27,7 @@ from typing_extensions import override
 
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
@@ -122,6 +122,8 @@ class TapLexerActivity(Tap):
                 self._config, now=datetime.now(UTC), schema=self.config_jsonschema, report_streams=_REPORT_STREAMS
             )
         except ConfigValidationError as error:
+            # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
+            error.errors = [without_token(line, str(self._config.get("api_token") or "")) for line in error.errors]
             if raise_errors:
                 raise
             self._settings = error  # discovery alone needs no settings
@@ -540,7 +542,8 @@ def _unread_variable(prefix: str) -> str | None:
         try:
             readers[kind](text)
         except ValueError:
-            return f"The environment variable {prefix}{name.upper()} is {text!r} and should be like {examples[kind]}"
+            shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
+            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {examples[kind]}"
     return None
 
 

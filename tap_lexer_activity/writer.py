@@ -64,17 +64,18 @@ class MessageWriter(SingerWriter):
         """Write messages that are lines of JSON already.
 
         Raises:
-            EndOfRun: If nobody reads them, or if a signal came meanwhile.
+            EndOfRun: If nobody reads them, if they can't be written, or if a signal came meanwhile.
         """
         self._writing = True
         self.state_came_last = False
         try:
             sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
+        except OSError as error:
             # Whatever the interpreter still flushes at its end has nowhere to go either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise EndOfRun(_NOBODY_LISTENS, exit_code=1) from error
+            msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept"
+            raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:
             self._writing = False
         if self._end is not None:

@@ -308,30 +308,7 @@ def test_renamed_columns_lose_nothing_and_are_told_of(tap: Tap, sandbox: Sandbox
     assert all(record["additional_columns"] for record in found)
 
 
-# Secrets
-
-
-def test_tokens_links_and_customers_are_in_no_log_and_no_state(
-    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
-) -> None:
-    sandbox.fault("export_expired_link", times=1)
-    run = tap.run(
-        sandbox.config(start_date="2026-04-01"),
-        catalog=catalog_of(*EXPORTS),
-        env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"},
-    )
-    assert run.code == 0, run.log
-    states = json.dumps(run.states)
-    downloads = [request.path.rpartition("_")[2] for request in sandbox.requests if request.origin == "download"]
-    assert downloads
-    for secret in (sandbox.token, "X-Amz-Signature", *downloads):
-        assert secret not in run.log
-        assert secret not in states
-        assert secret not in run.out
-    people = {record["customer_message"] for record in records(run, "mention_sla_export") if record["customer_message"]}
-    assert not [text for text in people if len(text) > 15 and text in run.log]
-    assert not sandbox.leaks
-    assert not any(request.had_token for request in sandbox.requests if request.origin == "download")
+# Files
 
 
 def test_a_disk_without_room_is_a_clear_error(

@@ -280,12 +280,6 @@ def test_a_server_that_repeats_the_token_does_not_bring_it_into_the_log(
     assert "the token [api_token] may not do that" in run.errors[0]
 
 
-def test_no_log_at_any_level_has_the_token(tap: Tap, sandbox: Sandbox) -> None:
-    run = tap.run(sandbox.config(**ONE_DAY), env={"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"})
-    assert run.code == 0
-    assert sandbox.token not in run.out + run.log
-
-
 def test_an_answer_is_quoted_up_to_200_characters(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     sandbox.fault("bad_request", "summary", times=None, value="no " * 1000)
     run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("summary"))

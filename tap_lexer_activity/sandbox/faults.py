@@ -41,7 +41,10 @@ FAULTS: dict[str, tuple[str, str]] = {
     "redirect": (ANSWER, "307 to another path of the same host; value: another status"),
     "redirect_foreign": (ANSWER, "307 to the file host"),
     "redirect_loop": (ANSWER, "307 to a path that redirects to itself"),
-    "echo_token": (ANSWER, "an error whose body repeats the request's headers; value: the status (400)"),
+    "echo_token": (
+        ANSWER,
+        "an error whose body repeats the request's headers, and whose reason the token; value: the status (400)",
+    ),
     "unknown_shape": (JSON, "JSON of another shape; value: the JSON to send"),
     "empty": (JSON, "[] or {}"),
     "nan": (JSON, "NaN in place of the first number"),
@@ -234,7 +237,7 @@ def strike(fault: Fault, answer: Callable[[], Response], file_host: str, stoppin
         "redirect": lambda: redirect(f"/moved{request.full_path}", int(fault.number(307))),
         "redirect_foreign": lambda: redirect(f"{file_host}/downloads/elsewhere", 307),
         "redirect_loop": lambda: redirect("/loop", 307),
-        "echo_token": lambda: error(int(fault.number(400)), "Bad request", headers=dict(request.headers)),
+        "echo_token": lambda: _echo(fault),
     }
     if fault.name in plain:
         return plain[fault.name]()
@@ -262,6 +265,12 @@ def cut(response: Response, body: bytes, *headers: str) -> Broken:
     """Send the start of an answer and close the connection."""
     lines = ("HTTP/1.1 200 OK", f"Content-Type: {response.content_type}", "Connection: close", *headers, "", "")
     return raw("\r\n".join(lines).encode(), body, sent=200)
+
+
+def _echo(fault: Fault) -> Response:
+    response = error(int(fault.number(400)), f"Bad request: {dict(sorted(request.headers))}")
+    response.status = f"{response.status_code} No {request.headers['Auth-Api-Token']}"
+    return response
 
 
 def _rate_limited(fault: Fault) -> Response:

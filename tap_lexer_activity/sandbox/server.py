@@ -50,6 +50,8 @@ class Recorded:
         wall: The same by the real clock, in UTC; the sandbox's own clock plays no part.
         method: The HTTP method.
         path: The path without its query.
+        query: The query.
+        headers: The headers, as the client wrote them.
         body: The JSON object it carried, if any.
         status: The status it was answered with; 0: none.
         had_token: Whether it carried an `Auth-Api-Token`, right or wrong.
@@ -61,6 +63,8 @@ class Recorded:
     wall: datetime
     method: str
     path: str
+    query: str
+    headers: dict[str, str]
     body: dict[str, Any] | None
     status: int
     had_token: bool
@@ -181,6 +185,7 @@ class Sandbox:
         token: The only token that is accepted.
         requests: Every request but those of the controls, in order.
         leaks: The requests to the file host that carried a token.
+        secrets: What it has told that no log may have: the tokens of export jobs, and the signatures of links.
         timezone: The account's zone, by name.
     """
 
@@ -245,6 +250,7 @@ class Sandbox:
         self.token = token
         self.requests: list[Recorded] = []
         self.leaks: list[Recorded] = []
+        self.secrets: list[str] = []
         start = date.fromisoformat(history_start) if isinstance(history_start, str) else history_start
         self.ledger = Ledger(
             timezone,
@@ -494,6 +500,8 @@ class Sandbox:
                 wall=g.arrived[1],
                 method=request.method,
                 path=request.path,
+                query=request.query_string.decode(),
+                headers=dict(request.headers),
                 body=body if isinstance(body, dict) else None,
                 status=response.sent if isinstance(response, faults.Broken) else response.status_code,
                 had_token="Auth-Api-Token" in request.headers,
@@ -525,6 +533,7 @@ class Sandbox:
         fault = self._faults.take(faults.JOB, kind)
         stays = {"export_slow": "pending", "export_failed": "failed", "export_unknown_status": "archived"}
         token = str(uuid.uuid4())
+        self.secrets.append(token)
         self._jobs[token] = Job(
             kind=kind,
             query=query,
@@ -549,10 +558,9 @@ class Sandbox:
         if fault == "export_null_url":
             return None
         expires = int(time.time() + (-1 if fault == "export_expired_link" else self._link_seconds))
-        url = (
-            f"{self.download_url}/downloads/activity_{token}"
-            f"?X-Amz-Expires={expires}&X-Amz-Signature={self._sign(token, expires)}"
-        )
+        signature = self._sign(token, expires)
+        self.secrets.append(signature)
+        url = f"{self.download_url}/downloads/activity_{token}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
         return url.replace(HOST, "localhost") if fault == "export_foreign_host" else url
 
     def _sign(self, token: str, expires: int) -> str:
