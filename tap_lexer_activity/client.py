@@ -21,12 +21,12 @@ from urllib.parse import urlsplit
 
 import backoff
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    DecodeError,
     NameResolutionError,
     NewConnectionError,
     ProxyError,
@@ -41,6 +41,7 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     without_token,
 )
+from tap_lexer_activity.transport import PIECE, TimedAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -57,6 +58,8 @@ QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
 _LARGEST_EXPONENT: Final = 400
 _SECRETS: Final = re.compile(r"\w+://\S+|[\w-]{16,}")
+_LARGEST_ANSWER: Final = 1 << 28
+"""Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 
@@ -110,7 +113,7 @@ class _Session(requests.Session):
             raise _RedirectError(msg)
 
 
-class _ThrottledAdapter(HTTPAdapter):
+class _ThrottledAdapter(TimedAdapter):
     """A transport that takes a place in the quota for each request it sends."""
 
     def __init__(self, limiter: Limiter) -> None:
@@ -130,7 +133,7 @@ class LexerClient:
 
     - `AccessDeniedError` for 401 and 403,
     - `UnreachableError` when the host can't be reached, or is not the one that its certificate says,
-    - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice),
+    - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
     - `NotFoundError` for 404, `FatalAPIError` for every other status,
     - `RequestsSpentError` when `max_requests` have been sent.
@@ -226,7 +229,9 @@ class LexerClient:
     def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any], *, is_secret: bool) -> Any:
         # The library's own exceptions have the whole address in their text, and so would every stack trace that shows them as a cause.
         try:
-            response = self._session.request(method, url, timeout=self._settings.request_timeout, **content)
+            timeout = self._settings.request_timeout
+            with self._session.request(method, url, timeout=timeout, stream=True, **content) as response:
+                body = _body(response, what)
         except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
             is_circle = isinstance(error, requests.exceptions.TooManyRedirects)
             said = "redirects in a circle" if is_circle else self.quote(str(error))
@@ -241,17 +246,17 @@ class LexerClient:
         except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
-        self._verdict(response, what, is_secret=is_secret)
-        return self._json(response, what, is_secret=is_secret)
+        self._verdict(response, body, what, is_secret=is_secret)
+        return self._json(response, body, what, is_secret=is_secret)
 
-    def _verdict(self, response: requests.Response, what: str, *, is_secret: bool) -> None:
+    def _verdict(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
         status = response.status_code
         if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
             return
         shown = without_secrets if is_secret else str
         said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
-        if message := self._message(response):
+        if message := self._message(body):
             said += f", Lexer says: {shown(message)}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
@@ -271,10 +276,10 @@ class LexerClient:
             case _:
                 raise FatalAPIError(said)
 
-    def _json(self, response: requests.Response, what: str, *, is_secret: bool) -> Any:
+    def _json(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> Any:
         try:
             return json.loads(
-                response.content,
+                body,
                 parse_float=_decimal,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_no_name_twice,
@@ -283,7 +288,7 @@ class LexerClient:
             msg = f"{what}: the answer has the name {error} twice in one object"
             raise UnexpectedAnswerError(msg) from error
         except (ValueError, RecursionError):
-            shown = "(not shown: it may hold a link)" if is_secret else self.quote(response.text)
+            shown = "(not shown: it may hold a link)" if is_secret else self.quote(_text(body))
             msg = f"{what}: the answer is not JSON: {shown}"
             raise RetriableAPIError(msg, response) from None
 
@@ -291,31 +296,51 @@ class LexerClient:
         """The beginning of an answer, fit for a log: on one line, and without the token or parts of it if the server sent them back."""
         return " ".join(without_token(text, self._settings.api_token).split())[:QUOTE]
 
-    def _message(self, response: requests.Response) -> str:
+    def _message(self, body: bytearray) -> str:
         """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
         try:
-            body = response.json()
-        except ValueError:
-            return self.quote(response.text)
-        if isinstance(body, dict):
-            body = next((body[name] for name in ("error", "message", "errors") if body.get(name)), body)
-        return self.quote(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return self.quote(_text(body))
+        if isinstance(said, dict):
+            said = next((said[name] for name in ("error", "message", "errors") if said.get(name)), said)
+        return self.quote(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False))
+
+
+def _body(response: requests.Response, what: str) -> bytearray:
+    """What was answered, unpacked."""
+    body = bytearray()
+    for piece in response.iter_content(PIECE):
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            msg = f"{what}: the answer is longer than {_LARGEST_ANSWER >> 20} MiB"
+            raise UnexpectedAnswerError(msg)
+    return body
+
+
+def _text(body: bytearray) -> str:
+    return body.decode(errors="replace")
+
+
+_REASONS: Final = (
+    (requests.exceptions.TooManyRedirects, "the host redirects in a circle"),
+    (DecodeError, "the answer can't be unpacked"),
+    (ProxyError, "the proxy can't be reached or refuses"),
+    (NameResolutionError, "the host's name is not known"),
+    ((NewConnectionError, ConnectionRefusedError), "the host refuses the connection"),
+)
 
 
 def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
     """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
     for cause in _causes(error):
-        match cause:
-            case ProxyError():
-                return "the proxy can't be reached or refuses"
-            case NameResolutionError():
-                return "the host's name is not known"
-            case NewConnectionError() | ConnectionRefusedError():
-                return "the host refuses the connection"
-            case ConnectTimeoutError() | ReadTimeoutError():
-                return f"no answer within {timeout} s (request_timeout)"
-            case _ if "CERTIFICATE_VERIFY_FAILED" in str(cause):
-                return "the host's certificate is not valid"
+        for kind, said in _REASONS:
+            if isinstance(cause, kind):
+                return said
+        if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError)):
+            return f"no answer within {timeout} s (request_timeout)"
+        if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+            return "the host's certificate is not valid"
     return f"the connection broke off ({type(error).__name__})"
 
 

@@ -35,6 +35,7 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
 )
 from tap_lexer_activity.shapes import answer_validator, check
+from tap_lexer_activity.transport import TimedAdapter
 
 if TYPE_CHECKING:
     import logging
@@ -52,7 +53,7 @@ DOWNLOADS: Final = 3
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _CHUNK: Final = 1 << 18
-_BEGINNING: Final = 64
+_LONGEST_HEADER: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 
 _ANSWER: Final = answer_validator(
@@ -300,7 +301,7 @@ class Exporter:
         try:
             with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
                 _verdict(response, what, host)
-                return _spooled(response, what)
+                return _spooled(response, what, self._settings.request_timeout)
         except requests.exceptions.RequestException as error:
             msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
             raise RetriableAPIError(msg) from None  # its text has the signed link in it
@@ -309,6 +310,8 @@ class Exporter:
 def _download_session(client: LexerClient) -> requests.Session:
     """A session that has never seen the token. Requests to the API's own hosts count against the quota all the same."""
     session = requests.Session()
+    session.mount("https://", TimedAdapter())
+    session.mount("http://", TimedAdapter())
     client.throttle(session)
     session.auth = lambda request: request  # not the machine's .netrc either
     session.headers["Accept-Encoding"] = "gzip, identity"
@@ -341,7 +344,7 @@ def _host_waits(longest: float) -> Generator[float, Any, None]:
         least *= 2
 
 
-def _spooled(response: requests.Response, what: str) -> IO[bytes]:
+def _spooled(response: requests.Response, what: str, timeout: int) -> IO[bytes]:
     """The body in a temporary file, unpacked, if it is whole.
 
     Raises:
@@ -356,9 +359,9 @@ def _spooled(response: requests.Response, what: str) -> IO[bytes]:
         raise FatalAPIError(msg) from error
     try:
         _fill(spool, response, what)
-    except requests.exceptions.RequestException:
+    except requests.exceptions.RequestException as error:
         spool.close()
-        msg = f"{what}: the file was cut off"
+        msg = f"{what}: the file was cut off: {reason(error, timeout)}"
         raise TruncatedError(msg) from None  # the text of a cause may have a piece of the file in it
     except OSError as error:
         spool.close()
@@ -392,9 +395,10 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
     is_whole = (
         "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     )
-    beginning = spool.read(_BEGINNING)
+    beginning = spool.read(_LONGEST_HEADER).removeprefix(b"\xef\xbb\xbf").lstrip()
+    header = beginning.partition(b"\n")[0]
     spool.seek(0)
-    if beginning.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in {b"<", b"{"}:
+    if header[:1] in {b"<", b"{"} or (header and b"," not in header):  # no export has a single column
         msg = f"{what}: the file host sent a page or an object in place of a CSV"
         raise TruncatedError(msg)
     if not is_whole and not (is_gzip or last in {b"\n", b"\r"}):

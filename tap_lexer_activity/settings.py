@@ -164,7 +164,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=3_600),
         default=60,
         title="Request timeout",
-        description="Longest wait for the answer to one HTTP request, in seconds.",
+        description="Longest wait for the answer to one HTTP request, and for each further 256 KiB of a long one, in seconds.",
     ),
     th.Property(
         "api_url",

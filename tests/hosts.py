@@ -61,6 +61,7 @@ CUT = [
     (without_length(b""), "did not say how long the file is"),
     (without_length(HEADER + ROW[:-2]), "did not say how long the file is"),
     (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page or an object in place of a CSV"),
+    (with_length(b"Come back later"), "a page or an object in place of a CSV"),
     (with_length(b'\xef\xbb\xbf {"error": "later"}'), "a page or an object in place of a CSV"),
     (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),

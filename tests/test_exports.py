@@ -339,7 +339,7 @@ def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COM
     ("sent", "said"),
     [
         *CUT,
-        (with_length("Köln\r\n1\r\n".encode("latin-1")), "the file is not UTF-8"),
+        (with_length("Köln,Ort\r\n1,2\r\n".encode("latin-1")), "the file is not UTF-8"),
         (with_length(b'A,B\r\n"x"y,1\r\n'), "the file is not well-formed CSV"),
     ],
 )

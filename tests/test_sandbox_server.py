@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from tap_lexer_activity.sandbox import Sandbox
-from tap_lexer_activity.sandbox.faults import FAULTS, parse
+from tap_lexer_activity.sandbox.faults import FAULTS, LONG_NUMBER, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,6 +246,13 @@ def test_a_running_clock_keeps_up_with_the_real_one() -> None:
         ("redirect", None, 200),
         ("redirect_foreign", None, 400),
         ("slow", 0.2, 200),
+        ("slow_loris", 0.001, 200),
+        ("slow_headers", 0.001, 200),
+        ("idle_reset", 0, 200),
+        ("long_body", None, requests.exceptions.JSONDecodeError),
+        ("gzip_garbage", None, requests.exceptions.ContentDecodingError),
+        ("gzip_bomb", 1, requests.exceptions.JSONDecodeError),
+        ("duplicate_names", None, 200),
         ("echo_token", None, 400),
     ],
 )
@@ -277,6 +284,12 @@ def test_a_fault_strikes_once_and_then_all_is_well(box: Sandbox, name: str, valu
         ("nan", "nps_volume", lambda answer: answer[0]["timestamp"] != answer[0]["timestamp"]),
         ("duplicate_rows", "case_volume", lambda answer: answer["open"][0] == answer["open"][1]),
         ("duplicate_rows", "user_summary", lambda answer: answer[0] == answer[1]),
+        ("long_number", "user_volume", lambda answer: LONG_NUMBER in str(answer[-1]["states"])),
+        ("list_for_object", "nps_summary", lambda answer: isinstance(answer, list)),
+        ("list_for_object", "user_summary", lambda answer: isinstance(answer[0], list)),
+        ("nameless_user", "user_volume", lambda answer: answer[0]["last_name"] is None),
+        ("many_classifications", "case_classifications", lambda answer: len(answer) == 100_000),
+        ("form_gone", "nps_summary", lambda answer: answer == {"error": "Not found"}),
         ("other_shape", "user_volume", lambda answer: list(answer[0]) == ["state", "volume"]),
         ("hourly_buckets", "case_volume", lambda answer: len(answer["open"]) == 721),
         ("other_window", "case_volume", lambda answer: "2026-03-04 00:00" in str(answer)),
@@ -309,6 +322,8 @@ def test_faults_of_an_export_job(box: Sandbox) -> None:
     assert requests.get(status(box, job["token"])["url"], timeout=10).status_code == 200
     box.fault("export_foreign_host")
     assert "//localhost:" in status(box, job["token"])["url"]
+    box.fault("export_unknown_host")
+    assert "//files.invalid:" in status(box, job["token"])["url"]
 
 
 def test_faults_of_an_export_file(box: Sandbox) -> None:

@@ -8,15 +8,16 @@ import re
 import socket
 import struct
 import threading
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from tap_lexer_activity.sandbox.reports import SERIES
+from tap_lexer_activity.sandbox.reports import NPS_TYPES, SERIES, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tap_lexer_activity.sandbox.reports import Query
 
@@ -34,10 +35,17 @@ FAULTS: dict[str, tuple[str, str]] = {
     "reset": (ANSWER, "the connection is reset"),
     "timeout": (ANSWER, "no answer for value seconds (600), then the right one"),
     "slow": (ANSWER, "the right answer in dribs and drabs, over value seconds (2)"),
+    "slow_loris": (ANSWER, "the right answer's body, a byte every value seconds (0.5)"),
+    "slow_headers": (ANSWER, "the right answer, headers and all, a byte every value seconds (0.5)"),
+    "idle_reset": (ANSWER, "the connection is reset if it was idle for value seconds (1), as firewalls do"),
     "cut_body": (ANSWER, "half the body that Content-Length announces, then the end"),
     "cut_chunked": (ANSWER, "a chunked body without its last chunks"),
+    "long_body": (ANSWER, "a body twice as long as Content-Length announces"),
+    "gzip_garbage": (ANSWER, "Content-Encoding: gzip, a gzip header, and then what is no gzip"),
+    "gzip_bomb": (ANSWER, "value (300) million blanks, which gzip makes small"),
     "not_json": (ANSWER, "200 with text; value: the text"),
     "truncated_json": (ANSWER, "half the JSON under a Content-Length that fits"),
+    "duplicate_names": (ANSWER, "the first name of the JSON's first object twice in it"),
     "redirect": (ANSWER, "307 to another path of the same host; value: another status"),
     "redirect_foreign": (ANSWER, "307 to the file host"),
     "redirect_loop": (ANSWER, "307 to a path that redirects to itself"),
@@ -48,17 +56,23 @@ FAULTS: dict[str, tuple[str, str]] = {
     "unknown_shape": (JSON, "JSON of another shape; value: the JSON to send"),
     "empty": (JSON, "[] or {}"),
     "nan": (JSON, "NaN in place of the first number"),
+    "long_number": (JSON, "a number of 30 digits in place of the last; value: its text"),
+    "list_for_object": (JSON, "each outermost object in a list of its own"),
     "duplicate_rows": (JSON, "the first row of each list twice"),
+    "nameless_user": (JSON, "a first user whose names are null"),
+    "many_classifications": (JSON, "value (100,000) classifications in place of those that there are"),
     "other_shape": (QUERY, "user_volume answers Workflow States in place of Team Volume, or the other way round"),
     "hourly_buckets": (QUERY, "hours from a series whatever its range"),
     "daily_buckets": (QUERY, "days from a series whatever its range"),
     "other_window": (QUERY, "a window that ended value days (28) earlier"),
+    "form_gone": (QUERY, "404 for the form of the id value (any), as once it has been deleted"),
     "export_slow": (JOB, "the job stays pending for ever"),
     "export_failed": (JOB, "the job's status is failed"),
     "export_unknown_status": (JOB, "a status that no document names; value: the status"),
     "export_null_url": (LINK, "complete without a URL"),
     "export_expired_link": (LINK, "a link that the file host refuses with 403"),
     "export_foreign_host": (LINK, "a link to the file host by another name"),
+    "export_unknown_host": (LINK, "a link to a host whose name is not known"),
     "export_cut": (FILE, "half the file that Content-Length announces"),
     "export_cut_silent": (FILE, "no Content-Length and an early end, inside a quoted cell where there is one"),
     "export_redirect": (FILE, "302 to another path of the file host"),
@@ -68,8 +82,18 @@ FAULTS: dict[str, tuple[str, str]] = {
 }
 """Name → where it strikes, and what happens."""
 
-APPLIES = {"other_shape": frozenset({"user_volume"}), "hourly_buckets": SERIES, "daily_buckets": SERIES}
-"""The report types that these faults can change at all; the others any."""
+APPLIES = {
+    "other_shape": frozenset({"user_volume"}),
+    "hourly_buckets": SERIES,
+    "daily_buckets": SERIES,
+    "nameless_user": frozenset({"users", "user_volume", "user_summary"}),
+    "many_classifications": frozenset({"classifications", "case_classifications"}),
+    "form_gone": NPS_TYPES,
+}
+"""What these faults can change at all; the others anything."""
+
+NO_HOST = "files.invalid"
+LONG_NUMBER = "123456789012345678901234567890"
 
 RENAMED = {
     "Agent Reponse Date (UTC)": "Agent Response Date (UTC)",
@@ -190,7 +214,7 @@ def error(status: int, text: str, **more: object) -> Response:
     return Response(json.dumps({"error": text, **more}), status, mimetype="application/json")
 
 
-def raw(*parts: bytes, sent: int, reset: bool = False) -> Broken:
+def raw(parts: Iterable[bytes], *, sent: int, reset: bool = False) -> Broken:
     """Write bytes to the socket as they are, and end the connection.
 
     Args:
@@ -232,28 +256,43 @@ def strike(fault: Fault, answer: Callable[[], Response], file_host: str, stoppin
         "forbidden": lambda: error(403, "Forbidden"),
         "bad_request": lambda: error(400, str(fault.value or "Invalid report - invalid type")),
         "not_found": lambda: error(404, "Not found"),
-        "reset": lambda: raw(sent=0, reset=True),
+        "reset": lambda: raw((), sent=0, reset=True),
         "not_json": lambda: Response(str(fault.value or "It works!"), 200, mimetype="application/json"),
-        "redirect": lambda: redirect(f"/moved{request.full_path}", int(fault.number(307))),
+        "redirect": lambda: (
+            answer() if _has_moved() else redirect(f"/moved{request.full_path}", int(fault.number(307)))
+        ),
         "redirect_foreign": lambda: redirect(f"{file_host}/downloads/elsewhere", 307),
         "redirect_loop": lambda: redirect("/loop", 307),
         "echo_token": lambda: _echo(fault),
     }
     if fault.name in plain:
         return plain[fault.name]()
+    idle = request.environ["sandbox.idle"]
+    if fault.name == "idle_reset" and idle is not None and idle >= fault.number(1):
+        return raw((), sent=0, reset=True)
     response = answer()
     body = response.get_data()
-    if fault.name == "timeout":
-        return _delayed(response, 1, fault.number(600), stopping)
-    if fault.name == "slow":
-        return _delayed(response, 10, fault.number(2), stopping)
-    if fault.name == "truncated_json":
-        response.set_data(body[: len(body) // 2])
-        return response
-    if fault.name == "cut_body":
-        return cut(response, body[: len(body) // 2], f"Content-Length: {len(body)}")
-    chunk = f"{len(body) // 2:x}\r\n".encode() + body[: len(body) // 2] + b"\r\n"
-    return cut(response, chunk, "Transfer-Encoding: chunked")
+    half = body[: len(body) // 2]
+    bent: dict[str, Callable[[], Response]] = {
+        "idle_reset": lambda: response,
+        "timeout": lambda: _delayed(response, 1, fault.number(600), stopping),
+        "slow": lambda: _delayed(response, 10, fault.number(2), stopping),
+        "slow_loris": lambda: _dripping(response, body, b"", fault.number(0.5), stopping),
+        "slow_headers": lambda: _dripping(response, b"", body, fault.number(0.5), stopping),
+        "truncated_json": lambda: _with(response, half),
+        "duplicate_names": lambda: _with(response, re.sub(rb'{("\w+": )', rb"{\1null, \1", body, count=1)),
+        "gzip_garbage": lambda: _with(response, gzip.compress(b"")[:10] + b"no gzip" + body, "gzip"),
+        "gzip_bomb": lambda: _with(response, _bomb(int(fault.number(300))), "gzip"),
+        "cut_body": lambda: cut(response, half, f"Content-Length: {len(body)}"),
+        "long_body": lambda: cut(response, body, f"Content-Length: {len(half)}"),
+        "cut_chunked": lambda: cut(response, b"%x\r\n%s\r\n" % (len(half), half), "Transfer-Encoding: chunked"),
+    }
+    return bent[fault.name]()
+
+
+def _has_moved() -> bool:
+    """Tell whether a request is one that a redirect has led here."""
+    return request.path.startswith("/moved/")
 
 
 def redirect(location: str, status: int) -> Response:
@@ -262,9 +301,43 @@ def redirect(location: str, status: int) -> Response:
 
 
 def cut(response: Response, body: bytes, *headers: str) -> Broken:
-    """Send the start of an answer and close the connection."""
+    """Send something in place of an answer's body and close the connection."""
+    return raw((_head(response, *headers), body), sent=200)
+
+
+def _head(response: Response, *headers: str) -> bytes:
+    """Write the status line and the headers of an answer after which the connection ends."""
     lines = ("HTTP/1.1 200 OK", f"Content-Type: {response.content_type}", "Connection: close", *headers, "", "")
-    return raw("\r\n".join(lines).encode(), body, sent=200)
+    return "\r\n".join(lines).encode()
+
+
+def _with(response: Response, body: bytes, encoding: str | None = None) -> Response:
+    """Put another body into an answer."""
+    response.set_data(body)
+    if encoding:
+        response.headers["Content-Encoding"] = encoding
+    return response
+
+
+def _bomb(millions: int) -> bytes:
+    """Pack so many million blanks."""
+    pack = zlib.compressobj(wbits=31)
+    return b"".join([*(pack.compress(b" " * 1_000_000) for _ in range(millions)), pack.flush()])
+
+
+def _dripping(response: Response, dripped: bytes, fast: bytes, seconds: float, stopping: threading.Event) -> Broken:
+    """Send an answer byte by byte: its body, or its headers and the body at once."""
+    head = _head(response, f"Content-Length: {len(dripped + fast)}")
+
+    def parts() -> Iterator[bytes]:
+        if dripped:
+            yield head
+        for number in dripped or head:
+            stopping.wait(seconds)
+            yield bytes([number])
+        yield fast
+
+    return raw(parts(), sent=200)
 
 
 def _echo(fault: Fault) -> Response:
@@ -304,36 +377,50 @@ def bend_query(fault: Fault, query: Query) -> Query:
     if fault.name == "other_shape":
         agents = query.options.user_volume_shape == "agents"
         return replace(query, options=replace(query.options, user_volume_shape="states" if agents else "agents"))
+    if fault.name == "form_gone":
+        if query.form == fault.number(query.form):
+            raise RequestError(404, "Not found")
+        return query
     days = int(fault.number(28)) * 86_400_000_000
     return replace(query, start=query.start - days, end=query.end - days)
 
 
 def bend_json(fault: Fault, content: Any) -> Any:
     """Change what an endpoint answers, under a fault of the place `JSON`."""
-    if fault.name == "unknown_shape":
-        return {"data": {"items": [content]}} if fault.value is None else fault.value
-    if fault.name == "empty":
-        return [] if isinstance(content, list) else {}
-    if fault.name == "duplicate_rows":
-        if isinstance(content, dict):
-            return {key: bend_json(fault, part) if isinstance(part, list) else part for key, part in content.items()}
-        return content[:1] + content
-    return _with_nan(content)[0]
+    bent: dict[str, Callable[[], Any]] = {
+        "unknown_shape": lambda: {"data": {"items": [content]}} if fault.value is None else fault.value,
+        "empty": lambda: [] if isinstance(content, list) else {},
+        "nan": lambda: _with_number(content, float("nan"))[0],
+        "long_number": lambda: _with_number(content, int(fault.value or LONG_NUMBER), last=True)[0],
+        "list_for_object": lambda: [[row] for row in content] if isinstance(content, list) else [content],
+        "duplicate_rows": lambda: _with_a_row_twice(content),
+        "nameless_user": lambda: [content[0] | {"first_name": None, "last_name": None}, *content[1:]],
+        "many_classifications": lambda: [
+            content[0] | {"classification_id": number} for number in range(int(fault.number(100_000)))
+        ],
+    }
+    return bent[fault.name]()
 
 
-def _with_nan(content: Any) -> tuple[Any, bool]:
-    """Put NaN in place of the first number; tell whether there was one."""
+def _with_a_row_twice(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _with_a_row_twice(part) if isinstance(part, list) else part for key, part in content.items()}
+    return content[:1] + content
+
+
+def _with_number(content: Any, number: float, *, last: bool = False) -> tuple[Any, bool]:
+    """Put a number in place of the first or last one; tell whether there was one."""
     if isinstance(content, int | float) and not isinstance(content, bool):
-        return float("nan"), True
-    parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for key, part in parts:
-        bent, done = _with_nan(part)
+        return number, True
+    parts = (
+        [*content.items()] if isinstance(content, dict) else [*enumerate(content)] if isinstance(content, list) else []
+    )
+    for key, part in reversed(parts) if last else parts:
+        bent, done = _with_number(part, number, last=last)
         if done:
-            return (
-                (content | {key: bent}, True)
-                if isinstance(content, dict)
-                else ([*content[:key], bent, *content[key + 1 :]], True)
-            )
+            copy = content.copy()
+            copy[key] = bent
+            return copy, True
     return content, False
 
 
@@ -351,7 +438,7 @@ def bend_file(fault: Fault, response: Response, path: str) -> Response:
     """Spoil a download, under the other faults of the place `FILE`."""
     body = response.get_data()
     if fault.name == "export_redirect":
-        return redirect(f"/moved{path}", 302)
+        return response if _has_moved() else redirect(f"/moved{path}", 302)
     if fault.name == "export_gzip":
         response.set_data(gzip.compress(body, mtime=0))
         response.headers["Content-Encoding"] = "gzip"

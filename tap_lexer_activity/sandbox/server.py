@@ -121,9 +121,13 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    _answered: float | None = None
+    """When the last answer on this connection was sent."""
+
     def run_wsgi(self) -> None:
         """Answer one request."""
         environ = self.make_environ()
+        environ["sandbox.idle"] = None if self._answered is None else time.monotonic() - self._answered
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
         else:
@@ -137,6 +141,7 @@ class _Handler(WSGIRequestHandler):
             self.end_headers()
             for part in body:
                 self.wfile.write(part)
+            self._answered = time.monotonic()
         except ConnectionError:
             self.close_connection = True
 
@@ -457,6 +462,7 @@ class Sandbox:
         app.after_request(self._record)
         for prefix in ("", "/moved"):
             app.add_url_rule(f"{prefix}/downloads/activity_<token>", f"{prefix}download", self._download)
+        app.add_url_rule("/loop", view_func=lambda: faults.redirect("/loop", 307))
         return app
 
     def _enter(self, app: Flask) -> Response | None:
@@ -561,7 +567,8 @@ class Sandbox:
         signature = self._sign(token, expires)
         self.secrets.append(signature)
         url = f"{self.download_url}/downloads/activity_{token}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
-        return url.replace(HOST, "localhost") if fault == "export_foreign_host" else url
+        other = {"export_foreign_host": "localhost", "export_unknown_host": faults.NO_HOST}
+        return url.replace(HOST, other.get(fault or "", HOST))
 
     def _sign(self, token: str, expires: int) -> str:
         return hmac.new(self._key, f"{token}:{expires}".encode(), hashlib.sha256).hexdigest()

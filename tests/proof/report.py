@@ -21,12 +21,13 @@ Row = dict[str, object]
 
 
 def kept(folder: Path) -> dict[str, list[Row]]:
-    """The rows of each table, by their names. Of several with one name the last."""
+    """The rows of each table, by their names. What several with one name have in a column is the last that is not empty."""
     tables: dict[str, dict[str, Row]] = defaultdict(dict)
     for file in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime):
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            tables[file.name.split(".")[0]][str(next(iter(row.values())))] = row
+            found = tables[file.name.split(".")[0]].setdefault(str(next(iter(row.values()))), row)
+            found.update({column: value for column, value in row.items() if value != ""})
     return {table: [rows[name] for name in sorted(rows)] for table, rows in tables.items()}
 
 

@@ -1,0 +1,538 @@
+"""Every fault by its name, on every kind of request: what arrives, where the bookmark stands, how the run ends, what it says.
+
+And what comes after: once the fault is over, the next run completes the tables, to what a run without faults gives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from conftest import Run, Tap, Warehouse, select
+from proof.surroundings import surroundings
+
+from tap_lexer_activity.sandbox import Sandbox
+from tap_lexer_activity.sandbox.faults import APPLIES, FAULTS, FILE, JOB, JSON, LINK, LONG_NUMBER, QUERY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.proof
+
+Table = dict[tuple[Any, ...], dict[str, Any]]
+
+# Three days, one window each. Nothing is read twice, so that a bookmark that claims too much leaves a hole.
+CONFIG = {"start_date": "2026-04-28", "lookback_days": 0, "export_window_days": 1, "rate_limit_seconds": 1}
+ENDS = ("2026-04-28T14:00:00Z", "2026-04-29T14:00:00Z", "2026-04-30T14:00:00Z")
+FORMS = (55, 56)
+OTHERS = ("groups", "case_volume")
+"""Streams of each run that no fault strikes: one is read before all others but the users, the other after the reports and series."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of request.
+
+    Attributes:
+        name: For people.
+        stream: The stream that sends it.
+        target: What the sandbox calls it.
+        passes: How many such requests come before the fault, and so how many windows have been read.
+        parts: Bookmarks of the stream.
+        ahead: How often it may be sent ahead of its turn, by one try that nothing is said of.
+    """
+
+    name: str
+    stream: str
+    target: str
+    passes: int = 1
+    parts: int = 1
+    ahead: int = 0
+
+
+LIST = Kind("list", "users", "users", passes=0)
+REPORT = Kind("report", "user_volume", "user_volume")
+FORM = Kind("report per form", "nps_summary", "nps_summary", parts=2)
+SERIES = Kind("series", "states_volume", "states_volume", passes=0)
+START = Kind("export: its start", "mention_sla_export", "mention_sla_export", ahead=1)
+STATUS = Kind("its status", "mention_sla_export", "status", ahead=1)
+DOWNLOAD = Kind("its file", "mention_sla_export", "download")
+LABELS = Kind("classifications", "classifications", "classifications", passes=2)
+CASE_LABELS = Kind("case classifications", "case_classifications", "case_classifications", passes=2)
+COLUMNS = (LIST, REPORT, FORM, SERIES, START, STATUS, DOWNLOAD)
+JSON_KINDS = COLUMNS[:-1]
+REPORTS = (REPORT, FORM, SERIES)
+STREAMS = tuple(dict.fromkeys(kind.stream for kind in (*COLUMNS, LABELS, CASE_LABELS)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run makes of a fault.
+
+    Attributes:
+        shown: In the table of docs/proof.md.
+        says: Stands in the log; if the stream fails, in its last lines.
+        ends: How: all is read; as odd as it came; the stream fails and no other; or the run ends.
+        tries: Requests that the fault strikes, if that is always the same.
+        rows: Records that arrive, of odd ones.
+        remains: Whether odd rows have keys of their own, so that the next run can't replace them.
+    """
+
+    shown: str
+    says: str = ""
+    ends: Literal["whole", "odd", "failed", "ended"] = "whole"
+    tries: int | None = None
+    rows: int | None = None
+    remains: bool = False
+
+    @property
+    def code(self) -> int:
+        return int(self.ends in {"failed", "ended"})
+
+
+def whole(shown: str = "all there", says: str = "") -> Outcome:
+    return Outcome(shown, says)
+
+
+AGAIN = whole("tried again, all there")
+
+
+def odd(shown: str, **more: Any) -> Outcome:
+    return Outcome(shown, ends="odd", **more)
+
+
+def fails(says: str, tries: int | None = 5) -> Outcome:
+    tried = "" if tries in {1, None} else f"{tries} tries, "
+    return Outcome(f"{tried}fails", says, "failed", tries)
+
+
+def ends(says: str, tries: int | None = 1) -> Outcome:
+    return Outcome(f"{'' if tries == 1 else f'{tries} tries, '}the run ends", says, "ended", tries)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A fault and a kind of request.
+
+    Attributes:
+        fault: Of the sandbox, or of what is between.
+        kind: Of request.
+        times: How many requests the fault strikes; None: all.
+        outcome: What has to come of it.
+        value: Of the fault.
+        settings: Of the tap.
+    """
+
+    fault: str
+    kind: Kind
+    times: int | None
+    outcome: Outcome
+    value: Any = None
+    settings: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def lasts(self) -> str:
+        return "lasting" if self.times is None else {1: "once", 2: "twice"}[self.times]
+
+    def __str__(self) -> str:
+        return f"{self.fault}-{self.kind.name.replace(' ', '_')}-{self.lasts}"
+
+
+IMPATIENT = {"request_timeout": 2}
+SHORT_FILE = fails("the file ends in the middle of a row", 3)
+CUT_FILE = fails("the file was cut off", 3)
+REFUSED_LINK = Outcome("two links, a new job, two links, fails", "the file host 127.0.0.1 answers 40", "failed", 4)
+
+PASSING: dict[str, tuple[str, Outcome, dict[str, Any]]] = {
+    "server_error": (": 500 ", fails("the file host 127.0.0.1 answers 500"), {}),
+    "html_error": (": 502 ", fails("the file host 127.0.0.1 answers 502"), {}),
+    "reset": ("the connection broke off", fails("no download: the connection broke off"), {}),
+    "timeout": ("no answer within 2 s", fails("no download: no answer within 2 s"), IMPATIENT),
+    "slow_loris": ("no answer within 2 s", fails("cut off: no answer within 2 s", 3), IMPATIENT),
+    "slow_headers": ("no answer within 2 s", fails("no download: no answer within 2 s"), IMPATIENT),
+    "cut_body": ("the connection broke off", CUT_FILE, {}),
+    "cut_chunked": ("the connection broke off", CUT_FILE, {}),
+    "long_body": ("the answer is not JSON", SHORT_FILE, {}),
+    "gzip_garbage": ("the answer can't be unpacked", fails("the file is not valid gzip", 3), {}),
+    "not_json": ("the answer is not JSON", fails("a page or an object in place of a CSV", 3), {}),
+    "truncated_json": ("the answer is not JSON", SHORT_FILE, {}),
+    "rate_limited": (": 429 ", fails("the file host 127.0.0.1 answers 429"), {}),
+}
+"""Faults that are tried again: what is said when they last, what becomes of a file then, and settings."""
+
+
+def passing() -> Iterator[Cell]:
+    for fault, (says, file, settings) in PASSING.items():
+        for kind in COLUMNS:
+            lasting = file if kind is DOWNLOAD else fails(says)
+            if fault == "rate_limited" and kind is not DOWNLOAD:
+                lasting = replace(fails(says, None), shown="waits six periods, fails")
+            yield Cell(fault, kind, None, lasting, settings=settings)
+            # A request that is struck ahead of its turn is left for its turn, without a word.
+            says_so = "" if kind.ahead or (file.tries == 3 and kind is DOWNLOAD) else "next try in"
+            yield Cell(fault, kind, 2, replace(AGAIN, says=says_so), settings=settings)
+
+
+REFUSED: dict[str, str] = {
+    "bad_request": ": 400 ",
+    "not_found": ": 404 ",
+    "echo_token": ": 400 ",
+    "redirect_foreign": "redirects to another host",
+    "redirect_loop": "redirects in a circle",
+    "duplicate_names": "twice in one object",
+    "gzip_bomb": "the answer is longer than 256 MiB",
+    "unknown_shape": "is not as Lexer documents it",
+    "list_for_object": "is not as Lexer documents it",
+}
+"""Faults that are not tried again, and what is said."""
+
+
+def refused() -> Iterator[Cell]:
+    for fault, says in REFUSED.items():
+        for kind in JSON_KINDS:
+            tries = None if fault == "redirect_loop" else 1
+            outcome = fails(says, tries)
+            if (fault, kind) == ("not_found", STATUS):
+                outcome = replace(fails(says, 2), shown="a new job, fails")
+            yield Cell(fault, kind, None, outcome)
+        yield Cell(fault, FORM, 1, replace(fails(says, None), shown="its form fails, the other goes on"))
+    yield Cell("not_found", STATUS, 1, whole("a new job, all there"))
+    for fault, outcome in {
+        "bad_request": fails("the file host 127.0.0.1 answers 400", 1),
+        "echo_token": fails("the file host 127.0.0.1 answers 400", 1),
+        "unauthorized": fails("the file host 127.0.0.1 answers 401", 1),
+        "forbidden": REFUSED_LINK,
+        "not_found": REFUSED_LINK,
+        "redirect_foreign": fails("no download: the host redirects in a circle", None),
+        "redirect_loop": fails("no download: the host redirects in a circle", None),
+    }.items():
+        yield Cell(fault, DOWNLOAD, None, outcome)
+    for fault in ("forbidden", "not_found"):
+        yield Cell(fault, DOWNLOAD, 1, whole("a fresh link, all there"))
+    for fault, says in (("unauthorized", ": 401 "), ("forbidden", ": 403 ")):
+        for kind in JSON_KINDS:
+            yield Cell(fault, kind, None, ends(says))
+
+
+WRONG_SHAPE = fails("is not as Lexer documents it", 1)
+
+
+def changed() -> Iterator[Cell]:
+    """Faults that change what is answered."""
+    for kind in JSON_KINDS:
+        yield Cell("slow", kind, None, whole())
+        yield Cell("redirect", kind, None, whole("followed, all there"))
+        yield Cell("idle_reset", kind, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
+    yield Cell("slow", DOWNLOAD, None, whole())
+    yield Cell("redirect", DOWNLOAD, None, whole("followed, all there"))
+    yield Cell("idle_reset", DOWNLOAD, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
+    for kind in (LIST, *REPORTS):
+        yield Cell("nan", kind, None, fails("the answer is not JSON"))
+        yield Cell("nan", kind, 2, replace(AGAIN, says="next try in"))
+        yield Cell("long_number", kind, None, odd("arrives with all its digits", says=LONG_NUMBER))
+    for kind in (LIST, REPORT, SERIES):
+        # (Of a series, the first row is of a day that is not wanted, unless the range is long enough by itself.)
+        longer = {"start_date": "2026-04-26"} if kind is SERIES else {}
+        yield Cell("duplicate_rows", kind, None, fails("the answer has two rows for", 1), settings=longer)
+        nothing = "taken for an empty list" if kind is LIST else "taken for a window in which nothing happened"
+        yield Cell("empty", kind, None, odd(nothing, rows=0))
+    for kind in (FORM, START, STATUS):
+        yield Cell("empty", kind, None, WRONG_SHAPE)
+    for kind in (LIST, REPORT):
+        yield Cell("nameless_user", kind, None, odd("arrives, its names null", says='"first_name":null'))
+    yield Cell("other_shape", REPORT, None, fails("this is the report of the stream workflow_states", 1))
+    yield Cell(
+        "form_gone",
+        FORM,
+        None,
+        replace(fails("form 55: 404", None), shown="its form fails, the other goes on"),
+        value=55,
+    )
+    for kind, each in ((LABELS, 10), (CASE_LABELS, 1)):
+        yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
+    yield Cell("hourly_buckets", SERIES, None, fails("one bucket for each day was asked for", 1))
+    hours = {"series_interval": "hour"}
+    yield Cell("daily_buckets", SERIES, None, fails("one bucket for each hour was asked for", 1), settings=hours)
+    yield Cell("other_window", SERIES, None, fails("one bucket for each day was asked for", 1))
+    for kind in (REPORT, FORM):
+        yield Cell("other_window", kind, None, odd("can't be told, for the answer names no window", remains=True))
+    yield Cell(
+        "other_window", START, None, odd("can't be told, for no column is sure to name the window", remains=True)
+    )
+
+
+def exports() -> Iterator[Cell]:
+    """Faults of export jobs."""
+    soon = {"export_timeout": 2}
+    yield Cell("export_slow", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
+    yield Cell("export_failed", STATUS, None, fails("Lexer gave it up: 'failed'", 1))
+    yield Cell("export_unknown_status", STATUS, None, fails("its status is one that no document names", 1))
+    yield Cell("export_null_url", STATUS, 2, whole("asked again, all there"))
+    yield Cell("export_null_url", STATUS, None, fails("complete, and names no file", None), settings=soon)
+    yield Cell("export_expired_link", DOWNLOAD, 1, whole("a fresh link, all there"))
+    yield Cell("export_expired_link", DOWNLOAD, None, REFUSED_LINK)
+    yield Cell("export_foreign_host", DOWNLOAD, None, whole("all there, without the token"))
+    yield Cell("export_unknown_host", DOWNLOAD, None, fails("no download: the host's name is not known", None))
+    yield Cell("export_cut", DOWNLOAD, 2, AGAIN)
+    yield Cell("export_cut", DOWNLOAD, None, CUT_FILE)
+    yield Cell("export_cut_silent", DOWNLOAD, 2, AGAIN)
+    yield Cell("export_cut_silent", DOWNLOAD, None, fails("of a ", 3))
+    yield Cell("export_redirect", DOWNLOAD, None, whole("followed, all there"))
+    yield Cell("export_gzip", DOWNLOAD, None, whole())
+    yield Cell(
+        "export_extra_columns", DOWNLOAD, None, odd("all there, the rest in additional_columns", says="Sentiment")
+    )
+    yield Cell(
+        "export_renamed_columns", DOWNLOAD, None, odd("all there, in additional_columns", says="Note on Customer")
+    )
+
+
+IDLE = {"rate_limit_requests": 1, "rate_limit_seconds": 2}
+
+BETWEEN: dict[str, tuple[str, Outcome]] = {
+    "unknown_host": ("the API's name is not known to any name server", ends("the host's name is not known", 5)),
+    "nobody_listens": ("nobody listens on the API's port", ends("the host refuses the connection", 5)),
+    "self_signed_certificate": ("the API's certificate is signed by itself", ends("certificate is not valid")),
+    "other_certificate": ("the API's certificate is another host's", ends("certificate is not valid")),
+    "authority_of_ones_own": ("a CA of the network's own, in SSL_CERT_FILE", whole()),
+    "proxy": ("a proxy in HTTPS_PROXY, and a CA in REQUESTS_CA_BUNDLE", whole()),
+    "proxy_gone": ("a proxy in HTTPS_PROXY that nobody answers at", ends("the proxy can't be reached or refuses", 5)),
+    "proxy_refuses": ("a proxy that answers 407", ends("the proxy can't be reached or refuses", 5)),
+}
+"""What can be between the tap and Lexer, and what comes of it."""
+
+
+def between() -> Iterator[Cell]:
+    for name, (_, outcome) in BETWEEN.items():
+        for kind in (LIST, REPORT, SERIES, START):
+            yield Cell(name, kind, None, outcome)
+
+
+CELLS = [*passing(), *refused(), *changed(), *exports(), *between()]
+
+WHY_NOT = {
+    ("nan", START): "there is no number in it",
+    ("nan", STATUS): "there is no number in it",
+    ("long_number", START): "there is no number in it",
+    ("long_number", STATUS): "there is no number in it",
+    ("duplicate_rows", FORM): "there are no rows in it",
+    ("duplicate_rows", START): "there are no rows in it",
+    ("duplicate_rows", STATUS): "there are no rows in it",
+    ("other_window", STATUS): "it has no window",
+    ("other_window", LIST): "it has no window",
+    ("gzip_bomb", DOWNLOAD): "a file may be of any size",
+    ("duplicate_names", DOWNLOAD): "a file is no JSON",
+}
+
+
+def why_not(fault: str, kind: Kind) -> str:
+    """Why a fault can't strike a kind of request."""
+    place = FAULTS[fault][0]
+    if (fault, kind) in WHY_NOT:
+        return WHY_NOT[fault, kind]
+    if fault in APPLIES and kind.target not in APPLIES[fault]:
+        return f"changes {', '.join(sorted(APPLIES[fault]))} only"
+    if place in {JSON, QUERY} and kind is DOWNLOAD:
+        return "a file is no JSON"
+    if place in {JOB, LINK, FILE}:
+        return "strikes another step of an export" if kind in {START, STATUS, DOWNLOAD} else "strikes exports only"
+    return ""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every cell; or, in a sample, one for each fault, of another kind each time."""
+    if "cell" in metafunc.fixturenames:
+        cells = CELLS
+        if not metafunc.config.getoption("long"):
+            faults: dict[str, list[Cell]] = defaultdict(list)
+            for cell in CELLS:
+                faults[cell.fault].append(cell)
+            cells = [mine[number % len(mine)] for number, mine in enumerate(faults.values())]
+            cells = [replace(cell, value=1_000) if cell.value == 100_000 else cell for cell in cells]
+        metafunc.parametrize("cell", cells, ids=str)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    options: dict[str, Any] = {"clock": "2026-05-01T10:00:00+10:00", "messages_per_day": 12, "quota": (5000, 1)}
+    with Sandbox(**options, export_seconds=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def clean(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], dict[str, Table]]:
+    """The tables of a run without faults, by stream."""
+    tap = Tap(tmp_path_factory.mktemp("clean"))
+    found: dict[str, dict[str, Table]] = {}
+
+    def tables(settings: dict[str, Any]) -> dict[str, Table]:
+        kept = {name: value for name, value in settings.items() if name in {"series_interval", "start_date"}}
+        key = json.dumps(kept)
+        if key not in found:
+            box.clear_faults()
+            run = tap.run(box.config(**(CONFIG | kept)), catalog=select(*STREAMS, *OTHERS))
+            assert run.code == 0, run.log
+            found[key] = Warehouse().load(run).tables
+        return found[key]
+
+    return tables
+
+
+def bookmarks(run: Run, kind: Kind) -> list[str | None]:
+    """Those of a stream, one for each form."""
+    mine = run.state["bookmarks"].get(kind.stream, {}) if run.states else {}
+    parts = {part["context"]["form_id"]: part for part in mine.get("partitions", ())}
+    found = [parts.get(form, {}) for form in FORMS] if kind.parts > 1 else [mine]
+    return [part.get("replication_key_value") for part in found]
+
+
+def read_windows(cell: Cell) -> list[int]:
+    """How many windows of each bookmark have been read."""
+    if cell.outcome.ends in {"whole", "odd"}:
+        return [3] * cell.kind.parts
+    if cell.fault in BETWEEN or (cell.outcome.ends == "ended" and cell.kind is START):
+        return [0] * cell.kind.parts  # (the second job is started before the first is read)
+    other = 0 if cell.times is None and cell.value is None else 3
+    return [cell.kind.passes, other][: cell.kind.parts]
+
+
+def of_windows(table: Table, read: list[int], kind: Kind) -> Table:
+    """The rows of a table that are of windows which have been read."""
+    if kind is LIST:
+        return table if read[0] else {}
+    until = {form: ENDS[count - 1] if count else "" for form, count in zip(FORMS, read, strict=False)}
+    return {
+        key: row
+        for key, row in table.items()
+        if row["date_from"] < until[row["form_id"] if kind.parts > 1 else FORMS[0]]
+    }
+
+
+def requests_of(box: Sandbox, kind: Kind) -> int:
+    """How many requests of a kind have come."""
+    seen: Counter[str] = Counter()
+    for request in box.requests:
+        kinds = {"status": "status", "download": "download"}
+        body = request.body or {}
+        seen[kinds.get(request.origin, str(body.get("type", request.path.rpartition("/")[2])))] += 1
+    return seen[kind.target]
+
+
+def check_what_is_said(cell: Cell, run: Run, box: Sandbox) -> None:
+    outcome = cell.outcome
+    assert run.code == outcome.code, run.log
+    assert "Traceback" not in run.log
+    assert not box.leaks
+    assert not [secret for secret in (box.token, "X-Amz-Signature") if secret in run.out + run.log]
+    if outcome.code == 0:
+        assert outcome.says in run.log + run.out
+    else:
+        assert any(outcome.says in line for line in run.errors[-cell.kind.parts :]), run.log
+        assert (f"Failed: {cell.kind.stream}" in run.log) == (outcome.ends == "failed")
+
+
+@pytest.mark.timeout(1800)  # a million rows of classifications take minutes on a busy machine
+def test_a_fault(
+    cell: Cell,
+    tap: Tap,
+    box: Sandbox,
+    clean: Callable[[dict[str, Any]], dict[str, Table]],
+    keep: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    kind, outcome, stream = cell.kind, cell.outcome, cell.kind.stream
+    right = clean(cell.settings)
+    box.clear_faults()
+    box.requests.clear()
+    catalog = select(stream, *OTHERS)
+    config = box.config(**CONFIG | cell.settings)
+    with ExitStack() as stack:
+        env: dict[str, str] = {}
+        if cell.fault in BETWEEN:
+            more, env = stack.enter_context(surroundings(cell.fault, box, tmp_path))
+            config |= more
+        else:
+            everything = cell.fault == "idle_reset"
+            target = None if everything else stream if FAULTS[cell.fault][0] in {JOB, LINK, FILE} else kind.target
+            box.fault(cell.fault, target, cell.times, cell.value, 0 if everything else kind.passes)
+        run = tap.run(config, catalog=catalog, env=env, timeout=900)
+    struck = requests_of(box, kind) - kind.passes
+
+    check_what_is_said(cell, run, box)
+    if outcome.tries and cell.times is None and cell.fault not in BETWEEN:
+        times = kind.parts if outcome.ends == "failed" else 1
+        assert outcome.tries * times <= struck <= outcome.tries * times + kind.ahead
+
+    # What has arrived, and what the bookmark says
+    loaded = Warehouse().load(run)
+    found = loaded.tables.get(stream, {})
+    read = read_windows(cell)
+    if outcome.ends != "odd":
+        assert found == of_windows(right[stream], read, kind)
+    elif outcome.rows is not None:
+        before = of_windows(right[stream], [kind.passes], kind)
+        assert len(found) == len(before) + outcome.rows * (cell.value or 0)
+    elif not outcome.remains:
+        assert found.keys() == right[stream].keys()
+    if kind is not LIST:
+        assert bookmarks(run, kind) == [ENDS[count - 1] if count else None for count in read]
+    if outcome.ends != "ended":
+        for other in OTHERS:
+            assert loaded.tables[other] == right[other], "the others go on"
+
+    # And once it is over
+    box.clear_faults()
+    lookback = {"lookback_days": 7 if outcome.ends == "odd" else 0}
+    again = tap.run(
+        box.config(**CONFIG | cell.settings | lookback), catalog=catalog, state=run.state if run.states else None
+    )
+    assert again.code == 0, again.log
+    tables = loaded.load(again).tables
+    for each in (stream, *OTHERS):
+        mine = (
+            {key: row for key, row in tables[each].items() if key in right[each]} if outcome.remains else tables[each]
+        )
+        assert mine == right[each], each
+
+    what = BETWEEN[cell.fault][0] if cell.fault in BETWEEN else FAULTS[cell.fault][1]
+    column = kind.name if kind in COLUMNS else REPORT.name
+    name = f"`{cell.fault}`" if cell.fault in BETWEEN else f"`{cell.fault}`, {cell.lasts}"
+    row = {"fault": name, "what happens": what, **{each.name: "" for each in COLUMNS}}
+    keep("faults", **row | {column: outcome.shown})
+
+
+def test_the_matrix_names_every_fault_and_says_why_a_cell_is_empty(keep: Callable[..., None]) -> None:
+    tried = {(cell.fault, cell.kind) for cell in CELLS}
+    assert {cell.fault for cell in CELLS} == {*FAULTS, *BETWEEN}
+    empty = [(fault, kind) for fault in FAULTS for kind in COLUMNS if (fault, kind) not in tried]
+    unexplained = [(fault, kind.name) for fault, kind in empty if not why_not(fault, kind)]
+    assert not unexplained
+    keep("fault_cells", faults=len({cell.fault for cell in CELLS}), cells=len(CELLS), empty=len(empty))
+
+
+def test_a_long_answer_may_take_longer_than_the_timeout_if_it_keeps_coming(tap: Tap, box: Sandbox) -> None:
+    box.clear_faults()
+    box.requests.clear()
+    box.fault("many_classifications", "case_classifications", value=20_000)
+    box.fault("slow", "case_classifications", value=8)
+    config = box.config(**CONFIG | {"start_date": "2026-04-30", "request_timeout": 4})
+    run = tap.run(config, catalog=select("case_classifications"))
+    assert run.code == 0, run.log
+    assert len(run.records["case_classifications"]) == 20_000
+    assert len(box.requests) == 1, "not tried again"
+
+
+def test_a_form_that_is_deleted_between_two_runs_is_not_asked_for_any_more(tap: Tap, box: Sandbox) -> None:
+    box.clear_faults()
+    first = tap.run(box.config(**CONFIG, end_date="2026-04-30"), catalog=select("nps_summary"))
+    box.fault("unknown_shape", "forms", None, [{"id": FORMS[1], "nps": True}])
+    second = tap.run(box.config(**CONFIG), catalog=select("nps_summary"), state=first.state)
+    assert second.code == 0, second.log
+    assert {record["form_id"] for record in second.records["nps_summary"]} == {FORMS[1]}
+    parts = second.state["bookmarks"]["nps_summary"]["partitions"]
+    assert [part["replication_key_value"] for part in parts] == [ENDS[1], ENDS[2]]
