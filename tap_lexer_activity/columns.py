@@ -14,6 +14,7 @@ from array import array
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -225,14 +226,19 @@ class Identity:
         return ids
 
     def _grow(self) -> None:
-        """Make the table of digests twice as large."""
-        before, self._seen = self._seen, array("Q", bytes(16 * len(self._seen)))
-        last = len(self._seen) - 1
-        for half in filter(None, before):
-            place = half & last
-            while self._seen[place]:
-                place = (place + 1) & last
-            self._seen[place] = half
+        """Make the table of digests twice as large, in its place: a second table beside it would be most of the tap's memory."""
+        seen, size = self._seen, len(self._seen)
+        while len(seen) < 2 * size:  # in pieces, for these take memory, too
+            seen.frombytes(bytes(8 * min(size, 1 << _FIRST_SIZE)))
+        # From behind an empty place on: then nothing is moved before what it had to make way for.
+        start, last = seen.index(0), 2 * size - 1
+        for old in chain(range(start, size), range(start)):
+            if half := seen[old]:
+                seen[old] = 0
+                place = half & last
+                while seen[place]:
+                    place = (place + 1) & last
+                seen[place] = half
 
     def _stable_keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
         """What identifies each row, by the columns that do not change."""

@@ -460,6 +460,10 @@ class TapLexerActivity(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(
+                each, signal.SIG_IGN
+            )  # a second one would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
         end = EndOfRun(f"Ended by {name}. The next run goes on from the last state", exit_code=128 + signum)
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments

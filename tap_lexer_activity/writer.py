@@ -79,15 +79,16 @@ class MessageWriter(SingerWriter):
         finally:
             self._writing = False
         if self._end is not None:
-            end, self._end = self._end, None
-            raise end
+            raise self._end
 
     def interrupt(self, end: EndOfRun) -> None:
         """End the run: now, or after the message that is being written.
 
+        If the interpreter keeps the exception to itself, as it does with one from a finalizer, the run ends after the next message.
+
         Raises:
             EndOfRun: `end`, unless a message is being written.
         """
+        self._end = end
         if not self._writing:
             raise end
-        self._end = end

@@ -246,6 +246,15 @@ def test_only_rows_that_are_alike_are_told_apart_by_their_order_however_many_the
     assert len(set(ids)) == len(ids)
 
 
+def test_no_row_is_forgotten_when_the_table_of_digests_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 2)
+    for table in range(40):  # few of them have a row in the one place where it could get lost
+        identity = Identity(["a"], ())
+        rows = [f"{table} {row}" for row in range(200)]
+        once = [found for start in range(0, 200, 5) for found in identity.of([rows[start : start + 5]])]
+        assert len({*once, *identity.of([rows])}) == 400
+
+
 # Files
 
 

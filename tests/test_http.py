@@ -8,9 +8,14 @@ import signal
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.singerlib.messages import StateMessage
+
+from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -345,6 +350,8 @@ def test_a_signal_while_the_target_reads_slowly_tears_no_message(
         time.sleep(3)  # the pipe is full, and the tap is in the middle of a write
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
+        process.send_signal(signal.SIGINT)  # as schedulers do that are stopped themselves; the first one counts
+        time.sleep(0.5)
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 143
     messages = [json.loads(line) for line in (first + out).splitlines()]
@@ -352,6 +359,17 @@ def test_a_signal_while_the_target_reads_slowly_tears_no_message(
     last = bookmark(states[-1], "classifications") or ""
     read = {message["record"]["date_to"] for message in messages if message["type"] == "RECORD"}
     assert all(date_to < last or date_to == max(read) for date_to in read)
+
+
+def test_an_end_that_got_lost_in_a_finalizer_comes_after_the_next_message(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    writer = MessageWriter()
+    with suppress(EndOfRun):
+        writer.interrupt(EndOfRun("Ended by SIGTERM", exit_code=143))
+    with pytest.raises(EndOfRun, match="Ended by SIGTERM"):
+        writer.write_message(StateMessage(value={}))
+    assert capsysbinary.readouterr().out == b'{"type":"STATE","value":{}}\n'
 
 
 def test_a_target_that_goes_away_is_one_clear_line(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:

@@ -356,8 +356,8 @@ def test_one_object_in_place_of_a_list_is_one_record(tap: Tap, sandbox: Sandbox,
 def test_from_every_state_that_was_emitted_a_run_completes_the_tables(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, new_warehouse: type[Warehouse]
 ) -> None:
-    config = sandbox.config(start_date="2026-04-28")
-    catalog = catalog_of("summary", "nps_summary", "states_volume", "user_volume")
+    config = sandbox.config(start_date="2026-04-29")
+    catalog = catalog_of("summary", "nps_summary", "states_volume", "nps_volume", "case_details", "nps_submissions")
     whole = tap.run(config, catalog=catalog)
     expected = new_warehouse().load(whole).tables
     lines = whole.out.splitlines(keepends=True)

@@ -28,6 +28,7 @@ from tap_lexer_activity.sandbox import faults, people, reports
 from tap_lexer_activity.sandbox.ledger import SECOND, Ledger, find_zone, instant, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 HOST = "127.0.0.1"
@@ -192,6 +193,7 @@ class Sandbox:
         leaks: The requests to the file host that carried a token.
         secrets: What it has told that no log may have: the tokens of export jobs, and the signatures of links.
         timezone: The account's zone, by name.
+        on_request: Called when a request has arrived, before anything is done about it.
     """
 
     def __init__(  # noqa: PLR0913 every option has a name and a default
@@ -253,6 +255,7 @@ class Sandbox:
         self._servers: list[_Server] = []
         self.timezone = timezone
         self.token = token
+        self.on_request: Callable[[], None] = lambda: None
         self.requests: list[Recorded] = []
         self.leaks: list[Recorded] = []
         self.secrets: list[str] = []
@@ -470,6 +473,7 @@ class Sandbox:
         g.arrived = time.monotonic(), datetime.now(UTC)
         if _origin() is None:
             return None
+        self.on_request()
         token = request.headers.get("Auth-Api-Token")
         if not token:
             return faults.error(401, "Unauthorized")
@@ -578,6 +582,7 @@ class Sandbox:
     def _enter_files(self, app: Flask) -> Response | None:
         """Refuse whoever brings a token, then let a fault strike."""
         g.arrived = time.monotonic(), datetime.now(UTC)
+        self.on_request()
         if "Auth-Api-Token" in request.headers:
             return _xml(400, "InvalidArgument")
         return self._strike(app, "download")

@@ -1,0 +1,64 @@
+"""Runs the tap again and again in one process, as a test asks for it.
+
+In: a line of JSON for each run, with its config, catalog and state. Out: the run's messages, and after them a line of the type END.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import sys
+from functools import cached_property
+from typing import cast
+
+from typing_extensions import override
+
+from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.tap import TapLexerActivity
+
+
+class FakeClock:
+    """A clock on which only waits take time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """The time, in seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Be so much later."""
+        self.now += seconds
+
+
+class HurriedTap(TapLexerActivity):
+    """The tap, but that it does not wait for export jobs: its other waits do not come up."""
+
+    @cached_property
+    @override
+    def exporter(self) -> Exporter:
+        clock = FakeClock()
+        return Exporter(
+            self.client,
+            self.settings,
+            cast("logging.Logger", self.logger),
+            clock=clock,
+            sleep=clock.sleep,
+            meanwhile=self.tend_exports,
+        )
+
+
+def main() -> None:
+    """Run until there is no more to read."""
+    logging.disable(logging.INFO)
+    gc.freeze()  # what has been imported stays, so there is no need to look at it after each run
+    for line in sys.stdin:
+        HurriedTap(**json.loads(line)).run()
+        gc.collect()
+        print(json.dumps({"type": "END"}), flush=True)  # noqa: T201 (its answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""A run that is ended anywhere, and run again from the last state that a target has kept, leaves the tables of one run that was not.
+
+A target loads records in their order, and keeps a state when all before it is loaded. What it has loaded of the records behind its last
+state is not known, so both extremes are compared: all of them, and none. What the next run does depends on the state alone (the
+sandbox's clock stands still), so there is one such run for each state, and not for each crash.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import random
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from conftest import ENVIRONMENT, Run, Warehouse
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Iterator
+
+    from conftest import Tap
+
+    from tap_lexer_activity.sandbox import Sandbox
+
+    NewSandbox = Callable[..., Sandbox]
+    CatalogOf = Callable[..., dict[str, Any]]
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3 * 3600)]
+
+ALL_KINDS = ("users", "summary", "nps_summary", "case_volume", "nps_volume", "mention_sla_export", "nps_submissions")
+START = {"start_date": "2026-04-29", "export_window_days": 1}
+SMALLEST_PIPE = 4096
+"""Bytes that the tap can be ahead of its reader: a few messages."""
+
+
+ENDS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 128 + signal.SIGTERM}
+
+
+def batches(folder: Path) -> dict[str, Any]:
+    return {
+        "batch_config": {
+            "encoding": {"format": "jsonl", "compression": "gzip"},
+            "storage": {"root": folder.as_uri()},
+            "batch_size": 3,
+        }
+    }
+
+
+KINDS_OF_RUNS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "a first load": lambda _: {"lookback_days": 0},
+    "a run a day later, with a lookback": lambda _: {"lookback_days": 2},
+    "batch files": lambda folder: {"lookback_days": 0, **batches(folder)},
+    "runs that max_requests ends": lambda _: {"lookback_days": 0, "max_requests": 9},
+}
+
+
+def loaded(lines: list[bytes]) -> Warehouse:
+    """The tables of a target that has loaded these messages."""
+    return Warehouse().load(Run(0, "".join(itertools.chain.from_iterable(map(records, lines))), ""))
+
+
+def records(line: bytes) -> Iterator[str]:
+    """A message; in place of one of batch files, those of the records in them."""
+    message = json.loads(line)
+    if message["type"] != "BATCH":
+        yield line.decode()
+        return
+    for url in message["manifest"]:
+        for row in gzip.decompress(Path(url.removeprefix("file://")).read_bytes()).splitlines():
+            yield f'{{"type": "RECORD", "stream": "{message["stream"]}", "record": {row.decode()}}}\n'
+
+
+def last_state(lines: list[bytes]) -> tuple[int, Any]:
+    """How many messages go up to the last state, and the state. None of either at first."""
+    for number in range(len(lines), 0, -1):
+        message = json.loads(lines[number - 1])
+        if message["type"] == "STATE":
+            return number, message["value"]
+    return 0, None
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A process that was ended by a signal: its exit code, and what was read of it before that, and could be read after it."""
+
+    code: int
+    read: list[bytes]
+    rest: bytes
+
+
+@dataclass(frozen=True)
+class Leg:
+    """An undisturbed run: from which state, what the target had loaded before, the run's messages, and how many requests it took."""
+
+    state: Any
+    before: list[bytes]
+    messages: list[bytes]
+    requests: int
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every crash that there can be."""
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            yield from ({"number": number, "message": n + 1} for n in range(len(self.messages)))
+            yield from ({"number": number, "request": n + 1} for n in range(self.requests))
+
+    def outcomes(self, crash: Crash) -> Iterator[tuple[list[bytes], Any]]:
+        """What a target may have loaded after a crash, and the state that it has kept."""
+        whole = [line for line in crash.rest.splitlines(keepends=True) if line.endswith(b"\n")]
+        for read in [crash.read, crash.read + whole]:
+            number, state = last_state(read)
+            for kept in (read[:number], read):
+                yield self.before + kept, state if number else self.state
+
+
+@dataclass
+class Pipeline:
+    """A tap with its config, and a target that has loaded some of its messages."""
+
+    tap: Tap
+    sandbox: Sandbox
+    config: dict[str, Any]
+    catalog: dict[str, Any]
+    folder: Path
+    rest_by_state: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def rest(self, state: Any) -> list[bytes]:
+        """The messages of all runs from a state on, until there is no more to read."""
+        key = json.dumps(state)
+        if key not in self.rest_by_state:
+            run = self.tap.run(self.config, catalog=self.catalog, state=state)
+            assert run.code == 0, run.log
+            lines = run.out.encode().splitlines(keepends=True)
+            if "More to read" in run.log:
+                lines = [*lines, *self.rest(run.state)]
+            self.rest_by_state[key] = lines
+        return self.rest_by_state[key]
+
+    def crash(
+        self, state: Any, number: signal.Signals, *, message: int | None = None, request: int | None = None
+    ) -> Crash:
+        """Run from a state, and send a signal when a message has been read, or when a request has arrived."""
+        arrived = itertools.count(1)
+        command = self.tap.arguments(self.config, catalog=self.catalog, state=state)
+        with (
+            (self.folder / "log").open("wb") as log,
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, bufsize=0, pipesize=SMALLEST_PIPE, env=ENVIRONMENT
+            ) as process,
+        ):
+            output = cast("io.FileIO", process.stdout)
+
+            def strike() -> None:
+                if next(arrived) == request:
+                    process.send_signal(number)
+
+            self.sandbox.on_request = strike
+            read = [output.readline() for _ in range(message or 0)]
+            if message is not None:
+                process.send_signal(number)
+            rest = output.readall()
+        self.sandbox.on_request = lambda: None
+        return Crash(process.returncode, read, rest)
+
+    def legs(self, state: Any, messages: list[bytes]) -> Iterator[Leg]:
+        """The runs of this pipeline that are not disturbed, until there is no more to read."""
+        while True:
+            asked = len(self.sandbox.requests)
+            run = self.tap.run(self.config, catalog=self.catalog, state=state)
+            assert run.code == 0, run.log
+            leg = Leg(state, messages, run.out.encode().splitlines(keepends=True), len(self.sandbox.requests) - asked)
+            yield leg
+            if "More to read" not in run.log:
+                return
+            state, messages = run.state, messages + leg.messages
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_RUNS)
+def test_a_run_that_is_ended_anywhere_and_run_again_leaves_the_tables_of_one_that_was_not(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path: Path, kind: str, is_long: bool,
+    keep: Callable[..., None],
+) -> None:  # fmt: skip
+    sandbox = new_sandbox(messages_per_day=3, export_seconds=0)
+    catalog = catalog_of(*ALL_KINDS)
+    state, before = None, list[bytes]()
+    if "later" in kind:
+        now, sandbox.clock = sandbox.clock, sandbox.clock - timedelta(days=1)
+        yesterday = tap.run(sandbox.config(**START), catalog=catalog)
+        state, before = yesterday.state, yesterday.out.encode().splitlines(keepends=True)
+        sandbox.clock = now
+    expected = Warehouse().load(tap.run(sandbox.config(**START), catalog=catalog)).tables
+    assert loaded(before).tables != expected
+    config = sandbox.config(**START, **KINDS_OF_RUNS[kind](tmp_path))
+    pipeline = Pipeline(tap, sandbox, config, catalog, tmp_path)
+    legs = list(pipeline.legs(state, before))
+    points = [(leg, point) for leg in legs for point in leg.points()]
+
+    different = []
+    for leg, point in points if is_long else random.Random(kind).sample(points, 3):  # noqa: S311 (the same in each run)
+        crash = pipeline.crash(leg.state, **point)
+        for messages, kept in leg.outcomes(crash):
+            if loaded(messages + pipeline.rest(kept)).tables != expected:
+                different.append((point, kept))
+        if point["number"] == signal.SIGTERM:
+            assert not crash.rest or crash.rest.endswith(b"\n"), point
+        # A signal that comes after the last message meets no tap any more: the exit code is the interpreter's.
+        is_over = len(crash.read) + len(crash.rest.splitlines()) == len(leg.messages)
+        assert crash.code == ENDS[point["number"]] or is_over, point
+    if is_long:
+        emitted = [
+            message["value"] for leg in legs for message in map(json.loads, leg.messages) if message["type"] == "STATE"
+        ]
+        assert {json.dumps(state) for state in emitted} <= pipeline.rest_by_state.keys()
+    keep("crashes", **{
+        "run": kind, "messages": sum(len(leg.messages) for leg in legs), "requests": sum(leg.requests for leg in legs),
+        "kill points": len(points), "states gone on from": len(pipeline.rest_by_state), "differences": len(different),
+    })  # fmt: skip
+    assert not different
