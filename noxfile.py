@@ -65,6 +65,38 @@ def browser(session: nox.Session) -> None:
     test_wheel(session, "browser", per_core=1)
 
 
+@nox.session(python=PYTHON)
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches of the tap the tests reach, also in processes of its own. What follows `--` goes to pytest."""
+    install_checkout(session)
+    session.run("coverage", "erase")
+    workers = ("--numprocesses", str(os.cpu_count() or 1), "--dist", "worksteal")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not pipelines and not proof", *workers, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    figures = str(Path(session.create_tmp(), "coverage.json"))
+    session.run("coverage", "json", "--quiet", "-o", figures)
+    session.run("python", "tests/proof/measured.py", "coverage", figures)
+
+
+@nox.session(python=PYTHON)
+def mutation(session: nox.Session) -> None:
+    """Whether the tests notice small changes of the modules that pyproject.toml names. What follows `--` chooses some of them."""
+    install_checkout(session)
+    workers = ("--max-children", str(os.cpu_count() or 1))
+    session.run("mutmut", "run", *workers, *session.posargs, env={"HYPOTHESIS_PROFILE": "mutation"})
+    results = Path(session.create_tmp(), "results.txt")
+    with results.open("w", encoding="utf-8") as file:
+        session.run("mutmut", "results", "--all", "true", stdout=file)
+    session.run("python", "tests/proof/measured.py", "mutation", str(results))
+
+
+def install_checkout(session: nox.Session) -> None:
+    """The tap as it stands here, its tests, and what measures them."""
+    groups = [argument for group in ("tests", "demo", "measuring") for argument in ("--group", group)]
+    session.install(*CONSTRAINTS, "--editable", ".[sandbox]", "./demo/loader", *groups)
+
+
 def test_wheel(session: nox.Session, marked: str, per_core: int) -> None:
     """Run the tests of a group against the wheel, so many processes for each of the machine's cores."""
     dist = session.create_tmp()
@@ -115,7 +147,7 @@ def audit(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def constraints(session: nox.Session) -> None:
     """Bring constraints.txt up to date: the newest versions that go together on every supported Python."""
-    groups = [argument for group in ("lint", "types", "tests", "demo") for argument in ("--group", group)]
+    groups = [argument for group in ("lint", "types", "tests", "measuring", "demo") for argument in ("--group", group)]
     session.run(
         *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", *groups),
         *("--universal", "--python-version", SUPPORTED[0], "--upgrade", "--no-header", "--no-annotate", "--quiet"),

@@ -287,7 +287,7 @@ class LexerClient:
         except _TwiceError as error:
             msg = f"{what}: the answer has the name {error} twice in one object"
             raise UnexpectedAnswerError(msg) from error
-        except (ValueError, RecursionError):
+        except (ArithmeticError, ValueError, RecursionError):
             shown = "(not shown: it may hold a link)" if is_secret else self.quote(_text(body))
             msg = f"{what}: the answer is not JSON: {shown}"
             raise RetriableAPIError(msg, response) from None
@@ -387,7 +387,7 @@ def retry_after(header: str | None, *, now: datetime) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 

@@ -126,13 +126,13 @@ class Limiter:
     def _ends(self) -> list[float]:
         """When the calls ended that count now, the first first.
 
-        One that goes on ends now at the earliest. If it does so for two periods, its process has been killed.
+        One that goes on ends now at the earliest, but is taken to last no longer than a period: then its process has been killed.
         """
         now = self._clock()
         found = self._database.execute(
-            "SELECT coalesce(ended, ?) AS end FROM calls WHERE begun > ? AND begun <= ? "
-            "AND coalesce(ended, begun + ?) + ? > ? ORDER BY end",
-            (now, now - max(_KEPT, 2 * self._seconds), now, self._seconds, self._seconds, now),
+            "SELECT coalesce(ended, min(?, begun + ?)) AS end FROM calls WHERE begun > ? AND begun <= ? "
+            "AND end + ? > ? ORDER BY end",
+            (now, self._seconds, now - max(_KEPT, 2 * self._seconds), now, self._seconds, now),
         )
         return [end for (end,) in found]
 

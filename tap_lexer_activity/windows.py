@@ -84,7 +84,7 @@ class Request:
 
 def to_text(instant: datetime) -> str:
     """The one text form of instants in records and bookmarks: RFC 3339, UTC, whole seconds. Sorts as text."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def resolve(local: datetime, zone: ZoneInfo) -> datetime:
@@ -146,22 +146,19 @@ def _first_date(day: date, interval: Interval) -> date:
 def floor(instant: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
     """Start of the window that contains `instant`."""
     if interval == "hour":
-        full = resolve(instant.astimezone(zone).replace(minute=0, second=0, microsecond=0, tzinfo=None), zone)
-        # Where clocks are set by other than full hours, an hour begins with the change, too.
-        return full if _offset(full, zone) == _offset(instant, zone) else _change(full, instant, zone)
+        shown = instant.astimezone(zone)
+        full = instant - timedelta(minutes=shown.minute, seconds=shown.second, microseconds=shown.microsecond)
+        # Where clocks are set by or at other than full hours, an hour begins with the change, too.
+        return full if _offset(full, zone) == shown.utcoffset() else _change(full, instant, zone)
     return start_of(_first_date(local_date(instant, zone), interval), zone)
 
 
 def following(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
     """Start of the window after the one that begins at `start`."""
     if interval == "hour":
-        if _offset(start, zone) == _offset(start + HOUR, zone) and start == start.astimezone(zone).replace(minute=0):
-            return start + HOUR
-        step = timedelta(minutes=30)
-        later = start + step
-        while (result := floor(later, interval, zone)) <= start:
-            later += step
-        return result
+        shown = start.astimezone(zone)
+        full = start + HOUR - timedelta(minutes=shown.minute, seconds=shown.second)
+        return full if _offset(full, zone) == shown.utcoffset() else _change(start, full, zone)
     day = _first_date(local_date(start, zone), interval)
     while True:
         match interval:
@@ -197,7 +194,8 @@ def first_to_read(
         return origin
     lookback = timedelta(days=lookback_days)
     if interval == "hour":
-        reach = resolve(bookmark.astimezone(zone).replace(tzinfo=None) - lookback, zone)
+        shown = bookmark.astimezone(zone).replace(tzinfo=None)
+        reach = resolve((shown - lookback).replace(fold=shown.fold), zone)
     else:
         reach = start_of(local_date(bookmark, zone) - lookback, zone)
     first = floor(reach, interval, zone)

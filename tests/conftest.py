@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from proof.suites import write_figures
 
 from tap_lexer_activity.sandbox import Sandbox
@@ -25,13 +25,26 @@ FIGURES = Path(__file__).parents[1] / ".proof"
 
 # Machines are shared and noisy, so no example is timed.
 settings.register_profile("project", deadline=None, print_blob=True)
-settings.load_profile("project")
+# For `nox -s mutation`, which runs the tests thousands of times: the same few examples each time, and no search for a simpler one.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("project"),
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 BIN = Path(sys.executable).parent
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 
-# Not the tester's own settings, proxies or log levels.
-ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+# Not the tester's own settings, proxies or log levels. (The last is set by `nox -s coverage`.)
+ENVIRONMENT = {
+    name: os.environ[name]
+    for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
+    if name in os.environ
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

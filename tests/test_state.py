@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from singer_sdk.exceptions import ConfigurationError
 
-from tap_lexer_activity.state import checked_state
+from tap_lexer_activity.state import UnmovedStateWriter, checked_state
+from tap_lexer_activity.writer import MessageWriter
 
 COLUMNS = {"users": None, "summary": "date_from", "nps_volume": "date"}
 
@@ -32,9 +34,19 @@ def test_the_tap_s_own_state_is_taken_as_it_is() -> None:
     assert check({}) == {"bookmarks": {}}
 
 
+def test_a_bookmark_of_any_year_is_taken_again() -> None:
+    state = {"bookmarks": {"summary": bookmark("0073-03-01T00:00:00Z")}}
+    assert check(state) == check(check(state)) == state
+
+
 @pytest.mark.parametrize("text", ["2026-03-01T11:00:00+11:00", "2026-03-01T00:00:00.000Z", "2026-03-01T00:00:00+00:00"])
 def test_a_bookmark_is_brought_to_the_one_form_that_sorts_as_text(text: str) -> None:
     assert check({"bookmarks": {"summary": bookmark(text)}})["bookmarks"]["summary"] == bookmark("2026-03-01T00:00:00Z")
+
+
+def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
+    found = check({"bookmarks": {"summary": {"replication_key_value": "2026-03-01T00:00:00Z"}}})
+    assert found["bookmarks"]["summary"] == bookmark("2026-03-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +57,7 @@ def test_a_bookmark_is_brought_to_the_one_form_that_sorts_as_text(text: str) -> 
         ({"type": "STATE", "value": {"bookmarks": {}}}, "take what is under value"),
         ({"currently_syncing": None}, "it has no bookmarks"),
         ({"bookmarks": []}, "bookmarks is not an object"),
-        ({"bookmarks": {"orders": {}}}, "it has bookmarks of orders, which this tap does not have"),
+        ({"bookmarks": {"orders": {}, "items": {}}}, "it has bookmarks of items, orders, which this tap does not have"),
         ({"bookmarks": {"summary": "2026-03-01"}}, "the bookmark of summary is not an object"),
         (
             {"bookmarks": {"summary": bookmark("yesterday")}},
@@ -60,6 +72,10 @@ def test_a_bookmark_is_brought_to_the_one_form_that_sorts_as_text(text: str) -> 
             {"bookmarks": {"summary": bookmark("2026-03-01T00:00:00Z", "id")}},
             "the bookmark of summary is by 'id' and not by 'date_from'",
         ),
+        (
+            {"bookmarks": {"nps_volume": {"partitions": [{"context": {"form_id": 55}, **bookmark("soon", "date")}]}}},
+            "the bookmark of nps_volume {'form_id': 55} is 'soon'",
+        ),
         ({"bookmarks": {"nps_volume": {"partitions": {"55": {}}}}}, "the partitions of nps_volume are not a list"),
         ({"bookmarks": {"nps_volume": {"partitions": [{}]}}}, "the partitions of nps_volume are not a list"),
         (
@@ -72,3 +88,14 @@ def test_what_is_not_a_state_of_this_tap_is_refused(state: Any, reason: str) -> 
     with pytest.raises(ConfigurationError) as raised:
         check(state)
     assert str(raised.value).startswith(f"The state can't be used: {reason}")
+
+
+def test_a_backfill_writes_the_state_that_it_was_given_or_none(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    given: Any = {"bookmarks": {"summary": bookmark("2026-03-01T00:00:00Z")}}
+    writer = UnmovedStateWriter(MessageWriter(), given)
+    nothing = UnmovedStateWriter(MessageWriter(), {})
+    given["bookmarks"]["summary"] = bookmark("2026-04-01T00:00:00Z")
+    for one in (nothing, writer):
+        one.write_state(given)
+    (line,) = capsysbinary.readouterr().out.splitlines()
+    assert json.loads(line)["value"] == {"bookmarks": {"summary": bookmark("2026-03-01T00:00:00Z")}}

@@ -152,6 +152,16 @@ def test_a_process_that_died_in_a_call_keeps_its_place_for_two_periods_at_most(t
     assert alive.places() == 3
 
 
+def test_a_call_after_one_whose_process_died_waits_no_longer_than_two_periods(tmp_path: Path) -> None:
+    clock = Clock()
+    dead, alive = (Limiter(1, 10, file=tmp_path / "quota", clock=clock, sleep=clock.sleep) for _ in range(2))
+    call = dead.call()
+    call.__enter__()
+    clock.now += 15
+    with alive.call():
+        assert clock.now == 1020
+
+
 def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Path) -> None:
     before = Clock()
     for _ in range(3):
@@ -193,7 +203,10 @@ def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
     assert troubles == []
 
 
-def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(tmp_path: Path) -> None:
+def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_lexer_activity.throttle._LOCK_TIMEOUT", 3.0)
     clock, troubles = Clock(), list[str]()
     limiter = limiter_of(clock, tmp_path / "quota", on_trouble=troubles.append)
     other = sqlite3.connect(tmp_path / "quota", isolation_level=None)
@@ -210,7 +223,7 @@ def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(tmp_pa
     assert troubles == []
     other.execute("BEGIN IMMEDIATE")
     with limiter.call():
-        assert clock.now >= 1040, "half a minute for the lock, and then a period, for nothing is known of the others"
+        assert 1014 <= clock.now < 1016, "three seconds for the lock, and then a period: nothing is known of the others"
     assert troubles == ["database is locked"]
     other.close()
 
@@ -253,7 +266,24 @@ def test_the_file_is_this_user_s_alone_and_names_nobody(monkeypatch: pytest.Monk
     assert one.parent.stat().st_mode & 0o077 == 0
     assert "secret" not in str(one)
     assert len(one.stem.removeprefix("quota-")) == 8
+    one.parent.chmod(0o750)
+    with pytest.raises(PermissionError, match="is not this user's alone"):
+        shared_file("token-one-which-is-secret host")
     one.parent.rmdir()
     one.parent.symlink_to(tmp_path)
     with pytest.raises(PermissionError, match="is not this user's alone"):
         shared_file("token-one-which-is-secret host")
+
+
+def test_another_user_s_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("os.getuid", lambda: 123456)
+    with pytest.raises(PermissionError, match="tap-lexer-activity-123456 is not this user's alone"):
+        shared_file("token")
+
+
+def test_where_there_are_no_users_any_folder_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delattr("os.getuid")
+    (tmp_path / "tap-lexer-activity-0").mkdir(mode=0o755)
+    assert shared_file("token").parent == tmp_path / "tap-lexer-activity-0"

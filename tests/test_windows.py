@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.windows import Window
+from tap_lexer_activity.windows import HOUR, Window
 
 ZONES = [
     "UTC",
@@ -37,8 +38,8 @@ ZONES = [
     "Pacific/Chatham",
     "Pacific/Kiritimati",  # no 31 December 1994 (or 1 January 1995)
 ]
-zones = st.sampled_from(ZONES).map(ZoneInfo)
-instants = st.datetimes(datetime(2005, 1, 1), datetime(2026, 12, 31)).map(
+zones = (st.sampled_from(ZONES) | st.sampled_from(sorted(available_timezones()))).map(ZoneInfo)
+instants = st.datetimes(datetime(2005, 1, 1), datetime(2035, 12, 31)).map(
     lambda d: d.replace(tzinfo=UTC, microsecond=0)
 )
 
@@ -122,6 +123,22 @@ def test_the_hour_that_a_clock_shows_twice_is_two_windows() -> None:
     assert shown[1:5] == ["01:00+1100", "02:00+1100", "02:00+1000", "03:00+1000"]
 
 
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        (date(2026, 4, 5), ["02:00+1345", "03:00+1345", "02:45+1245", "03:00+1245", "04:00+1245"]),
+        (date(2026, 9, 27), ["01:00+1245", "02:00+1245", "03:45+1345", "04:00+1345", "05:00+1345"]),
+    ],
+)
+def test_an_hour_begins_also_where_a_clock_is_set_in_the_middle_of_one(day: date, hours: list[str]) -> None:
+    chatham = ZoneInfo("Pacific/Chatham")
+    first, last = (datetime.fromisoformat(f"{day} {hour}").astimezone(UTC) for hour in (hours[0], hours[-1]))
+    found = list(windows.windows(first, last + windows.SECOND, "hour", chatham))
+    assert [hour.start.astimezone(chatham).strftime("%H:%M%z") for hour in found] == hours
+    for hour in found:
+        assert windows.floor(hour.last_second, "hour", chatham) == hour.start, "whatever instant of it is known"
+
+
 # What a run reads
 
 
@@ -162,6 +179,13 @@ def test_without_lookback_a_second_run_reads_nothing_twice(
     again = windows.first_to_read(start, bookmark, 0, interval, zone)
     assert again == bookmark
     assert windows.due(again, present, interval, zone, partial=False) == []
+
+
+def test_a_bookmark_in_the_hour_that_comes_twice_reads_only_what_is_new() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    start, second = datetime(2026, 4, 4, tzinfo=UTC), datetime(2026, 4, 4, 16, tzinfo=UTC)
+    assert windows.first_to_read(start, second, 0, "hour", sydney) == second
+    assert windows.first_to_read(start, second - HOUR, 0, "hour", sydney) == second - HOUR
 
 
 def test_a_bookmark_in_the_middle_of_a_window_reads_that_window_whole() -> None:
@@ -321,6 +345,36 @@ def test_no_buckets_need_no_request() -> None:
     assert windows.series_requests([], datetime(2026, 1, 1, tzinfo=UTC), "day", ZoneInfo("UTC")) == []
 
 
+def test_a_request_is_complete_to_the_end_of_its_last_window_that_has_ended() -> None:
+    ends = [datetime(2026, 6, day, tzinfo=UTC) for day in (1, 2, 3)]
+    request = windows.Request(Window(ends[0], ends[2]), (Window(ends[0], ends[1]), Window(ends[1], ends[2])))
+    assert request.complete_to(ends[2]) == ends[2]
+    assert request.complete_to(ends[2] - windows.SECOND) == ends[1]
+    assert request.complete_to(ends[1] - windows.SECOND) is None
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_backfill_reads_the_windows_that_have_something_of_it(partial: bool) -> None:
+    utc = ZoneInfo("UTC")
+    first, end, present = (datetime(2026, 6, day, 15, tzinfo=UTC) for day in (1, 3, 3))
+    found = windows.to_backfill(Window(first, end), present, "day", utc, partial=partial)
+    assert [window.start.day for window in found] == [1, 2, 3][: 3 if partial else 2]
+    assert (
+        windows.to_backfill(Window(first, end), datetime(2026, 6, 4, tzinfo=UTC), "day", utc, partial=False)[
+            -1
+        ].start.day
+        == 3
+    )
+
+
+def test_instants_are_written_in_utc_wherever_the_tap_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Australia/Sydney")
+        time.tzset()
+        assert windows.to_text(datetime(2026, 3, 1, tzinfo=ZoneInfo("Asia/Kolkata"))) == "2026-02-28T18:30:00Z"
+    time.tzset()
+
+
 @given(instants)
 def test_bookmarks_sort_as_text(instant: datetime) -> None:
     text = windows.to_text(instant)
@@ -348,3 +402,4 @@ def test_an_export_asks_for_every_day_once_in_one_window_each(
         assert request.asked.end <= present
         assert len({windows.export_window(day.start, per_job, zone) for day in request.windows}) == 1
         assert request.asked.length <= timedelta(days=per_job, hours=1)
+    assert len(requests) == len({windows.export_window(day.start, per_job, zone) for day in wanted}), "and no more"

@@ -1,0 +1,168 @@
+"""The rows of an export by the fast way and by the SDK's ordinary one, as records and in batch files: the same, whatever is in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import select
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typing_extensions import override
+
+from tap_lexer_activity.exports import Exporter, Job
+from tap_lexer_activity.tap import TapLexerActivity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]  # for the long run
+
+STREAM = "mention_sla_export"
+SETTINGS = {
+    "api_token": "a-token-for-nobody",
+    "start_date": "2026-04-01",
+    "end_date": "2026-04-02",
+    "api_url": "http://127.0.0.1:9/v1",
+}
+KNOWN = [
+    "Account Name",
+    "Source Type",
+    "Customer Publish Date (UTC)",
+    "Customer Username",
+    "Customer Message",
+    "Customer Wait Time (min)",
+    "Within Customer SLA",
+    "State",
+]
+FOUND = ["Score (min)", "Seen (UTC)", "Within Other SLA", "Note"]
+"""What discovery has added to the catalog."""
+
+
+class OneFile(Exporter):
+    """Gives the same file for every export, and asks nobody."""
+
+    content = b""
+
+    @override
+    def start(self, body: Mapping[str, Any], *, tries: int = 1) -> Job:
+        return Job("export", body, "a-job", due=0.0, url="known")
+
+    @override
+    def file(self, job: Job) -> TextIO:
+        return io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8-sig", newline="")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An export, and the catalog it is read by.
+
+    Attributes:
+        deselected: Columns that are not selected.
+        content: The file.
+    """
+
+    deselected: frozenset[str]
+    content: bytes
+
+
+cells = (
+    st.sampled_from(
+        ["", "0", "1", "-1.50", "1e3", "yes", "No", "NA", "true", "\x00", '"', "\r\n", ";", "a\x1fb", "\ufeff"]
+    )
+    | st.sampled_from(["2026-04-01 10:00:00", "2026-04-01T10:00:00+10:00", "2026-02-30 00:00:00", "0001-01-01 00:00"])
+    | st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str)
+    | st.datetimes().map(str)
+    | st.text(max_size=12)
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    known = draw(st.lists(st.sampled_from(KNOWN + FOUND), min_size=1, max_size=12))
+    headers = known + draw(st.lists(st.text(max_size=8), max_size=3))
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])))
+    writer.writerow(headers)
+    width = len(headers)
+    for row in draw(st.lists(st.lists(cells, max_size=width + 2), min_size=2, max_size=30)):
+        # (Most as wide as the header.)
+        writer.writerow(row if draw(st.integers(0, 5)) == 0 else [*row, *[""] * width][:width])
+    deselected = draw(
+        st.sets(st.sampled_from(["state", "customer_username", "customer_wait_time_min", "note", "local_date"]))
+    )
+    return Case(frozenset(deselected), out.getvalue().encode())
+
+
+def catalog(case: Case) -> dict[str, Any]:
+    found = select(STREAM)
+    (entry,) = (entry for entry in found["streams"] if entry["stream"] == STREAM)
+    entry["schema"]["properties"] |= {
+        "score_min": {"type": ["number", "null"]},
+        "seen_utc": {"type": ["string", "null"], "format": "date-time"},
+        "within_other_sla": {"type": ["boolean", "null"]},
+        "note": {"type": ["string", "null"]},
+    }
+    entry["metadata"] += [
+        {"breadcrumb": ["properties", name], "metadata": {"selected": False}} for name in case.deselected
+    ]
+    return found
+
+
+def messages(case: Case, **more: Any) -> list[dict[str, Any]]:
+    """What a run writes."""
+    tap = TapLexerActivity(config={**SETTINGS, **more}, catalog=catalog(case))
+    tap.exporter = OneFile(tap.client, tap.settings, logging.getLogger())
+    OneFile.content = case.content
+    out = io.BytesIO()
+    with redirect_stdout(io.TextIOWrapper(out, encoding="utf-8", write_through=True)):
+        tap.run()
+        lines = out.getvalue().splitlines()
+    return [parsed(line) for line in lines]
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """JSON, whose numbers keep all their digits and are no text."""
+    found: dict[str, Any] = json.loads(line, parse_float=lambda digits: (digits,), parse_int=lambda digits: (digits,))
+    return found
+
+
+def rows_of_batches(case: Case, **more: Any) -> list[dict[str, Any]]:
+    """The rows of the batch files that a run writes."""
+    with TemporaryDirectory() as folder:
+        storage = {"encoding": {"format": "jsonl", "compression": "none"}, "storage": {"root": f"file://{folder}"}}
+        written = messages(case, batch_config=storage | {"batch_size": 7}, **more)
+        files = [name.removeprefix("file://") for m in written if m["type"] == "BATCH" for name in m["manifest"]]
+        lines = [line for name in files for line in Path(name).read_bytes().splitlines()]
+    return [parsed(line) for line in lines]
+
+
+def test_every_way_gives_the_same_rows(is_long: bool, keep: Callable[..., None]) -> None:
+    counts = {"exports": 0, "rows": 0}
+    ordinary: dict[str, Any] = {"stream_maps": {STREAM: {}}}  # a map that does nothing is enough to need the SDK's way
+
+    @settings(max_examples=1500 if is_long else 40)
+    @given(cases())
+    def check(case: Case) -> None:
+        fast, slow = messages(case), messages(case, **ordinary)
+        for message in (*fast, *slow):
+            message.pop("time_extracted", None)
+        assert fast == slow
+        rows = [message["record"] for message in fast if message["type"] == "RECORD"]
+        assert rows_of_batches(case) == rows_of_batches(case, **ordinary) == rows
+        assert not any(case.deselected & row.keys() for row in rows)
+        assert len({row["record_id"] for row in rows}) == len(rows)
+        counts["exports"] += 1
+        counts["rows"] += len(rows)
+
+    check()
+    keep("rows", what="Fast, ordinary, and batch files of both", **counts)
