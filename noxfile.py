@@ -17,6 +17,7 @@ CONSTRAINTS = ("--constraint", "constraints.txt")
 SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
+CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "warehouse.duckdb"
 PAGE = "report.html"
 
@@ -42,13 +43,13 @@ def types(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED)
 def tests(session: nox.Session) -> None:
     """The tests, of the wheel as it would be published. What follows `--` goes to pytest."""
-    test_wheel(session, "not pipelines and not proof", per_core=1)
+    test_wheel(session, "not pipelines and not proof", workers=2 * CORES)  # much of their time is waits
 
 
 @nox.session(python=SUPPORTED)
 def proof(session: nox.Session) -> None:
     """Faults, crashes and the tests of others: a sample of each, or with `-- --long --figures` all of it, for docs/proof.md."""
-    test_wheel(session, "proof", per_core=2)  # much of their time is waits between tries
+    test_wheel(session, "proof", workers=2 * CORES)
     if "--figures" in session.posargs:
         session.run("python", "tests/proof/report.py")
 
@@ -56,13 +57,13 @@ def proof(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED)
 def pipelines(session: nox.Session) -> None:
     """The tests of whole pipelines: the wheel, real targets in environments of their own, and real warehouses."""
-    test_wheel(session, "pipelines and not browser", per_core=1)
+    test_wheel(session, "pipelines and not browser", workers=CORES)
 
 
 @nox.session(python=PYTHON)
 def browser(session: nox.Session) -> None:
     """The tests of the demo's page. They need Chromium or Chrome on the machine."""
-    test_wheel(session, "browser", per_core=1)
+    test_wheel(session, "browser", workers=CORES)
 
 
 @nox.session(python=PYTHON)
@@ -97,8 +98,8 @@ def install_checkout(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "--editable", ".[sandbox]", "./demo/loader", *groups)
 
 
-def test_wheel(session: nox.Session, marked: str, per_core: int) -> None:
-    """Run the tests of a group against the wheel, so many processes for each of the machine's cores."""
+def test_wheel(session: nox.Session, marked: str, workers: int) -> None:
+    """Run the tests of a group against the wheel, in so many processes."""
     dist = session.create_tmp()
     for old in Path(dist).glob("*.whl"):
         old.unlink()
@@ -110,8 +111,9 @@ def test_wheel(session: nox.Session, marked: str, per_core: int) -> None:
     found = session.run("python", "-c", "import tap_lexer_activity as tap; print(tap.__file__)", env=env, silent=True)
     if "site-packages" not in str(found):
         session.error(f"the tests would run against {found}, not against the wheel")
-    workers = str(min((os.cpu_count() or 1) * per_core, 8))
-    session.run("pytest", "-m", marked, "--numprocesses", workers, "--dist", "worksteal", *session.posargs, env=env)
+    session.run(
+        "pytest", "-m", marked, "--numprocesses", str(workers), "--dist", "worksteal", *session.posargs, env=env
+    )
 
 
 @nox.session(python=PYTHON, reuse_venv=True)
