@@ -342,7 +342,7 @@ def _dripping(response: Response, dripped: bytes, fast: bytes, seconds: float, s
 
 def _echo(fault: Fault) -> Response:
     response = error(int(fault.number(400)), f"Bad request: {dict(sorted(request.headers))}")
-    response.status = f"{response.status_code} No {request.headers['Auth-Api-Token']}"
+    response.status = f"{response.status_code} No {request.headers.get('Auth-Api-Token', 'token')}"
     return response
 
 
