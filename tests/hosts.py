@@ -30,6 +30,12 @@ def without_length(body: bytes) -> bytes:
     return b"HTTP/1.0 200 OK\r\n\r\n" + body
 
 
+def chunked(*parts: bytes, coding: bytes = b"chunked") -> bytes:
+    """A response in chunks."""
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
+    return b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: %s\r\n\r\n%s" % (coding, chunks)
+
+
 def status(status: str | None, url: str | None = None, token: str | None = JOB) -> bytes:
     """An answer about a job. In its URL, `ORIGIN` stands for this host."""
     return with_length(json.dumps({"status": status, "url": url, "token": token}).encode())
@@ -49,11 +55,9 @@ WHOLE = [
     (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
     (with_length(gzip.compress(HEADER) + gzip.compress(ROW), more=b"Content-Encoding: gzip\r\n"), 1),
     (with_length(HEADER + ROW, more=b"This line is no header\r\n"), 1),
-    (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\x1f\r\n%x\r\n%s\r\n0\r\n\r\n"
-        % (len(_PACKED) - 1, _PACKED[1:]),
-        1,
-    ),
+    (chunked(HEADER, ROW[:-2]), 1),
+    (chunked(HEADER, ROW[:-2], coding=b"CHUNKED"), 1),
+    (chunked(_PACKED[:1], _PACKED[1:]), 1),
 ]
 """Downloads that are whole, and how many rows are in them."""
 
@@ -62,7 +66,8 @@ CUT = [
     (without_length(HEADER + ROW[:-2]), "did not say how long the file is"),
     (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page or an object in place of a CSV"),
     (with_length(b"Come back later"), "a page or an object in place of a CSV"),
-    (with_length(b'\xef\xbb\xbf {"error": "later"}'), "a page or an object in place of a CSV"),
+    (with_length(b"Come back later\r\nor tomorrow, please\r\n"), "a page or an object in place of a CSV"),
+    (with_length(b'\xef\xbb\xbf {"error": "later", "code": 5}\r\n'), "a page or an object in place of a CSV"),
     (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
     (with_length(HEADER + ROW, len(HEADER + ROW) + 5), "the file was cut off"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hosts import COMPLETE, CUT, HEADER, PENDING, ROW, WHOLE, Host, status, with_length
+from hosts import COMPLETE, CUT, HEADER, PENDING, ROW, WHOLE, Host, status, with_length, without_length
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.client import LexerClient
@@ -34,6 +34,7 @@ WHAT = "export 'mention_sla_export' from 2026-01-05T00:00:00Z to 2026-01-05T23:5
 FILE = with_length(HEADER + ROW)
 WITHOUT_URL = status("complete")
 TIMEOUT = 200
+FAR_AWAY = b"Wed, 21 Oct 2099 07:28:00 GMT"
 
 
 class Clock:
@@ -90,7 +91,14 @@ def test_questions_come_after_waits_that_double_up_to_a_minute(
 @pytest.mark.parametrize(
     ("last", "error", "said"),
     [
-        (PENDING, ExportTimedOutError, f"not complete after {TIMEOUT} s (export_timeout)"),
+        (
+            PENDING,
+            ExportTimedOutError,
+            (
+                f"not complete after {TIMEOUT} s (export_timeout). Allow it more time, or ask for less with a smaller "
+                "export_window_days"
+            ),
+        ),
         (WITHOUT_URL, ExportFailedError, "Lexer says that it is complete, and names no file"),
     ],
 )
@@ -99,7 +107,7 @@ def test_the_last_question_is_at_the_very_end_and_its_answer_says_how_the_job_en
 ) -> None:
     with Host(FILE, statuses=[PENDING, last]) as host, pytest.raises(error, match="^" + WHAT) as raised:
         read(exporter_of(host))
-    assert said in str(raised.value)
+    assert str(raised.value) == f"{WHAT}: {said}"
     assert clock.now == 1000 + TIMEOUT
     assert clock.sleeps == [1, 1, 2, 4, 8, 16, 32, 60, 60, 16]
     assert host.asked == ["start token", *["status token"] * 10]
@@ -184,22 +192,34 @@ def test_what_decides_is_the_file_and_not_how_it_is_chunked(exporter_of: Callabl
     big = HEADER + b'Acme,Email,,jo,"%s",closed\r\n' % (b'""x\r\n' * 200_000)
     with Host(with_length(big)) as host:
         assert read(exporter_of(host)) == big.decode()
-    with Host(with_length(big[:-9])) as host, pytest.raises(TruncatedError, match="in the middle of a row"):
-        read(exporter_of(host))
+    for end in (-9, big.rindex(b"\n", 0, -2) + 1):  # in the middle of a line, and of a cell at the end of a line
+        with Host(with_length(big[:end])) as host, pytest.raises(TruncatedError, match="in the middle of a row"):
+            read(exporter_of(host))
 
 
-def test_a_file_host_that_stumbles_is_asked_five_times(exporter_of: Callable[..., Exporter], clock: Clock) -> None:
+def test_lines_may_end_as_they_did_on_old_machines(exporter_of: Callable[..., Exporter]) -> None:
+    old = (HEADER + ROW).replace(b"\r\n", b"\r")
+    with Host(without_length(old)) as host:
+        assert read(exporter_of(host)) == old.decode()
+
+
+def test_a_file_host_that_stumbles_is_asked_five_times(
+    exporter_of: Callable[..., Exporter], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = with_length(b"", status=b"503 Service Unavailable")
     with Host(*[broken] * 4, FILE) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
     assert clock.sleeps == [1, 1.5, 2.5, 4.5, 8.5]
+    assert caplog.messages[0] == f"{WHAT}: the file host 127.0.0.1 answers 503; next try in 2 s"
     with Host(broken) as host, pytest.raises(RetriableAPIError) as raised:
         read(exporter_of(host))
     assert host.asked.count("file") == 5
     assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 503"
 
 
-@pytest.mark.parametrize(("asked", "wait"), [(b"30", 30.5), (b"100000", TIMEOUT + 0.5), (b"soon", 1.5)])
+@pytest.mark.parametrize(
+    ("asked", "wait"), [(b"30", 30.5), (b"100000", TIMEOUT + 0.5), (b"soon", 1.5), (FAR_AWAY, TIMEOUT + 0.5)]
+)
 def test_a_file_host_that_asks_for_patience_gets_it_within_bounds(
     exporter_of: Callable[..., Exporter], clock: Clock, asked: bytes, wait: float
 ) -> None:
