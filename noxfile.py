@@ -78,6 +78,7 @@ def coverage(session: nox.Session) -> None:
     figures = str(Path(session.create_tmp(), "coverage.json"))
     session.run("coverage", "json", "--quiet", "-o", figures)
     session.run("python", "tests/proof/measured.py", "coverage", figures)
+    session.run("python", "tests/proof/report.py")
 
 
 @nox.session(python=PYTHON)
@@ -90,6 +91,7 @@ def mutation(session: nox.Session) -> None:
     with results.open("w", encoding="utf-8") as file:
         session.run("mutmut", "results", "--all", "true", stdout=file)
     session.run("python", "tests/proof/measured.py", "mutation", str(results))
+    session.run("python", "tests/proof/report.py")
 
 
 def install_checkout(session: nox.Session) -> None:
