@@ -39,7 +39,7 @@ def test_a_bookmark_of_any_year_is_taken_again() -> None:
     assert check(state) == check(check(state)) == state
 
 
-@pytest.mark.parametrize("text", ["2026-03-01T11:00:00+11:00", "2026-03-01T00:00:00.000Z", "2026-03-01T00:00:00+00:00"])
+@pytest.mark.parametrize("text", ["2026-03-01T11:00:00+11:00", "2026-03-01T00:00:00.5Z", "2026-03-01T00:00:00+00:00"])
 def test_a_bookmark_is_brought_to_the_one_form_that_sorts_as_text(text: str) -> None:
     assert check({"bookmarks": {"summary": bookmark(text)}})["bookmarks"]["summary"] == bookmark("2026-03-01T00:00:00Z")
 

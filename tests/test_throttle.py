@@ -162,6 +162,16 @@ def test_a_call_after_one_whose_process_died_waits_no_longer_than_two_periods(tm
         assert clock.now == 1020
 
 
+def test_calls_are_kept_for_two_periods_however_long_these_are(tmp_path: Path) -> None:
+    clock = Clock()
+    limiter = Limiter(2, 4000, file=tmp_path / "quota", clock=clock)
+    call = limiter.call()
+    call.__enter__()
+    clock.now += 5000
+    with limiter.call():
+        assert limiter.places() == 0
+
+
 def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Path) -> None:
     before = Clock()
     for _ in range(3):
@@ -189,9 +199,22 @@ def test_a_file_that_can_not_be_used_is_told_of_once_and_costs_a_period_at_most(
                 database.execute("DROP TABLE calls")
         with limiter.call():
             clock.now += 1
-    assert len(troubles) == 1
+    assert troubles == ["unable to open database file" if broken == "from the start" else "no such table: calls"]
     assert limiter.spent == 5
     assert clock.slept == waits == [8 if broken == "from the start" else 10]
+
+
+def test_calls_of_the_last_hour_are_kept_for_limiters_of_a_longer_period_and_no_others(tmp_path: Path) -> None:
+    clock = Clock()
+    limiter = limiter_of(clock, tmp_path / "quota")
+    for _ in range(3):
+        with limiter.call():
+            clock.now += 1800
+    with sqlite3.connect(tmp_path / "quota") as database:
+        assert database.execute("SELECT begun FROM calls").fetchall() == [(1000,), (2800,), (4600,)]
+    clock.now += 1
+    with limiter.call(), sqlite3.connect(tmp_path / "quota") as database:
+        assert database.execute("SELECT begun FROM calls").fetchall() == [(4600,), (6401,)]
 
 
 def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:

@@ -131,7 +131,12 @@ class Limiters(RuleBasedStateMachine):
     @precondition(lambda self: not self.going_on)
     @rule()
     def the_file_breaks(self) -> None:
-        """From now on each run that knew it is on its own, as if its quota had just been used up."""
+        """From now on each run that knew it is on its own, as if its quota had just been used up.
+
+        Of calls that runs have been killed in nobody knows any more: they are taken to have reached the server by then.
+        """
+        for call in self.shared:
+            call.ended = self.now if call.ended is None else call.ended
         with closing(sqlite3.connect(self.file)) as database:
             database.execute("DROP TABLE IF EXISTS calls")
         for process in self.processes:
@@ -157,6 +162,9 @@ class Limiters(RuleBasedStateMachine):
     @invariant()
     def the_limiters_know_every_call(self) -> None:
         for process in self.processes:
+            earliest, found = process.free_at(self.now), process.limiter.free_at()
+            # (It may be said too early while a call goes on, which can end at any time.)
+            assert found <= earliest if any(call.ended is None for call in process.known) else found == earliest
             assert process.limiter.places() == max(0, process.calls - process.count(self.now))
         assert len(self.troubles) == self.told
 

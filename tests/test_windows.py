@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.windows import HOUR, Window
+from tap_lexer_activity.windows import HOUR, SECOND, Window
 
 ZONES = [
     "UTC",
@@ -112,6 +112,39 @@ def test_weeks_start_on_monday_and_months_on_the_first(
 def test_a_day_is_as_long_as_the_clocks_make_it(day: date, zone: str, hours: float) -> None:
     start, end = (windows.start_of(day + timedelta(days=n), ZoneInfo(zone)) for n in (0, 1))
     assert (end - start) / timedelta(hours=1) == hours
+    assert start.tzinfo is end.tzinfo is UTC
+
+
+@pytest.mark.parametrize("local", ["02:00:00", "02:00:01", "02:30:00", "02:59:59", "03:00:00"])
+def test_a_time_that_a_clock_jumps_over_is_that_of_the_jump(local: str) -> None:
+    found = windows.resolve(datetime.fromisoformat(f"2026-10-04T{local}"), ZoneInfo("Australia/Sydney"))
+    assert found == datetime(2026, 10, 3, 16, tzinfo=UTC)
+    assert found.tzinfo is UTC
+
+
+def test_a_day_that_has_begun_goes_on_where_a_clock_shows_the_day_before_once_more() -> None:
+    st_johns = ZoneInfo("America/St_Johns")
+    midnight, change = datetime(2010, 11, 7, 2, 30, tzinfo=UTC), datetime(2010, 11, 7, 2, 31, tzinfo=UTC)
+    assert change.astimezone(st_johns).isoformat() == "2010-11-06T23:01:00-03:30"
+    for instant in (midnight, change, change + HOUR):
+        assert windows.local_date(instant, st_johns) == date(2010, 11, 7)
+        assert windows.floor(instant, "day", st_johns) == midnight
+
+
+def test_a_date_that_a_zone_skipped_is_no_day() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    first = windows.start_of(date(2011, 12, 28), apia)
+    days = [
+        windows.local_date(day.start, apia).day
+        for day in windows.windows(first, first + timedelta(days=3), "day", apia)
+    ]
+    assert days == [28, 29, 31]
+
+
+def test_a_fraction_of_a_second_belongs_to_its_hour() -> None:
+    assert windows.floor(datetime(2026, 4, 5, 7, 8, 9, 10, tzinfo=UTC), "hour", ZoneInfo("UTC")).isoformat() == (
+        "2026-04-05T07:00:00+00:00"
+    )
 
 
 def test_the_hour_that_a_clock_shows_twice_is_two_windows() -> None:
@@ -133,7 +166,7 @@ def test_the_hour_that_a_clock_shows_twice_is_two_windows() -> None:
 def test_an_hour_begins_also_where_a_clock_is_set_in_the_middle_of_one(day: date, hours: list[str]) -> None:
     chatham = ZoneInfo("Pacific/Chatham")
     first, last = (datetime.fromisoformat(f"{day} {hour}").astimezone(UTC) for hour in (hours[0], hours[-1]))
-    found = list(windows.windows(first, last + windows.SECOND, "hour", chatham))
+    found = list(windows.windows(first, last + SECOND, "hour", chatham))
     assert [hour.start.astimezone(chatham).strftime("%H:%M%z") for hour in found] == hours
     for hour in found:
         assert windows.floor(hour.last_second, "hour", chatham) == hour.start, "whatever instant of it is known"
@@ -179,6 +212,31 @@ def test_without_lookback_a_second_run_reads_nothing_twice(
     again = windows.first_to_read(start, bookmark, 0, interval, zone)
     assert again == bookmark
     assert windows.due(again, present, interval, zone, partial=False) == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "bookmark", "lookback", "first"),
+    [
+        ("day", date(2026, 4, 13), 3, date(2026, 4, 10)),
+        ("week", date(2026, 4, 13), 10, date(2026, 4, 6)),
+        ("week", date(2026, 4, 13), 14, date(2026, 3, 30)),
+        ("month", date(2026, 5, 1), 31, date(2026, 4, 1)),
+        ("month", date(2026, 5, 1), 29, date(2026, 5, 1)),
+    ],
+)
+def test_the_lookback_goes_by_the_account_s_calendar(
+    interval: windows.Interval, bookmark: date, lookback: int, first: date
+) -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    start, reached = datetime(2026, 1, 1, tzinfo=UTC), windows.start_of(bookmark, sydney)
+    assert windows.first_to_read(start, reached, lookback, interval, sydney) == windows.start_of(first, sydney)
+
+
+def test_the_lookback_of_hours_ends_at_the_same_hour_of_another_day() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    start, bookmark = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 6, 3, tzinfo=UTC)
+    assert windows.first_to_read(start, bookmark, 1, "hour", sydney) == bookmark - timedelta(hours=24)
+    assert windows.first_to_read(start, bookmark, 2, "hour", sydney) == bookmark - timedelta(hours=49)
 
 
 def test_a_bookmark_in_the_hour_that_comes_twice_reads_only_what_is_new() -> None:
@@ -294,11 +352,16 @@ def changes_that_were_cut(changes: list[datetime], cuts: set[datetime]) -> list[
 
 
 @given(instants, spans(timedelta(hours=1), timedelta(days=30)), zones)
+@example(datetime(2026, 4, 3, tzinfo=UTC), timedelta(days=3), ZoneInfo("Australia/Sydney"))
+@example(datetime(2026, 4, 3, tzinfo=UTC), timedelta(hours=45), ZoneInfo("Australia/Sydney"))
+@example(datetime(2026, 9, 25, tzinfo=UTC), timedelta(days=3), ZoneInfo("Pacific/Chatham"))
 def test_hourly_requests_have_one_offset(start: datetime, length: timedelta, zone: ZoneInfo) -> None:
     wanted = windows.due(start, start + length, "hour", zone, partial=False)
-    for request in windows.series_requests(wanted, start + length, "hour", zone):
+    requests = windows.series_requests(wanted, start + length, "hour", zone)
+    assert [window for request in requests for window in request.windows] == wanted
+    for request in requests:
         starts = [w.start for w in windows.windows(request.asked.start, request.asked.end, "hour", zone)]
-        assert len({_offset(s, zone) for s in starts}) == 1
+        assert len({_offset(instant, zone) for instant in (*starts, request.asked.last_second)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -309,6 +372,35 @@ def test_a_year_of_a_daily_series_is_a_handful_of_requests(zone: str, requests: 
     present = windows.start_of(date(2026, 1, 1), account)
     wanted = windows.due(windows.start_of(date(2025, 1, 1), account), present, "day", account, partial=False)
     assert len(windows.series_requests(wanted, present, "day", account)) == requests
+
+
+@pytest.mark.parametrize(
+    ("interval", "length", "requests"),
+    [
+        ("hour", timedelta(hours=72), 1),
+        ("hour", timedelta(hours=73), 2),
+        ("day", timedelta(days=359), 1),
+        ("day", timedelta(days=360), 2),
+        ("day", timedelta(days=719), 3),
+    ],
+)
+def test_a_request_is_as_long_as_it_may_be(interval: windows.Interval, length: timedelta, requests: int) -> None:
+    utc, present = ZoneInfo("UTC"), datetime(2026, 6, 1, tzinfo=UTC)
+    wanted = windows.due(present - length, present, interval, utc, partial=False)
+    assert len(windows.series_requests(wanted, present, interval, utc)) == requests
+
+
+def test_one_hour_is_asked_for_with_the_others_of_a_day() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    change = datetime(2026, 4, 4, 16, tzinfo=UTC)
+    for first, asked in (
+        (change + 40 * HOUR, change + 17 * HOUR),
+        (change, change),
+        (change - HOUR, change - 24 * HOUR),
+    ):
+        wanted = [Window(first, first + HOUR)]
+        (request,) = windows.series_requests(wanted, change + 50 * HOUR, "hour", sydney)
+        assert request.asked == Window(asked, asked + 24 * HOUR)
 
 
 def test_one_day_is_asked_for_with_days_before_it() -> None:
@@ -349,22 +441,23 @@ def test_a_request_is_complete_to_the_end_of_its_last_window_that_has_ended() ->
     ends = [datetime(2026, 6, day, tzinfo=UTC) for day in (1, 2, 3)]
     request = windows.Request(Window(ends[0], ends[2]), (Window(ends[0], ends[1]), Window(ends[1], ends[2])))
     assert request.complete_to(ends[2]) == ends[2]
-    assert request.complete_to(ends[2] - windows.SECOND) == ends[1]
-    assert request.complete_to(ends[1] - windows.SECOND) is None
+    assert request.complete_to(ends[2] - SECOND) == ends[1]
+    assert request.complete_to(ends[1] - SECOND) is None
 
 
-@pytest.mark.parametrize("partial", [False, True])
-def test_a_backfill_reads_the_windows_that_have_something_of_it(partial: bool) -> None:
-    utc = ZoneInfo("UTC")
-    first, end, present = (datetime(2026, 6, day, 15, tzinfo=UTC) for day in (1, 3, 3))
-    found = windows.to_backfill(Window(first, end), present, "day", utc, partial=partial)
-    assert [window.start.day for window in found] == [1, 2, 3][: 3 if partial else 2]
-    assert (
-        windows.to_backfill(Window(first, end), datetime(2026, 6, 4, tzinfo=UTC), "day", utc, partial=False)[
-            -1
-        ].start.day
-        == 3
-    )
+@pytest.mark.parametrize(("interval", "count"), [("hour", 48), ("day", 3), ("week", 1), ("month", 2)])
+def test_a_backfill_reads_the_windows_that_have_something_of_it(interval: windows.Interval, count: int) -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    backfill = Window(datetime(2026, 4, 29, 3, tzinfo=UTC), datetime(2026, 5, 1, 3, tzinfo=UTC))
+    later = backfill.end + timedelta(days=40)
+    found = windows.to_backfill(backfill, later, interval, sydney, partial=False)
+    assert len(found) == count
+    assert found[0].start == windows.floor(backfill.start, interval, sydney)
+    assert found[-1].start < backfill.end <= found[-1].end
+    present = found[-1].end - SECOND
+    assert windows.to_backfill(backfill, found[-1].end, interval, sydney, partial=False) == found
+    assert windows.to_backfill(backfill, present, interval, sydney, partial=False) == found[:-1]
+    assert windows.to_backfill(backfill, present, interval, sydney, partial=True) == found
 
 
 def test_instants_are_written_in_utc_wherever_the_tap_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,6 +484,7 @@ def test_export_windows_lie_on_a_grid_whenever_a_run_begins(instant: datetime, l
 
 
 @given(instants, spans(timedelta(0), timedelta(days=400)), st.integers(1, 360), zones, st.booleans())
+@example(datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=60), 7, ZoneInfo("Australia/Sydney"), False)
 def test_an_export_asks_for_every_day_once_in_one_window_each(
     start: datetime, length: timedelta, per_job: int, zone: ZoneInfo, partial: bool
 ) -> None:
