@@ -60,6 +60,8 @@ _LARGEST_EXPONENT: Final = 400
 _SECRETS: Final = re.compile(r"\w+://\S+|[\w-]{16,}")
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
+ANOTHER_AUTHORITY: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+"""What to do about a certificate that is not valid."""
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 
@@ -239,9 +241,8 @@ class LexerClient:
             raise FatalAPIError(msg) from None
         except requests.exceptions.RequestException as error:
             msg = f"{what}: {reason(error, self._settings.request_timeout)} ({urlsplit(url).netloc})"
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                msg += ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
-                raise UnreachableError(msg) from None
+            if is_distrusted(error):
+                raise UnreachableError(msg + ANOTHER_AUTHORITY) from None
             raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from None
         except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
             msg = f"{what}: {self.quote(str(error))}"
@@ -339,9 +340,14 @@ def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
                 return said
         if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError)):
             return f"no answer within {timeout} s (request_timeout)"
-        if "CERTIFICATE_VERIFY_FAILED" in str(cause):
-            return "the host's certificate is not valid"
+    if is_distrusted(error):
+        return "the host's certificate is not valid"
     return f"the connection broke off ({type(error).__name__})"
+
+
+def is_distrusted(error: requests.exceptions.RequestException) -> bool:
+    """Whether a host is not the one that its certificate says, or nobody known says so."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def _never_arrived(error: BaseException) -> bool:

@@ -23,7 +23,15 @@ import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3.exceptions import HTTPError
 
-from tap_lexer_activity.client import TRIES, described, reason, retry_after, without_secrets
+from tap_lexer_activity.client import (
+    ANOTHER_AUTHORITY,
+    TRIES,
+    described,
+    is_distrusted,
+    reason,
+    retry_after,
+    without_secrets,
+)
 from tap_lexer_activity.columns import is_cut_off
 from tap_lexer_activity.errors import (
     ExportFailedError,
@@ -304,6 +312,8 @@ class Exporter:
                 return _spooled(response, what, self._settings.request_timeout)
         except requests.exceptions.RequestException as error:
             msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
+            if is_distrusted(error):
+                raise FatalAPIError(msg + ANOTHER_AUTHORITY) from None
             raise RetriableAPIError(msg) from None  # its text has the signed link in it
 
 
@@ -386,7 +396,7 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
         first += more
     is_gzip = first.startswith(_GZIP)  # whatever the headers say: no CSV begins so
     body = chain([first], chunks)
-    for chunk in _unpacked(body, what) if is_gzip else body:
+    for chunk in unpacked(body, what) if is_gzip else body:
         spool.write(chunk)
         quotes += chunk.count(b'"')
         last = chunk[-1:] or last
@@ -415,15 +425,15 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
             raise TruncatedError(msg)
 
 
-def _unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """The content of a gzip stream that has to have an end."""
+def unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """The content of a gzip stream that has to have an end, in pieces that are small whatever they were packed to."""
     unpack = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:
             data = chunk
             while data:
-                yield unpack.decompress(data)
-                data = unpack.unused_data
+                yield unpack.decompress(data, _CHUNK)
+                data = unpack.unconsumed_tail or unpack.unused_data
                 if unpack.eof and data:
                     unpack = zlib.decompressobj(wbits=31)  # another member of the same file
     except zlib.error as error:

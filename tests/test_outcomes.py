@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import ssl
 import tempfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from hosts import COMPLETE, CUT, HEADER, PENDING, ROW, WHOLE, Host, status, with_length, without_length
+from hypothesis import given
+from hypothesis import strategies as st
+from proof.surroundings import Gate
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
+from tap_lexer_activity import exports
 from tap_lexer_activity.client import LexerClient
 from tap_lexer_activity.errors import (
     ExportFailedError,
@@ -305,3 +312,30 @@ def test_an_odd_wish_for_the_past_never_sleeps_backwards(exporter_of: Callable[.
         exporter = exporter_of(host, meanwhile=lambda: next(calls, float("inf")))
         assert read(exporter) == (HEADER + ROW).decode()
     assert clock.sleeps == [0, 1]
+
+
+def test_a_host_of_files_with_a_certificate_that_nobody_knows_is_tried_once(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with Host(FILE) as behind, Gate(behind.server_port, tls) as gate:
+        complete = status("complete", f"https://{gate.address}/file?X-Amz-Signature=SIGNATURE")
+        with Host(FILE, statuses=[complete]) as host, pytest.raises(FatalAPIError) as raised:
+            read(exporter_of(host))
+        gate.shutdown()
+    said = "no download: the host's certificate is not valid (127.0.0.1). If your network has a CA of its own, name its file in"
+    assert str(raised.value) == f"{WHAT}: {said} REQUESTS_CA_BUNDLE"
+    assert clock.sleeps == [1]
+
+
+@given(lengths=st.lists(st.integers(0, 2000), min_size=1, max_size=3), sent=st.integers(1, 50))
+def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], sent: int) -> None:
+    content = [b"a row\n" * (length // 6) + b"a" * (length % 6) for length in lengths]
+    packed = b"".join(map(gzip.compress, content))
+    chunks = (packed[start : start + sent] for start in range(0, len(packed), sent))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "_CHUNK", small := 64)
+        pieces = list(exports.unpacked(chunks, WHAT))
+    assert b"".join(pieces) == b"".join(content)
+    assert max(map(len, pieces)) <= small
