@@ -70,8 +70,12 @@ CUT = [
     (with_length(b'\xef\xbb\xbf {"error": "later", "code": 5}\r\n'), "a page or an object in place of a CSV"),
     (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
+    (with_length(HEADER + b'Acme,"a ""b\r\n'), "the file ends in the middle of a row"),
+    (with_length(HEADER + b'Acme,"\xff'), "the file ends in the middle of a row"),
+    (with_length(HEADER + b'Acme,"' + b"hello\r\n" * 100_000), "the file ends in the middle of a row"),
     (with_length(HEADER + ROW, len(HEADER + ROW) + 5), "the file was cut off"),
     (with_length(gzip.compress(HEADER + ROW)[:-6]), "the file was cut off"),
+    (with_length(gzip.compress(HEADER + ROW)[:-6], more=b"Content-Encoding: gzip\r\n"), "the file was cut off"),
     (with_length(b"\x1f\x8b" + HEADER), "the file is not valid gzip"),
 ]
 """Downloads that are not whole, and what is said of them."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import logging
+import resource
 import ssl
 import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ from tap_lexer_activity.settings import Settings
 from tap_lexer_activity.throttle import Limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BODY = {"type": "mention_sla_export", "date_from": "2026-01-05T00:00:00Z", "date_to": "2026-01-05T23:59:59Z"}
@@ -79,6 +81,17 @@ def exporter_of(clock: Clock) -> Callable[..., Exporter]:
         return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, meanwhile=meanwhile)
 
     return make
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """This process can't make a file grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def read(exporter: Exporter) -> str:
@@ -183,7 +196,10 @@ def test_a_file_that_is_cut_off_is_fetched_three_times(
     assert host.asked.count("file") == 3
     assert str(raised.value).startswith(f"{WHAT}: ")
     assert said in str(raised.value)
-    assert ", 3 times. The next run starts this export again" in str(raised.value)
+    assert str(raised.value).endswith(
+        ", 3 times. The next run starts this export again. "
+        "If it ends so each time, ask for less with a smaller export_window_days"
+    )
 
 
 @pytest.mark.parametrize(("sent", "rows"), WHOLE)
@@ -210,18 +226,19 @@ def test_lines_may_end_as_they_did_on_old_machines(exporter_of: Callable[..., Ex
         assert read(exporter_of(host)) == old.decode()
 
 
+@pytest.mark.parametrize("code", [500, 503])
 def test_a_file_host_that_stumbles_is_asked_five_times(
-    exporter_of: Callable[..., Exporter], clock: Clock, caplog: pytest.LogCaptureFixture
+    exporter_of: Callable[..., Exporter], clock: Clock, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
-    broken = with_length(b"", status=b"503 Service Unavailable")
+    broken = with_length(b"", status=b"%d It Stumbles" % code)
     with Host(*[broken] * 4, FILE) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
     assert clock.sleeps == [1, 1.5, 2.5, 4.5, 8.5]
-    assert caplog.messages[0] == f"{WHAT}: the file host 127.0.0.1 answers 503; next try in 2 s"
+    assert caplog.messages[0] == f"{WHAT}: the file host 127.0.0.1 answers {code}; next try in 2 s"
     with Host(broken) as host, pytest.raises(RetriableAPIError) as raised:
         read(exporter_of(host))
     assert host.asked.count("file") == 5
-    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 503"
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code}"
 
 
 @pytest.mark.parametrize(
@@ -276,6 +293,15 @@ def test_a_folder_that_is_not_there_is_an_error_that_names_the_variable(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with Host(FILE) as host, pytest.raises(FatalAPIError, match=r"no temporary folder can be written .* TMPDIR"):
         read(exporter_of(host))
+
+
+def test_a_disk_without_room_is_an_error_that_names_the_variable(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(with_length(HEADER + ROW * 1000)) as host, files_of_at_most(1000), pytest.raises(FatalAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == (
+        f"{WHAT}: the export can't be kept in {tempfile.gettempdir()} (File too large). "
+        "Name a folder with room in the environment variable TMPDIR"
+    )
 
 
 def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
