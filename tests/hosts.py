@@ -86,6 +86,7 @@ class Host(ThreadingHTTPServer):
 
     Attributes:
         asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along.
+        jobs: The body of each start, and the query of each question about a job.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Host(ThreadingHTTPServer):
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
         self.asked: list[str] = []
+        self.jobs: list[str] = []
         self._answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -130,11 +132,14 @@ class _Answers(BaseHTTPRequestHandler):
     server: Host
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.jobs.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
         self._answer("start")
 
     def do_GET(self) -> None:
-        self._answer("status" if self.path.startswith("/status") else "file")
+        path, _, query = self.path.partition("?")
+        if path == "/status":
+            self.server.jobs.append(query)
+        self._answer("status" if path == "/status" else "file")
 
     def _answer(self, kind: str) -> None:
         self.server.asked.append(kind + (" token" if "Auth-Api-Token" in self.headers else ""))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
+import re
 import resource
 import ssl
 import tempfile
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from hosts import COMPLETE, CUT, HEADER, PENDING, ROW, WHOLE, Host, status, with_length, without_length
+from hosts import COMPLETE, CUT, HEADER, JOB, PENDING, ROW, WHOLE, Host, status, with_length, without_length
 from hypothesis import given
 from hypothesis import strategies as st
 from proof.surroundings import Gate
@@ -278,13 +280,35 @@ def test_a_job_without_a_token_is_an_error(exporter_of: Callable[..., Exporter],
     assert str(raised.value) == f"{WHAT}: Lexer named no token to ask for the file by"
 
 
-def test_an_answer_of_another_shape_is_an_error_that_does_not_show_it(exporter_of: Callable[..., Exporter]) -> None:
-    odd = with_length(b'{"state": "JOBTOKEN-0123456789abcdef"}')
-    with Host(FILE, statuses=[odd]) as host, pytest.raises(UnexpectedAnswerError) as raised:
+def test_a_job_is_asked_for_by_the_name_that_lexer_gave_it(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(FILE, statuses=[PENDING, COMPLETE]) as host:
         read(exporter_of(host))
-    assert str(raised.value).startswith(f"the status of {WHAT}: ")
-    assert "(not shown: it may hold a link)" in str(raised.value)
-    assert "JOBTOKEN" not in str(raised.value)
+    assert host.jobs == [json.dumps(BODY), *[f"token={JOB}"] * 2]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error", "said", "count"),
+    [
+        (b'{"state": "%s"}' % JOB.encode(), UnexpectedAnswerError, "the answer is not as Lexer documents it", 1),
+        (b'{"status": "%s",' % JOB.encode(), RetriableAPIError, "the answer is not JSON", 2),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_an_error_that_does_not_show_it(
+    exporter_of: Callable[..., Exporter], sent: bytes, error: type[Exception], said: str, count: int
+) -> None:
+    odd = with_length(sent)
+    with Host(FILE, statuses=[odd], starts=[PENDING, odd]) as host:
+        exporter = exporter_of(host)
+        job = exporter.start(BODY)
+        for what, again in (
+            (f"the status of {WHAT}", lambda: exporter.ask(job, tries=2)),
+            (WHAT, lambda: exporter.start(BODY, tries=2)),
+        ):
+            before = len(host.asked)
+            with pytest.raises(error, match=f"^{re.escape(what)}: {said}") as raised:
+                again()
+            assert str(raised.value).endswith(" (not shown: it may hold a link)")
+            assert len(host.asked) == before + count
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_names_the_variable(
