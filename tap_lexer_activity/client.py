@@ -58,6 +58,7 @@ QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
 _LARGEST_EXPONENT: Final = 400
 _SECRETS: Final = re.compile(r"\w+://\S+|[\w-]{16,}")
+_OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
 ANOTHER_AUTHORITY: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
@@ -234,6 +235,10 @@ class LexerClient:
             timeout = self._settings.request_timeout
             with self._session.request(method, url, timeout=timeout, stream=True, **content) as response:
                 body = _body(response, what)
+        except ValueError as error:  # of requests, urllib3 and the interpreter
+            address = urlsplit(url).netloc
+            msg = f"{what}: {address} is no address, or redirects to one that is none ({self.quote(str(error))}). Check api_url and export_status_url"
+            raise FatalAPIError(msg) from None
         except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
             is_circle = isinstance(error, requests.exceptions.TooManyRedirects)
             said = "redirects in a circle" if is_circle else self.quote(str(error))
@@ -244,7 +249,7 @@ class LexerClient:
             if is_distrusted(error):
                 raise UnreachableError(msg + ANOTHER_AUTHORITY) from None
             raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from None
-        except (OSError, ValueError) as error:  # a CA file that is not there, an address that is none
+        except OSError as error:  # a CA file that is not there
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
         self._verdict(response, body, what, is_secret=is_secret)
@@ -294,7 +299,11 @@ class LexerClient:
             raise RetriableAPIError(msg, response) from None
 
     def quote(self, text: str) -> str:
-        """The beginning of an answer, fit for a log: on one line, and without the token or parts of it if the server sent them back."""
+        """The beginning of an answer, fit for a log: on one line, and without secrets.
+
+        These are the token and parts of it, if the server sent them back, and what gives access to the file of an export.
+        """
+        text = _OF_A_JOB.sub(r'"\1": "[...]"', text)
         return " ".join(without_token(text, self._settings.api_token).split())[:QUOTE]
 
     def _message(self, body: bytearray) -> str:

@@ -379,16 +379,17 @@ class Converter:
                 )
 
 
-def read_rows(lines: Iterable[str]) -> Iterator[list[str]]:
+def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
     """The rows of a CSV, the header first. Blank lines are no rows.
 
     Args:
         lines: A text file opened with `newline=""`, so that cells keep their own line breaks.
+        strict: Whether quotes have to be right.
 
     Raises:
-        csv.Error: Where quotes are not closed or do not end a cell.
+        csv.Error: Where quotes are not closed or do not end a cell, if they have to be.
     """
-    return filter(None, csv.reader(lines, strict=True))
+    return filter(None, csv.reader(lines, strict=strict))
 
 
 def is_cut_off(lines: Iterable[str]) -> bool:

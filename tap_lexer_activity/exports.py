@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import tempfile
 import time
 import zlib
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 import backoff
 import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from tap_lexer_activity.client import (
@@ -32,7 +34,7 @@ from tap_lexer_activity.client import (
     retry_after,
     without_secrets,
 )
-from tap_lexer_activity.columns import is_cut_off
+from tap_lexer_activity.columns import is_cut_off, read_rows
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
@@ -63,6 +65,8 @@ LINKS: Final = 2
 _CHUNK: Final = 1 << 18
 _LONGEST_HEADER: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
+_NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')
+_NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
 _ANSWER: Final = answer_validator(
     {
@@ -310,6 +314,9 @@ class Exporter:
             with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
                 _verdict(response, what, host)
                 return _spooled(response, what, self._settings.request_timeout)
+        except ValueError:  # of requests, urllib3 and the interpreter
+            msg = f"{what}: what the file host {host} is named, or redirects to, is no address (it is not shown)"
+            raise UnexpectedAnswerError(msg) from None
         except requests.exceptions.RequestException as error:
             msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
             if is_distrusted(error):
@@ -317,13 +324,24 @@ class Exporter:
             raise RetriableAPIError(msg) from None  # its text has the signed link in it
 
 
+class _DownloadSession(requests.Session):
+    """A session that sends no host a password of the machine's `.netrc`, and follows redirects without one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = lambda request: request
+
+    @override
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Add nothing."""
+
+
 def _download_session(client: LexerClient) -> requests.Session:
     """A session that has never seen the token. Requests to the API's own hosts count against the quota all the same."""
-    session = requests.Session()
+    session = _DownloadSession()
     session.mount("https://", TimedAdapter())
     session.mount("http://", TimedAdapter())
     client.throttle(session)
-    session.auth = lambda request: request  # not the machine's .netrc either
     session.headers["Accept-Encoding"] = "gzip, identity"
     session.verify = os.environ.get("SSL_CERT_FILE") or True
     return session
@@ -333,6 +351,9 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
     """Raise what an error status of the file host means. Its body is not quoted: file hosts repeat signed links there."""
     status = response.status_code
     if status == HTTPStatus.OK:
+        if (packed := response.headers.get("Content-Encoding", "").lower()) in _NOT_ASKED_FOR:
+            msg = f"{what}: the file host {host} sends the file packed as {packed}, which was not asked for"
+            raise UnexpectedAnswerError(msg)
         return
     said = f"{what}: the file host {host} answers {status}"
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
@@ -403,14 +424,13 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
     spool.flush()
     spool.seek(0)
     is_whole = (
-        "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        response.headers.get("Content-Length", "").isdecimal()
+        or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     )
-    beginning = spool.read(_LONGEST_HEADER).removeprefix(b"\xef\xbb\xbf").lstrip()
-    header = beginning.partition(b"\n")[0]
-    spool.seek(0)
-    if header[:1] in {b"<", b"{"} or (header and b"," not in header):  # no export has a single column
-        msg = f"{what}: the file host sent a page or an object in place of a CSV"
+    if said := in_place_of_a_csv(spool.read(_LONGEST_HEADER)):
+        msg = f"{what}: {said}"
         raise TruncatedError(msg)
+    spool.seek(0)
     if not is_whole and not (is_gzip or last in {b"\n", b"\r"}):
         msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
         raise TruncatedError(msg)
@@ -423,6 +443,25 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
         if cut:
             msg = f"{what}: the file ends in the middle of a row"
             raise TruncatedError(msg)
+
+
+def in_place_of_a_csv(beginning: bytes) -> str | None:
+    """What a file is that is no CSV of an export, by its first bytes; `None` if it may be one.
+
+    No export has a single column, and a header whose names begin with blanks is a sentence, if nothing follows.
+    """
+    text = beginning.decode("utf-8-sig", errors="replace").lstrip()
+    rows = read_rows(io.StringIO(text, newline=""), strict=False)
+    header = next(rows, [])
+    is_sentence = any(cell.startswith(" ") for cell in header[1:]) and next(rows, None) is None
+    if _NO_CSV.match(text) or is_sentence:
+        return "the file host sent a page, an object or a sentence in place of a CSV"
+    if len(header) != 1:
+        return None
+    separator = next((sign for sign in ";\t|" if sign in header[0]), None)
+    if separator is None:
+        return "the file host sent a page, an object or a sentence in place of a CSV"
+    return f"the columns of the file are separated by {separator!r}, and should be by commas"
 
 
 def unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:

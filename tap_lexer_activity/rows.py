@@ -144,6 +144,9 @@ def write_batch_file(config: BatchConfig, stream: str, lines: deque[bytes]) -> s
     except OSError as error:
         msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error})"
         raise EndOfRun(msg, exit_code=1) from error
+    except (ImportError, ValueError) as error:  # a kind of storage that needs another package, or that nobody knows
+        msg = f"batch_config: {config.storage.root} can't be used ({error}). Install what it needs beside the tap"
+        raise EndOfRun(msg, exit_code=1) from error
     url: str = config.storage.get_url(name)
     return url
 

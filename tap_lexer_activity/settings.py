@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from jsonschema import Draft202012Validator
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity.shapes import answer_validator
 from tap_lexer_activity.windows import Window, resolve, start_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ _DATE_FORMS: Final = "a date (2026-03-01) or a date-time (2026-03-01T00:00:00+11
 _DATE_OR_TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
 )
-_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""No window begins before this: Lexer has no data that old."""
 
 SETTINGS: Final = th.PropertiesList(
     th.Property(
@@ -183,6 +184,47 @@ SETTINGS: Final = th.PropertiesList(
 ).to_dict()
 """JSON schema of the tap's own settings."""
 
+BATCH_CONFIG: Final[dict[str, Any]] = {
+    "type": ["object", "null"],
+    "title": "Batch files",
+    "description": "Where and how files of BATCH messages are written, in place of records.",
+    "properties": {
+        "encoding": {
+            "type": "object",
+            "title": "Encoding",
+            "description": "What the files are: JSON lines, packed or not.",
+            "properties": {
+                "format": {"type": "string", "enum": ["jsonl"]},
+                "compression": {"type": ["string", "null"], "enum": ["gzip", "none", None], "default": "gzip"},
+            },
+            "required": ["format"],
+            "additionalProperties": False,
+        },
+        "storage": {
+            "type": "object",
+            "title": "Storage",
+            "description": "The folder of the files as a path or URL, the beginning of their names, and what its kind of storage needs.",
+            "properties": {
+                "root": {"type": "string", "minLength": 1},
+                "prefix": {"type": ["string", "null"]},
+                "params": {"type": "object"},
+            },
+            "required": ["root"],
+            "additionalProperties": False,
+        },
+        "batch_size": {
+            "type": ["integer", "null"],
+            "title": "Batch size",
+            "description": "Most records of a file.",
+            "minimum": 1,
+            "default": 10000,
+        },
+    },
+    "required": ["encoding", "storage"],
+    "additionalProperties": False,
+}
+"""JSON schema of `batch_config`, stricter than the SDK's: that can write Parquet, too, but leaves columns in it that are not selected."""
+
 _OWN: Final = frozenset(SETTINGS["properties"])
 _SHARED_TYPE: Final = frozenset({"user_volume", "workflow_states"})
 _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
@@ -251,7 +293,6 @@ class Settings:
             *_url_errors("export_status_url", given["export_status_url"]),
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
-            *_batch_errors(given.get("batch_config")),
         ]
         zone = _zone(given["timezone"])
         if isinstance(zone, str):
@@ -275,7 +316,7 @@ class Settings:
             # (The last window of a backfill may end after `end_date`.)
             present=(now if "backfill_end" in given else min(end, now)).replace(microsecond=0),
             backfill=backfill,
-            form_ids=None if form_ids is None else tuple(sorted(form_ids)),
+            form_ids=None if form_ids is None else tuple(sorted(map(_whole, form_ids))),
             report_parameters=given.get("report_parameters", {}),
             max_requests=_whole(given.get("max_requests")),
             **{
@@ -330,8 +371,8 @@ def _form_errors(given: Mapping[str, Any], schema: Mapping[str, Any]) -> list[st
         close = difflib.get_close_matches(name, properties, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(sorted(_OWN))}"
         errors.append(f"{name}: there is no such setting; {hint}")
-    for error in Draft202012Validator(schema).iter_errors(given):
-        if error.validator == "required":
+    for error in answer_validator(schema).iter_errors(given):  # (the numbers of a file are decimals, too)
+        if error.validator == "required" and not error.absolute_path:
             errors += [
                 f"{name}: is missing; {properties[name]['description']}"
                 for name in schema["required"]
@@ -350,7 +391,7 @@ def _form_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
         return f"{name}: should be {'text' if name in _OWN else 'an object'} (its value is not shown here)"
     match error.validator:
         case "enum":
-            wanted = "one of " + ", ".join(map(str, wanted))
+            wanted = "one of " + ", ".join(str(choice) for choice in wanted if choice is not None)
         case "type":
             wanted = " or ".join(kind for kind in (wanted if isinstance(wanted, list) else [wanted]) if kind != "null")
         case "minimum":
@@ -402,7 +443,10 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
         if stream not in report_streams:
             known = ", ".join(sorted(report_streams))
             errors.append(f"report_parameters: there is no report stream {stream!r}; it may name {known}")
-        if (kind := body.get("type")) in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
+        kind = body.get("type", stream)
+        if not isinstance(kind, str):
+            errors.append(f"report_parameters[{stream!r}]: the type is {kind!r} and should be text")
+        elif kind in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
             errors.append(
                 f"report_parameters['{stream}']: {kind!r} is the type of another stream, and its rows would be taken for {stream}"
             )
@@ -413,14 +457,6 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
     return errors
 
 
-def _batch_errors(batch_config: Mapping[str, Any] | None) -> list[str]:
-    """The SDK can write Parquet, too, but leaves columns in it that are not selected."""
-    kind = ((batch_config or {}).get("encoding") or {}).get("format")
-    return (
-        [] if kind in {None, "jsonl"} else [f"batch_config: the format {kind!r} can't be written; it should be jsonl"]
-    )
-
-
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:
     if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
         return []
@@ -428,7 +464,7 @@ def _form_id_errors(form_ids: list[int] | None) -> list[str]:
 
 
 def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
-    if start < _EARLIEST:
+    if start < EARLIEST:
         return [f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old"]
     if start > now:
         return [f"start_date: {given['start_date']!r} is in the future; it should be the first day to read"]
@@ -450,7 +486,7 @@ def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: 
         return start
     if isinstance(end, str):
         return end
-    if not _EARLIEST <= start <= now:
+    if not EARLIEST <= start <= now:
         return (
             f"backfill_start: {given['backfill_start']!r} should be a day from the year 2000 on, and not in the future"
         )

@@ -10,6 +10,7 @@ from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
 
+from tap_lexer_activity.settings import EARLIEST
 from tap_lexer_activity.windows import to_text
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _VALUE: Final = "replication_key_value"
 _KEY: Final = "replication_key"
+_PARTS: Final = frozenset({_VALUE, _KEY, "context", "partitions"})
 
 
 def checked_state(state: Any, bookmark_columns: Mapping[str, str | None]) -> dict[str, Any]:
@@ -74,19 +76,20 @@ def _checked_stream(name: str, bookmark: Any, column: str | None) -> dict[str, A
 
 
 def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -> dict[str, Any]:
-    """A bookmark with its instant in UTC. Its replication key has to be the stream's."""
+    """A bookmark with its instant in UTC, and without what the SDK puts beside it. Its replication key has to be the stream's."""
+    bookmark = {part: value for part, value in bookmark.items() if part in _PARTS}
     if bookmark.get(_VALUE) is None:
         return bookmark
     if bookmark.get(_KEY, column) != column:
         raise _UnusableStateError(f"the bookmark of {name} is by {bookmark[_KEY]!r} and not by {column!r}")
     try:
         moment = datetime.fromisoformat(bookmark[_VALUE])
-        text = to_text(moment) if moment.tzinfo else None
+        text = to_text(moment) if moment.tzinfo and moment >= EARLIEST else None
     except (TypeError, ValueError, OverflowError):
         text = None
     if text is None:
         raise _UnusableStateError(
-            f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z"
+            f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z, and not before the year 2000"
         )
     return bookmark | {_KEY: column, _VALUE: text}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import os
@@ -13,25 +14,30 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import click
-from jsonschema import Draft202012Validator, ValidationError
 from singer_sdk import Stream, Tap
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalAPIError, RetriableAPIError
+from singer_sdk.exceptions import (
+    ConfigurationError,
+    ConfigValidationError,
+    FatalAPIError,
+    MappingError,
+    RetriableAPIError,
+)
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.mapper import PluginMapper
-from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.messages import StateMessage
 from typing_extensions import override
 
+from tap_lexer_activity.catalog import checked_catalog, without_effect
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
-from tap_lexer_activity.settings import SETTINGS, Settings, without_bare_types
+from tap_lexer_activity.settings import BATCH_CONFIG, SETTINGS, Settings, without_bare_types
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
@@ -93,8 +99,9 @@ class TapLexerActivity(Tap):
                 kwargs["state"], {name: stream.bookmark_column for name, stream in _BY_NAME.items()}
             )
         if kwargs.get("catalog") is not None:
-            kwargs["catalog"] = _checked_catalog(kwargs["catalog"])
-        if kwargs.get("parse_env_config"):
+            kwargs["catalog"] = checked_catalog(kwargs["catalog"], _BY_NAME)
+        self._reads_environment = bool(kwargs.get("parse_env_config"))
+        if self._reads_environment:
             for name in [
                 name for name, value in os.environ.items() if name.startswith(self._env_var_prefix) and not value
             ]:
@@ -102,9 +109,12 @@ class TapLexerActivity(Tap):
         try:
             super().__init__(**kwargs)
         except ValueError as error:
-            if not kwargs.get("parse_env_config"):
+            if not self._reads_environment:
                 raise
             raise ConfigurationError(_unread_variable(self._env_var_prefix) or str(error)) from error
+        if self._reads_environment:
+            for caution in _unknown_variables(self._env_var_prefix):
+                self.logger.warning("%s", caution)
 
     @override
     @classmethod
@@ -112,10 +122,13 @@ class TapLexerActivity(Tap):
         super().append_builtin_config(config_jsonschema)
         properties = config_jsonschema["properties"]
         properties["stream_maps"] = without_bare_types(properties["stream_maps"])
+        properties["batch_config"] = BATCH_CONFIG
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
+        if self._reads_environment and (wrong := _unread_variable(self._env_var_prefix)):
+            raise ConfigurationError(wrong)
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
@@ -185,7 +198,7 @@ class TapLexerActivity(Tap):
             self.client.limiter,
             cast("logging.Logger", self.logger),
             zone=settings.zone,
-            pace=PACE_OF_A_TERMINAL if sys.stderr.isatty() else PACE_OF_A_FILE,
+            pace=PACE_OF_A_TERMINAL if sys.stderr and sys.stderr.isatty() else PACE_OF_A_FILE,
         )
 
     @property
@@ -237,13 +250,18 @@ class TapLexerActivity(Tap):
         # As the SDK does, but for streams that are not selected: it takes their properties away, keys included, and then a stream map
         # for all streams (`"*"`) fails for want of them.
         self._mapper = PluginMapper(plugin_config=dict(self.config), logger=self.logger)
+        schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in self.catalog.streams}
         for entry in self.catalog.streams:
-            schema = entry.schema.to_dict()
+            name = entry.tap_stream_id
             mask = entry.metadata.resolve_selection()
-            name = entry.stream or entry.tap_stream_id
-            self._mapper.register_raw_stream_schema(
-                name, get_selected_schema(name, schema, mask) if mask[()] else schema, entry.key_properties
-            )
+            schema = get_selected_schema(name, schemas[name], mask) if mask[()] else schemas[name]
+            try:
+                self._mapper.register_raw_stream_schema(name, schema, entry.key_properties)
+            except MappingError as error:
+                msg = f"stream_maps: the map for {name} can't be used: {error}"
+                raise ConfigurationError(msg) from error
+        for caution in without_effect(self.config.get("stream_maps") or {}, schemas):
+            self.logger.warning("%s", caution)
 
     @property
     def forms(self) -> resources.Forms:
@@ -366,6 +384,8 @@ class TapLexerActivity(Tap):
         plans = self.plans()
         for caution in self._cautions(plans):
             self.logger.warning("%s", caution)
+        if not self._selected():
+            self.logger.warning("No stream is selected, so there is nothing to read")
         self.progress.expect(plans)
         if self.settings.max_requests is not None:
             self._read_those_behind_first(plans)
@@ -536,8 +556,13 @@ def _bookmarks(state: Any) -> list[Any]:
 
 def _unread_variable(prefix: str) -> str | None:
     """What is wrong with the environment: the SDK does not say which variable it can't read."""
-    readers: dict[str, Callable[[str], Any]] = {"integer": int, "array": json.loads, "object": json.loads}
-    examples = {"integer": "7", "array": "[55, 56]", "object": "{}"}
+    readers: dict[str, Callable[[str], Any]] = {
+        "integer": int,
+        "array": json.loads,
+        "object": json.loads,
+        "boolean": lambda text: _BOOLEANS[text.lower()],
+    }
+    examples = {"integer": "7", "array": "[55, 56]", "object": "{}", "boolean": "true or false"}
     for name, schema in TapLexerActivity.config_jsonschema["properties"].items():
         kind = next((kind for kind in readers if kind in schema.get("type", ())), None)
         text = os.environ.get(f"{prefix}{name.upper()}")
@@ -545,85 +570,45 @@ def _unread_variable(prefix: str) -> str | None:
             continue
         try:
             readers[kind](text)
-        except ValueError:
+        except (KeyError, ValueError):
             shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
             return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {examples[kind]}"
     return None
+
+
+_BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
+"""As the SDK reads them; but it takes every other word for a no."""
+
+
+def _unknown_variables(prefix: str) -> list[str]:
+    """What is named nearly like a setting in the environment, and is none."""
+    names = {f"{prefix}{name.upper()}" for name in TapLexerActivity.config_jsonschema["properties"]}
+    others = sorted(name for name in os.environ.keys() - names if name.startswith(prefix))
+    close = {
+        name: difflib.get_close_matches(name.removeprefix(prefix), [n.removeprefix(prefix) for n in names], n=1)
+        for name in others
+    }
+    return [
+        f"The environment variable {name} is no setting; did you mean {prefix}{found[0]}?"
+        for name, found in close.items()
+        if found
+    ]
 
 
 def _json(file: IO[str]) -> Any:
     """The content of a file.
 
     Raises:
-        ConfigurationError: If it is not JSON.
+        ConfigurationError: If it is not JSON, or null.
     """
+    text = file.read()
     try:
-        return json.load(file)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        msg = f"{file.name} is not JSON: {error}"
-        raise ConfigurationError(msg) from error
-
-
-def _checked_catalog(catalog: Any) -> dict[str, Any]:
-    """The catalog, with the keys of streams that it names without: a table without a key doubles whatever is read again.
-
-    Raises:
-        ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
-    """
-    content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
-    try:
-        Draft202012Validator(_CATALOG).validate(content)
-    except ValidationError as error:
-        where = f"at {error.json_path} " if error.absolute_path else ""
-        msg = f"The catalog can't be used: {where}it is not as a catalog should be; make one with --discover"
-        raise ConfigurationError(msg) from error
-    if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - _BY_NAME.keys()):
-        msg = f"The catalog can't be used: it has {', '.join(strangers)}, and the streams of this tap are {', '.join(sorted(_BY_NAME))}"
-        raise ConfigurationError(msg)
-    return {**content, "streams": [_with_keys(entry) for entry in content["streams"]]}
-
-
-_CATALOG: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "streams": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "tap_stream_id": {"type": "string"},
-                    "schema": {
-                        "type": "object",
-                        "properties": {"properties": {"type": "object"}},
-                        "required": ["properties"],
-                    },
-                    "metadata": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {"breadcrumb": {"type": "array"}, "metadata": {"type": "object"}},
-                            "required": ["breadcrumb", "metadata"],
-                        },
-                    },
-                },
-                "required": ["tap_stream_id", "schema"],
-            },
-        }
-    },
-    "required": ["streams"],
-}
-"""What the tap needs of a catalog."""
-
-
-def _with_keys(entry: dict[str, Any]) -> dict[str, Any]:
-    stream = _BY_NAME[entry["tap_stream_id"]]
-    root: dict[str, Any] = next((item["metadata"] for item in entry.get("metadata", []) if not item["breadcrumb"]), {})
-    keys = entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys)
-    if missing := [name for name in keys if name not in entry["schema"]["properties"]]:
-        msg = (
-            f"The catalog can't be used: {entry['tap_stream_id']} has the key {', '.join(missing)} and no such property"
-        )
-        raise ConfigurationError(msg)
-    metadata = [item for item in entry.get("metadata", []) if item["breadcrumb"][1:] not in [[name] for name in keys]]
-    metadata += [{"breadcrumb": ["properties", name], "metadata": {"inclusion": "automatic"}} for name in keys]
-    return {**entry, "metadata": metadata, "key_properties": keys, "replication_key": stream.bookmark_column}
+        wrong = f"is not JSON: {error}" if text.strip() else "is empty"
+    else:
+        if content is not None:
+            return content
+        wrong = "is null"
+    msg = f"{file.name} {wrong}. If there is none yet, leave it out"
+    raise ConfigurationError(msg)

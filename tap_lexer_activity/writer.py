@@ -66,6 +66,9 @@ class MessageWriter(SingerWriter):
         Raises:
             EndOfRun: If nobody reads them, if they can't be written, or if a signal came meanwhile.
         """
+        if sys.stdout is None:
+            msg = "stdout is closed, and records have to be written there"
+            raise EndOfRun(msg, exit_code=1)
         self._writing = True
         self.state_came_last = False
         try:

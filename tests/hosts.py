@@ -44,6 +44,7 @@ def status(status: str | None, url: str | None = None, token: str | None = JOB) 
 PENDING = status("pending")
 COMPLETE = status("complete", "ORIGIN/file?X-Amz-Signature=SIGNATURE")
 
+HEADER_OF_NO_LENGTH = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: abc\r\n\r\n"
 _PACKED = gzip.compress(HEADER + ROW, mtime=0)
 WHOLE = [
     (with_length(HEADER + ROW), 1),
@@ -55,6 +56,7 @@ WHOLE = [
     (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
     (with_length(gzip.compress(HEADER) + gzip.compress(ROW), more=b"Content-Encoding: gzip\r\n"), 1),
     (with_length(HEADER + ROW, more=b"This line is no header\r\n"), 1),
+    (with_length(b'"Source\r\nType, as sent",' + HEADER + b"Email," + ROW), 2),
     (chunked(HEADER, ROW[:-2]), 1),
     (chunked(HEADER, ROW[:-2], coding=b"CHUNKED"), 1),
     (chunked(_PACKED[:1], _PACKED[1:]), 1),
@@ -64,10 +66,18 @@ WHOLE = [
 CUT = [
     (without_length(b""), "did not say how long the file is"),
     (without_length(HEADER + ROW[:-2]), "did not say how long the file is"),
-    (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page or an object in place of a CSV"),
-    (with_length(b"Come back later"), "a page or an object in place of a CSV"),
-    (with_length(b"Come back later\r\nor tomorrow, please\r\n"), "a page or an object in place of a CSV"),
-    (with_length(b'\xef\xbb\xbf {"error": "later", "code": 5}\r\n'), "a page or an object in place of a CSV"),
+    (with_length(b"<!DOCTYPE html><p>Sign in, please"), "a page, an object or a sentence in place of a CSV"),
+    (with_length(b"Come back later"), "a page, an object or a sentence in place of a CSV"),
+    (with_length(b"Come back later\r\nor tomorrow, please\r\n"), "a page, an object or a sentence in place of a CSV"),
+    (
+        with_length(b'\xef\xbb\xbf {"error": "later", "code": 5}\r\n'),
+        "a page, an object or a sentence in place of a CSV",
+    ),
+    (with_length(b"Internal error, please retry\n"), "a page, an object or a sentence in place of a CSV"),
+    (with_length(b'"Access denied, try later"\n'), "a page, an object or a sentence in place of a CSV"),
+    (with_length(b'[{"error": "later", "code": 5}]\n'), "a page, an object or a sentence in place of a CSV"),
+    (with_length(HEADER.replace(b",", b";")), "the columns of the file are separated by ';', and should be by commas"),
+    (HEADER_OF_NO_LENGTH + HEADER + ROW[:-2], "did not say how long the file is"),
     (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"a ""b\r\n'), "the file ends in the middle of a row"),

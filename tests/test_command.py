@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +154,16 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ({"start_dat": "2026-01-01"}, "start_dat: there is no such setting; did you mean start_date?"),
         (
             {"batch_config": {"encoding": {"format": "parquet"}, "storage": {"root": "nowhere"}}},
-            "batch_config: the format 'parquet' can't be written; it should be jsonl",
+            "batch_config[encoding][format]: 'parquet' should be one of jsonl",
+        ),
+        ({"batch_config": {"encoding": {"format": "jsonl"}}}, "batch_config: 'storage' is a required property"),
+        (
+            {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": "nowhere"}, "batch_size": 0}},
+            "batch_config[batch_size]: 0 should be 1 or more",
+        ),
+        (
+            {"report_parameters": {"summary": {"type": ["a"]}}},
+            "report_parameters['summary']: the type is ['a'] and should be text",
         ),
         (
             {"stream_maps": {"__else__": "drop"}},
@@ -194,6 +205,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
+        ("null", "3.json is null. If there is none yet, leave it out"),
+        ("\n", "3.json is empty. If there is none yet, leave it out"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -209,6 +222,11 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
             "The catalog can't be used: it has orders, and the streams of this tap are",
         ),
         ({}, "The catalog can't be used: it is not as a catalog should be"),
+        (
+            {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
+            "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
+        ),
+        ("null", "is null. If there is none yet, leave it out"),
         ([], "The catalog can't be used: it is not as a catalog should be"),
         ("nonsense", "is not JSON"),
     ],
@@ -225,7 +243,8 @@ def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("LOOKBACK_DAYS", "seven"), ("FORM_IDS", "55,56"), ("REPORT_PARAMETERS", "{")]
+    ("name", "value"),
+    [("LOOKBACK_DAYS", "seven"), ("FORM_IDS", "55,56"), ("REPORT_PARAMETERS", "{"), ("INCLUDE_PARTIAL", "ja")],
 )
 def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str) -> None:
     env = {"TAP_LEXER_ACTIVITY_API_TOKEN": "secret-token", f"TAP_LEXER_ACTIVITY_{name}": value}
@@ -242,6 +261,68 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     run = tap.run(None, *line, env=env)
     assert run.code == 0, run.log
     assert len(run.records["summary"]) == 1
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    env = {"TAP_LEXER_ACTIVITY_LOOKBACK": "3", "TAP_LEXER_ACTIVITY_INCLUDE_PARTIAL": "No"}
+    line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
+    run = tap.run(None, *line, env=env)
+    assert run.code == 0, run.log
+    said = "variable TAP_LEXER_ACTIVITY_LOOKBACK is no setting; did you mean TAP_LEXER_ACTIVITY_LOOKBACK_DAYS?"
+    assert said in run.log
+    assert "No stream is selected" in run.log
+
+
+def test_whole_numbers_may_be_written_with_a_point(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    config = sandbox.config(start_date="2026-04-30", lookback_days=2.0, form_ids=[55.0], request_timeout=30.0)
+    run = tap.run(config, catalog=catalog_of("nps_summary"))
+    assert run.code == 0, run.log
+    assert {record["form_id"] for record in run.records["nps_summary"]} == {55}
+
+
+def test_a_catalog_that_names_a_stream_in_another_way_is_read_as_before(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    catalog = catalog_of("users")
+    for entry in catalog["streams"]:
+        entry["stream"] = f"Our {entry['tap_stream_id']}"
+    run = tap.run(sandbox.config(), catalog=catalog)
+    assert run.code == 0, run.log
+    assert run.records["users"]
+
+
+def test_a_slip_in_a_stream_map_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    maps = {
+        "user": {"email": None},
+        "users": {"emial": None, "email": None, "number": "id"},
+        "us*": {"first_nam": None, "first_name": None},
+        "copy": {"__source__": "users"},
+        "groups": None,
+        "__else__": None,
+    }
+    run = tap.run(sandbox.config(stream_maps=maps), catalog=catalog_of("users"))
+    assert run.code == 0, run.log
+    assert [line.split("stream_maps: ")[1] for line in run.log.splitlines() if "| WARNING " in line] == [
+        "there is no stream 'user', so its map does nothing; did you mean users?",
+        "users has no column 'emial', so none is removed; did you mean email?",
+        "us* has no column 'first_nam', so none is removed; did you mean first_name?",
+    ]
+
+
+def test_a_stream_map_that_can_not_be_read_is_named(tap: Tap, sandbox: Sandbox) -> None:
+    line = refused(tap, sandbox.config(stream_maps={"users": {"number": "1+"}}))
+    assert line.startswith("stream_maps: the map for users can't be used: ")
+
+
+def test_closed_outputs_are_no_reason_for_a_stack_trace(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    command = [str(word) for word in tap.arguments(sandbox.config(), catalog=catalog_of("users"))]
+    for closed, code in ((">&-", 1), ("2>&-", 0)):
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
+        done = subprocess.run(shell, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert ("stdout is closed, and records have to be written there" in done.stderr) == (code == 1)
+        assert ('"RECORD"' in done.stdout) == (code == 0)
 
 
 def test_a_stream_map_for_all_streams_works(tap: Tap, sandbox: Sandbox) -> None:

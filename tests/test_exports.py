@@ -339,6 +339,7 @@ def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COM
     ("sent", "said"),
     [
         *CUT,
+        (with_length(b"Error,503\n"), "the file has no rows, and none of the columns of mention_sla_export"),
         (with_length("Köln,Ort\r\n1,2\r\n".encode("latin-1")), "the file is not UTF-8"),
         (with_length(b'A,B\r\n"x"y,1\r\n'), "the file is not well-formed CSV"),
     ],
@@ -491,3 +492,50 @@ def test_batch_files_have_the_same_rows_with_selection_and_maps_applied(
     assert claimed == len(plain)
     assert all("agent_notes" not in record for record in read)
     assert all(("customer_message" not in record) == bool(maps) for record in read)
+
+
+@pytest.mark.parametrize("stream", ["summary", "mention_sla_export"])
+def test_batch_files_are_packed_as_their_message_says(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path, stream: str
+) -> None:
+    config, catalog = sandbox.config(start_date=START), catalog_of(stream)
+    found = []
+    for compression in ({}, {"compression": None}, {"compression": "gzip"}, {"compression": "none"}):
+        batch = {"encoding": {"format": "jsonl", **compression}, "storage": {"root": f"file://{tmp_path}"}}
+        run = tap.run(config | {"batch_config": batch}, catalog=catalog)
+        assert run.code == 0, run.log
+        message = next(message for message in run.messages if message["type"] == "BATCH")
+        content = Path(message["manifest"][0].removeprefix("file://")).read_bytes()
+        said = message["encoding"]["compression"]
+        found.append((said, gzip.decompress(content) if said == "gzip" else content))
+    assert [said for said, _ in found] == ["gzip", "gzip", "gzip", "none"]
+    assert len({content for _, content in found}) == 1
+
+
+def test_a_storage_of_batch_files_that_is_not_to_be_had_is_said(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    batch = {"encoding": {"format": "jsonl"}, "storage": {"root": "nosuch://bucket"}}
+    run = tap.run(sandbox.config(start_date=START, batch_config=batch), catalog=catalog_of("users"))
+    assert run.code == 1
+    assert run.errors[-1].startswith("batch_config: nosuch://bucket can't be used (")
+
+
+def test_a_catalog_without_additional_columns_gets_none(tap: Tap, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of("mention_sla_export")
+    (entry,) = (entry for entry in catalog["streams"] if entry["tap_stream_id"] == "mention_sla_export")
+    del entry["schema"]["properties"]["additional_columns"]
+    sent = HEADER.replace(b"\r\n", b",Own\r\n") + ROW.replace(b"\r\n", b",text\r\n")
+    run = run_with(tap, catalog, with_length(sent))
+    assert run.code == 0, run.log
+    (record,) = records(run, "mention_sla_export")
+    assert "additional_columns" not in record
+    assert record["customer_message"] == "hello"
+
+
+def test_a_report_that_is_answered_like_an_export_is_an_error_without_its_secrets(
+    tap: Tap, catalog_of: CatalogOf
+) -> None:
+    run = run_with(tap, catalog_of("summary"), b"")
+    assert run.code == 1
+    assert '"token": "[...]"' in run.errors[-1]

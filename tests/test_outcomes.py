@@ -210,7 +210,7 @@ def test_a_whole_file_is_taken_at_once(exporter_of: Callable[..., Exporter], sen
         text = read(exporter_of(host))
     assert host.asked.count("file") == 1
     assert max(0, len(text.splitlines()) - 1) == rows
-    assert text in {((HEADER + ROW * rows)[:end]).decode() for end in (None, -2)} | {""}
+    assert text in {((HEADER + ROW * rows)[:end]).decode() for end in (None, -2)} | {""} or text.encode() in sent
 
 
 def test_what_decides_is_the_file_and_not_how_it_is_chunked(exporter_of: Callable[..., Exporter]) -> None:
@@ -263,6 +263,34 @@ def test_another_status_of_the_file_host_is_final(exporter_of: Callable[..., Exp
     with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
         read(exporter_of(host))
     assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
+    assert host.asked.count("file") == 1
+
+
+@pytest.mark.parametrize("packed", [b"br", b"Deflate", b"zstd"])
+def test_a_file_that_is_packed_in_another_way_is_an_error_that_says_so(
+    exporter_of: Callable[..., Exporter], packed: bytes
+) -> None:
+    with (
+        Host(with_length(b"??", more=b"Content-Encoding: %s\r\n" % packed)) as host,
+        pytest.raises(UnexpectedAnswerError) as raised,
+    ):
+        read(exporter_of(host))
+    said = f"the file host 127.0.0.1 sends the file packed as {packed.decode().lower()}, which was not asked for"
+    assert str(raised.value) == f"{WHAT}: {said}"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [b"http://[::1?sig=SIGNATURE", b"\xff\xfe", b"http://%s.example/SIGNATURE" % (b"a" * 70), b"ftp://127.0.0.1/"],
+)
+def test_a_redirect_to_what_is_no_address_is_an_error_at_once(
+    exporter_of: Callable[..., Exporter], location: bytes
+) -> None:
+    moved = with_length(b"", more=b"Location: %s\r\n" % location, status=b"302 Found")
+    with Host(moved) as host, pytest.raises(UnexpectedAnswerError) as raised:
+        read(exporter_of(host))
+    said = "what the file host 127.0.0.1 is named, or redirects to, is no address (it is not shown)"
+    assert str(raised.value) == f"{WHAT}: {said}"
     assert host.asked.count("file") == 1
 
 

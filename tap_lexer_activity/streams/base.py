@@ -176,6 +176,13 @@ class LexerStream(Stream):
             progress.fail(self.name, str(error))
 
     @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        found = super().get_batch_config(config)
+        if found is not None:  # what is written without a word, the message should say all the same
+            found.encoding.compression = found.encoding.compression or "gzip"
+        return found
+
+    @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         """Write BATCH messages, their files with selection and stream maps applied: the SDK's own writer skips both."""
         from tap_lexer_activity.rows import write_batch_file  # noqa: PLC0415 (discovery needs none of it)

@@ -6,7 +6,7 @@ import csv
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice, repeat
+from itertools import compress, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -17,7 +17,7 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import TRIES
 from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError, UnreachableError
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Export(WindowedStream):
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
     stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
+    is_documented: ClassVar[bool] = False
+    """Whether a document names the columns."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # values are of their column's type, or null
 
@@ -189,10 +191,15 @@ class Export(WindowedStream):
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
             names = (*converter.columns, *own)
             sink = self._sink(names, wanted)
+            is_wanted = [name in wanted for name in names]
+            count = 0
             for chunk in _chunks(rows, lines):
+                count += len(chunk)
                 columns = [*converter.convert(chunk), *map(repeat, own.values())]
                 if sink is None:
-                    yield from (dict(zip(names, values, strict=False)) for values in zip(*columns, strict=False))
+                    kept = list(compress(names, is_wanted))
+                    rows_of = zip(*compress(columns, is_wanted), strict=False)
+                    yield from (dict(zip(kept, values, strict=True)) for values in rows_of)
                     continue
                 sink.write(columns, len(chunk))
                 self.tap.progress.records[self.name] += len(chunk)
@@ -202,6 +209,7 @@ class Export(WindowedStream):
                     self._counter.increment(len(chunk))
             if sink is not None:
                 sink.close()
+            self._check_header(headers, count, what)
         except (csv.Error, UnicodeDecodeError) as error:
             if sink is not None:
                 sink.close()  # what has been read is announced; the bookmark stays
@@ -211,6 +219,12 @@ class Export(WindowedStream):
                 if surprise not in self._said:
                     self.logger.warning("%s: %s", what, surprise)
                     self._said.add(surprise)
+
+    def _check_header(self, headers: list[str], count: int, what: str) -> None:
+        """Refuse a file without rows if nothing says that it is an export: it may be a sentence of some proxy."""
+        if not count and self.is_documented and not set(column_names(headers)) & self.schema["properties"].keys():
+            msg = f"{what}: the file has no rows, and none of the columns of {self.name}"
+            raise UnexpectedAnswerError(msg)
 
     def _wanted_columns(self) -> dict[str, Any]:
         """The selected properties of the catalog (or, without one, of the schema)."""
@@ -305,6 +319,7 @@ class MentionSlaExport(Export):
     """
 
     name = "mention_sla_export"
+    is_documented = True
     stable = (
         ("account_name",),
         ("source_type",),

@@ -159,7 +159,7 @@ PASSING: dict[str, tuple[str, Outcome, dict[str, Any]]] = {
     "cut_chunked": ("the connection broke off", CUT_FILE, {}),
     "long_body": ("the answer is not JSON", SHORT_FILE, {}),
     "gzip_garbage": ("the answer can't be unpacked", fails("the file is not valid gzip", 3), {}),
-    "not_json": ("the answer is not JSON", fails("a page or an object in place of a CSV", 3), {}),
+    "not_json": ("the answer is not JSON", fails("a page, an object or a sentence in place of a CSV", 3), {}),
     "truncated_json": ("the answer is not JSON", SHORT_FILE, {}),
     "rate_limited": (": 429 ", fails("the file host 127.0.0.1 answers 429"), {}),
 }

@@ -1,0 +1,113 @@
+"""What a run is given beside its settings: which streams and columns to read, and how to map them."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any, Final
+
+from jsonschema import Draft202012Validator, ValidationError
+from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.singerlib import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tap_lexer_activity.streams.base import LexerStream
+
+_CATALOG: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "streams": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "tap_stream_id": {"type": "string"},
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "properties": {"type": "object", "additionalProperties": {"type": "object"}},
+                        },
+                        "required": ["properties"],
+                    },
+                    "metadata": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {"breadcrumb": {"type": "array"}, "metadata": {"type": "object"}},
+                            "required": ["breadcrumb", "metadata"],
+                        },
+                    },
+                },
+                "required": ["tap_stream_id", "schema"],
+            },
+        }
+    },
+    "required": ["streams"],
+}
+"""What the tap needs of a catalog."""
+
+
+def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> dict[str, Any]:
+    """The catalog, with the keys of streams that it names without: a table without a key doubles whatever is read again.
+
+    Args:
+        catalog: What was given as `--catalog`.
+        streams: The tap's streams by their names.
+
+    Raises:
+        ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
+    """
+    content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+    try:
+        Draft202012Validator(_CATALOG).validate(content)
+    except ValidationError as error:
+        where = f"at {error.json_path} " if error.absolute_path else ""
+        msg = f"The catalog can't be used: {where}it is not as a catalog should be; make one with --discover"
+        raise ConfigurationError(msg) from error
+    if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - streams.keys()):
+        msg = f"The catalog can't be used: it has {', '.join(strangers)}, and the streams of this tap are {', '.join(sorted(streams))}"
+        raise ConfigurationError(msg)
+    return {**content, "streams": [_with_keys(entry, streams[entry["tap_stream_id"]]) for entry in content["streams"]]}
+
+
+def _with_keys(entry: dict[str, Any], stream: type[LexerStream]) -> dict[str, Any]:
+    name = entry["tap_stream_id"]
+    root: dict[str, Any] = next((item["metadata"] for item in entry.get("metadata", []) if not item["breadcrumb"]), {})
+    keys = entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys)
+    if missing := [key for key in keys if key not in entry["schema"]["properties"]]:
+        msg = f"The catalog can't be used: {name} has the key {', '.join(missing)} and no such property"
+        raise ConfigurationError(msg)
+    metadata = [item for item in entry.get("metadata", []) if item["breadcrumb"][1:] not in [[key] for key in keys]]
+    metadata += [{"breadcrumb": ["properties", key], "metadata": {"inclusion": "automatic"}} for key in keys]
+    more = {"stream": name, "metadata": metadata, "key_properties": keys, "replication_key": stream.bookmark_column}
+    return {**entry, **more}
+
+
+def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What in `stream_maps` does nothing, one sentence each: a slip there lets through what should not be.
+
+    Args:
+        stream_maps: The setting.
+        schemas: JSON schema of each stream.
+    """
+    found = []
+    for name, definition in stream_maps.items():
+        columns = definition if isinstance(definition, dict) else {}
+        source = columns.get("__source__", name)
+        meant = [schema["properties"] for stream, schema in schemas.items() if fnmatch(stream, source)]
+        if name != "__else__" and not meant:
+            found.append(f"stream_maps: there is no stream {source!r}, so its map does nothing{_hint(source, schemas)}")
+            continue
+        found += [
+            f"stream_maps: {name} has no column {column!r}, so none is removed{_hint(column, *meant)}"
+            for column, value in columns.items()
+            if value is None and not any(column in properties for properties in meant)
+        ]
+    return found
+
+
+def _hint(name: str, *known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, [each for names in known for each in names], n=1)
+    return f"; did you mean {close[0]}?" if close else ""
