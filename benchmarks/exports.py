@@ -2,7 +2,7 @@
 
     python benchmarks/exports.py [--rows 100000 1000000] [--rounds 5] [--briefly]
 
-Both read the same CSV (25 columns, about 400 bytes a row, quoted line breaks, text that is not ASCII) from a server on this machine and
+Both read the same CSV (20 columns, about 400 bytes a row, quoted line breaks, text that is not ASCII) from a server on this machine and
 write RECORD messages with the same ids and types. The plain stream is what most taps are: `csv.DictReader`, values cast by hand, and the
 SDK's defaults for all else. Medians of the rounds; the two take turns within each, so that a noisy machine is noisy for both.
 

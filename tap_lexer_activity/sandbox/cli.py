@@ -61,7 +61,7 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
     except ModuleNotFoundError as error:
         if error.name not in {"flask", "werkzeug"}:
             raise
-        msg = "the sandbox needs Flask: pip install 'tap-lexer-activity[sandbox]'"
+        msg = "the sandbox needs Flask. In the clone of the tap: uv tool install '.[sandbox]'"
         raise click.ClickException(msg) from None
     requests, _, seconds = quota.partition("/")
     if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):
@@ -93,7 +93,7 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 for a free one.")
 @_options
 def serve(**options: Any) -> None:
-    """Serve until interrupted. The tap's configuration goes to stdout: `serve > config.json` works."""
+    """Serve until interrupted. The tap's configuration goes to stdout: `serve > sandbox.json` works."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())

@@ -152,7 +152,11 @@ class Series(WindowedStream):
         if self.interval != "day" or last.end != request.asked.end or last.length <= windows.DAY:
             return {}
         spilt = {key: row["value"] for key, row, label in rows if buckets[label].start == last.end and row["value"]}
-        if spilt and not self.additive:
+        if spilt and self.additive:
+            self.logger.warning(
+                "%s: the last hour of %s came as a row of its own, and is added to its day", what, last.start
+            )
+        elif spilt:
             self.logger.warning("%s: the last hour of %s is left out: Lexer gave it a row of its own", what, last.start)
             return {}
         return spilt

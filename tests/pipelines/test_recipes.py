@@ -187,7 +187,7 @@ def test_a_stream_map_hashes_a_customers_name_and_drops_another(
 ) -> None:
     recipes.configure("Customers' names")
     commands = block("Customers' names", "sh")
-    (salt,) = re.findall(r'"salt": "(.*?)"', commands)
+    (salt,) = re.findall(r'"hash_seed": "(.*?)"', commands)
     recipes.run(commands)
     rows = recipes.query("select * from lexer.mention_sla_export")
     names = {row["record_id"]: row["customer_username"] for row in rows}
