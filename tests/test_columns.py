@@ -7,6 +7,7 @@ import io
 import json
 import math
 import time as clock
+import tracemalloc
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -413,3 +414,15 @@ def test_every_number_survives(value: float) -> None:
     (read,) = read_numbers([json.dumps(value)])
     assert read is not None
     assert math.isclose(float(read), value) or value == 0
+
+
+def test_the_table_of_digests_grows_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 8)  # small pieces for a small table
+    identity = Identity(["a"], ())
+    tracemalloc.start()
+    for start in range(0, 6000, 20):
+        identity.of([[str(row) for row in range(start, start + 20)]])
+    table, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert table > 8 * 6000
+    assert peak < 1.2 * table, "a second one beside it would be half of it"

@@ -368,3 +368,33 @@ def test_the_machine_s_own_zone_plays_no_part(tap: Tap, sandbox: Sandbox, catalo
     ]
     assert runs[0].records["summary"]
     assert runs[0].records == runs[1].records == runs[2].records
+
+
+def test_odd_catalogs_and_states_are_no_reason_for_a_stack_trace(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    odd = {"progress_markers": 5, "replication_key_signpost": ["x"], "starting_replication_value": {}}
+    bookmark = {"replication_key": "date_from", "replication_key_value": "2026-04-29T14:00:00Z", **odd}
+    state = {"bookmarks": {"summary": bookmark, "users": odd}}
+    catalog = catalog_of("summary", "users")
+    for entry in catalog["streams"]:
+        entry["stream"] = f"Our {entry['tap_stream_id']}"
+    run = tap.run(sandbox.config(start_date="2026-04-29"), catalog=catalog, state=state)
+    assert run.code == 0, run.log
+    assert run.records.keys() == {"summary", "users"}
+
+    for entry in catalog["streams"]:
+        for column in entry["schema"]["properties"].values():
+            del column["type"]
+    run = tap.run(sandbox.config(), catalog=catalog)
+    assert (run.code, len(run.errors)) == (1, 1)
+    assert "Traceback" not in run.log
+
+
+def test_salts_that_can_not_be_read_are_not_shown(tap: Tap, sandbox: Sandbox) -> None:
+    salt = "a-salt-that-nobody-knows"
+    line = refused(tap, sandbox.config(stream_map_config=salt))
+    assert line == "stream_map_config: should be an object (its value is not shown here)"
+    variable = {"TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG": f'{{"salt": "{salt}"'}
+    line = refused(tap, sandbox.config(), "--config=ENV", env=variable)
+    assert line == "The environment variable TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG is no JSON and should be like {}"

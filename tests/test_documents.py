@@ -1,8 +1,13 @@
-"""The settings are written down in four places: the program, meltano.yml, sample_config.json and .env.example. They agree word for word."""
+"""The settings are written down in four places: the program, meltano.yml, sample_config.json and .env.example. They agree word for word.
+
+And what the changelog calls mended has a test.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -148,3 +153,21 @@ def test_no_document_has_a_secret(about: dict[str, Any], project: dict[str, Any]
         for setting in plugin.get("config", {})
     }
     assert set_here & sensitive == set()
+
+
+def functions_in(file: Path) -> set[str]:
+    """The names of all functions of a file."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_each_entry_of_what_was_fixed_links_to_tests_that_exist() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### Fixed\n(.*?)(?=^##|\Z)", changelog, re.MULTILINE | re.DOTALL)
+    entries = [entry for section in sections for entry in re.findall(r"^- .*", section, re.MULTILINE)]
+    assert entries
+    links = {entry: re.findall(r'\[test\]\((tests/\S+\.py) "(test_\w+)"\)', entry) for entry in entries}
+    assert [entry for entry, found in links.items() if not 0 < len(found) == entry.count("[test]")] == []
+    proofs = {link for found in links.values() for link in found}
+    known = {file: functions_in(ROOT / file) for file, _ in proofs if (ROOT / file).exists()}
+    assert [(file, name) for file, name in proofs if name not in known.get(file, ())] == []

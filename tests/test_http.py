@@ -499,3 +499,26 @@ def test_clocks_that_change_by_half_an_hour_stop_no_hourly_series(
         whole == len(sandbox.truth(start, run.state["bookmarks"]["states_volume"]["replication_key_value"]))
         or labels == "offset"
     )
+
+
+def test_each_form_that_fails_is_named_in_the_last_lines(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("bad_request", "nps_summary", times=None)
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("nps_summary"))
+    complete, *failed = (line.split("|", 3)[3].strip() for line in run.log.splitlines()[-3:])
+    assert complete == "Complete: no stream. Failed: nps_summary"
+    assert [re.findall(r"form \d+", line) for line in failed] == [["form 55"], ["form 56"]]
+
+
+def test_an_answer_does_not_say_which_form_it_is_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("unknown_shape", "nps_summary", times=None, value={"total_sent": 5, "form_id": 1})
+    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("nps_summary"))
+    assert [record["form_id"] for record in run.records["nps_summary"]] == [55, 56]
+
+
+def test_a_bucket_that_an_answer_leaves_out_gets_no_zeros(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    days = ("2026-04-28", "2026-04-30")
+    buckets = [{"value": 5, "date_range": {"date_from": f"{day} 00:00"}} for day in days]
+    sandbox.fault("unknown_shape", "states_volume", times=None, value={"new": buckets})
+    run = tap.run(sandbox.config(start_date=days[0]), catalog=catalog_of("states_volume"))
+    assert run.code == 0, run.log
+    assert Counter(record["local_date"] for record in run.records["states_volume"]) == dict.fromkeys(days, 10)

@@ -7,9 +7,11 @@ import json
 import logging
 import re
 import resource
+import socket
 import ssl
 import tempfile
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -417,3 +419,30 @@ def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], se
         pieces = list(exports.unpacked(chunks, WHAT))
     assert b"".join(pieces) == b"".join(content)
     assert max(map(len, pieces)) <= small
+
+
+@pytest.mark.parametrize(
+    ("is_silent", "why"),
+    [(False, "the connection broke off (ChunkedEncodingError)"), (True, "no answer within 1 s (request_timeout)")],
+)
+def test_a_file_that_is_cut_off_says_why(clock: Clock, is_silent: bool, why: str) -> None:
+    sent = with_length(HEADER + ROW, 1000)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        threading.Thread(target=sends_no_more, args=(silent, sent), daemon=True).start()
+        there = status("complete", f"http://127.0.0.1:{silent.getsockname()[1]}/file")
+        with Host(sent, statuses=[there if is_silent else COMPLETE]) as host:
+            settings = Settings.parse(host.config(request_timeout=1), now=datetime(2026, 2, 1, tzinfo=UTC))
+            client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
+            exporter = Exporter(client, settings, logging.getLogger("test"), clock=clock, sleep=clock.sleep)
+            with pytest.raises(TruncatedError) as raised:
+                read(exporter)
+        silent.shutdown(socket.SHUT_RDWR)
+    assert str(raised.value).startswith(f"{WHAT}: the file was cut off: {why}, 3 times. ")
+
+
+def sends_no_more(listener: socket.socket, sent: bytes) -> None:
+    """Send this to each client, and keep it waiting for more."""
+    with ExitStack() as stack, suppress(OSError):  # of a listener that has been shut down
+        while True:
+            connection, _ = listener.accept()
+            stack.enter_context(connection).sendall(sent)

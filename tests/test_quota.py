@@ -471,3 +471,22 @@ def test_the_end_says_what_came_of_each_stream(tap: Tap, sandbox: Sandbox, catal
         ["nps_volume", "6", "2", "2026-04-28 to 2026-05-01", "complete"],
         ["forms", "0", "1", "read for the NPS streams"],
     ]
+
+
+def test_a_list_that_was_cut_short_is_not_called_complete(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("unauthorized", "groups", times=None)
+    run = tap.run(sandbox.config(), catalog=catalog_of("users", "groups"))
+    assert run.code == 1
+    assert re.findall(r"(users|groups) .*  (\w.*)$", run.log, re.MULTILINE)[-2:] == [
+        ("users", "complete"),
+        ("groups", "ended early"),
+    ]
+
+
+def test_few_requests_are_not_spent_on_lists_or_on_jobs_that_would_be_lost(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    catalog = catalog_of("users", "summary", "mention_sla_export")
+    run = tap.run(sandbox.config(start_date="2026-04-20", max_requests=8), catalog=catalog)
+    assert run.code == 0, run.log
+    assert asked(sandbox) == {"summary": 8}, "of eleven"
