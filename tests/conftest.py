@@ -10,6 +10,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,6 +98,21 @@ class Run:
         return [line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR " in line]
 
 
+class Clock:
+    """Seconds that pass by sleeping only."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
 class Warehouse:
     """Tables as a target with upsert keeps them."""
 
@@ -170,6 +186,18 @@ class Tap:
             text=True,
             encoding="utf-8",
         )
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What the waits between tries sleep by. Where they are made longer at random, they are by half of the most."""
+    clock = Clock()
+    time = SimpleNamespace(monotonic=clock, sleep=clock.sleep)
+    monkeypatch.setattr("backoff._common.time", time)
+    monkeypatch.setattr("backoff._sync.time", time)
+    monkeypatch.setattr("backoff._jitter.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("random.random", lambda: 0.5)
+    return clock
 
 
 @pytest.fixture

@@ -97,6 +97,8 @@ class Host(ThreadingHTTPServer):
     Attributes:
         asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along.
         jobs: The body of each start, and the query of each question about a job.
+        path: What the last request was sent to.
+        headers: Those of the last request.
     """
 
     def __init__(
@@ -108,6 +110,8 @@ class Host(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.asked: list[str] = []
         self.jobs: list[str] = []
+        self.path = ""
+        self.headers: dict[str, str] = {}
         self._answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -152,6 +156,7 @@ class _Answers(BaseHTTPRequestHandler):
         self._answer("status" if path == "/status" else "file")
 
     def _answer(self, kind: str) -> None:
+        self.server.path, self.server.headers = self.path, dict(self.headers)
         self.server.asked.append(kind + (" token" if "Auth-Api-Token" in self.headers else ""))
         self.wfile.write(self.server.next(kind))
         self.close_connection = True

@@ -42,36 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from conftest import Clock
+
 BODY = {"type": "mention_sla_export", "date_from": "2026-01-05T00:00:00Z", "date_to": "2026-01-05T23:59:59Z"}
 WHAT = "export 'mention_sla_export' from 2026-01-05T00:00:00Z to 2026-01-05T23:59:59Z"
 FILE = with_length(HEADER + ROW)
 WITHOUT_URL = status("complete")
 TIMEOUT = 200
 FAR_AWAY = b"Wed, 21 Oct 2099 07:28:00 GMT"
-
-
-class Clock:
-    """Seconds that pass by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("backoff._sync.time.sleep", clock.sleep)
-    monkeypatch.setattr("backoff._jitter.random.uniform", lambda low, high: (low + high) / 2)
-    monkeypatch.setattr("random.random", lambda: 0.5)
-    return clock
 
 
 @pytest.fixture

@@ -370,9 +370,10 @@ def test_a_job_that_can_not_be_started_ahead_costs_one_request_and_no_time(
 def test_a_job_that_can_not_be_asked_for_ahead_waits_for_its_turn(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, fault: str
 ) -> None:
-    sandbox.fault(fault, "status", times=1, value={"rate_limited": 30, "timeout": 3}.get(fault))
+    sandbox.fault(fault, "status", times=1, value={"rate_limited": 30, "timeout": 5}.get(fault))
     sandbox.fault("slow", "summary", times=None, value=0.4)
-    config = sandbox.config(start_date="2026-04-22", request_timeout=1, export_window_days=360)
+    patience = {"request_timeout": 2} if fault == "timeout" else {}
+    config = sandbox.config(start_date="2026-04-22", export_window_days=360, **patience)
     run = tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
     assert run.code == 0, run.log
     kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]

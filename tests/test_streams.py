@@ -1,0 +1,595 @@
+"""What a stream asks for, writes and claims to have read: the tap itself, its messages one by one, over a real socket."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import signal
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from gzip import decompress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+from conftest import Clock, select
+from hosts import HEADER, ROW, Host, with_length
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from typing_extensions import override
+
+from tap_lexer_activity.columns import read_rows
+from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.plan import Plan
+from tap_lexer_activity.streams import exports
+from tap_lexer_activity.tap import TapLexerActivity
+from tap_lexer_activity.writer import MessageWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_lexer_activity.streams.base import WindowedStream
+
+SUMMARY = with_length(b'{"total_volume": 5}')
+ROWS = with_length(b'[{"classification_id": 1, "volume": 5}, {"classification_id": 2, "volume": 7}]')
+TWICE = with_length(b'[{"classification_id": 1, "volume": 5}, {"classification_id": 1, "volume": 7}]')
+REFUSED = with_length(b"no", status=b"400 Bad Request")
+FORMS = with_length(b'[{"id": 55, "nps": true}, {"id": 56, "nps": true}, {"id": 57, "nps": false}]')
+SURVEYS = with_length(b'{"total_sent": 5}')
+
+FILE = with_length(HEADER + ROW)
+CUT_OFF = with_length(HEADER + ROW[:20])
+
+
+class Recording(MessageWriter):
+    """Keeps the messages that a tap writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[dict[str, Any]] = []
+
+    @override
+    def write_lines(self, lines: bytes) -> None:
+        self.messages += map(json.loads, lines.splitlines())
+        self.state_came_last = False
+
+
+class Told(TapLexerActivity):
+    """A tap for some streams of a host, and the story of what it writes."""
+
+    def __init__(self, host: Host, *streams: str, state: Any = None, **config: object) -> None:
+        self.recording = Recording()
+        self.clock = Clock()
+        super().__init__(
+            config=host.config(**{"lookback_days": 0, "end_date": "2026-01-08"} | config),
+            catalog=select(*streams),
+            state=state,
+            message_writer=self.recording,
+        )
+
+    @cached_property
+    @override
+    def exporter(self) -> Exporter:
+        """With waits that take no time."""
+        return Exporter(self.client, self.settings, self.logger, clock=self.clock, sleep=self.clock.sleep)
+
+    @property
+    def story(self) -> list[str]:
+        """Each record as the day (and the form) it is of, and each STATE as the bookmarks that it holds."""
+        told = []
+        for message in self.recording.messages:
+            match message["type"]:
+                case "RECORD":
+                    told.append(day(message["record"]))
+                case "BATCH":
+                    told.append(" ".join(map(day, batched(message))))
+                case "STATE":
+                    told.append(f"STATE {bookmarks(message['value'])}".strip())
+        return told
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [message["record"] for message in self.recording.messages if message["type"] == "RECORD"]
+
+    def failed(self) -> str:
+        """Run, and say what the last lines of a run that failed are."""
+        with pytest.raises(EndOfRun) as raised:
+            self.run()
+        assert raised.value.exit_code == 1
+        return str(raised.value)
+
+
+def day(record: dict[str, Any]) -> str:
+    form = f"{record['form_id']}:" if "form_id" in record else ""
+    return form + str(record["local_date"])[-2:]
+
+
+def batched(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The records of a batch."""
+    files = [Path(url2pathname(urlsplit(url).path)).read_bytes() for url in message["manifest"]]
+    return [json.loads(line) for file in files for line in decompress(file).splitlines()]
+
+
+def bookmarks(state: Any) -> str:
+    """The days of all bookmarks."""
+    return " ".join(
+        f"{str(part['context']['form_id']) + ':' if 'context' in part else ''}{part['replication_key_value'][8:10]}"
+        for stream in state.get("bookmarks", {}).values()
+        for part in stream.get("partitions", [stream])
+        if "replication_key_value" in part
+    )
+
+
+def batches(folder: Path, size: int) -> dict[str, Any]:
+    encoding = {"format": "jsonl", "compression": "gzip"}
+    return {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
+
+
+def state_of(stream: str, day: str) -> dict[str, Any]:
+    return {"bookmarks": {stream: bookmark(day)}}
+
+
+def bookmark(day: str) -> dict[str, Any]:
+    return {"replication_key": "date_from", "replication_key_value": f"2026-01-{day}T00:00:00Z"}
+
+
+def part(form_id: int, day: str) -> dict[str, Any]:
+    return {"context": {"form_id": form_id}, **bookmark(day)}
+
+
+@pytest.fixture(autouse=True)
+def surroundings(clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Clock]:
+    """A tap takes the signals of its process; a folder for the quota that is shared with nobody."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield clock
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+# One window after the other
+
+
+def test_each_window_moves_the_bookmark_when_its_record_has_been_written() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary")
+        tap.run()
+    assert tap.story == ["05", "STATE 06", "06", "STATE 07", "07", "STATE 08"]
+    assert tap.state == state_of("summary", "08"), "and nothing beside it"
+    assert re.search(r"summary +3 +3 +2026-01-05 to 2026-01-07 +complete", tap.progress.summary(["summary"])[1])
+
+
+def test_a_window_of_many_rows_moves_the_bookmark_when_the_last_has_been_taken() -> None:
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications")
+        stream = cast("WindowedStream", tap.streams["case_classifications"])
+        records = stream.get_records(None)
+        seen = [(next(records)["local_date"][-2:], stream.bookmark(None)) for _ in range(5)]
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (6, 7)]
+    assert seen == [("05", None), ("05", None), ("06", days[0]), ("06", days[0]), ("07", days[1])]
+
+
+@pytest.mark.parametrize("answer", [REFUSED, TWICE, with_length(b"{}"), with_length(b'[{"classification_id": "1"}]')])
+def test_a_window_that_fails_leaves_the_bookmark_before_it(answer: bytes) -> None:
+    with Host(starts=[ROWS, answer, ROWS]) as host:
+        tap = Told(host, "case_classifications")
+        said = tap.failed()
+    assert tap.story == ["05", "05", "STATE 06"]
+    assert said.splitlines()[0] == "Complete: no stream. Failed: case_classifications"
+    assert "report 'case_classifications' from 2026-01-06T00:00:00+00:00 to 2026-01-06T23:59:59+00:00: " in said
+    assert host.asked == ["start token"] * 2
+
+
+def test_a_window_without_records_moves_the_bookmark_like_any_other() -> None:
+    with Host(starts=[with_length(b"[]")]) as host:
+        tap = Told(host, "case_classifications")
+        tap.run()
+    assert tap.story == ["STATE 06", "STATE 07", "STATE 08"]
+
+
+def test_an_open_window_leaves_the_bookmark_at_its_start() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", end_date="2026-01-06T12:00:00Z", include_partial=True)
+        tap.run()
+        assert tap.story == ["05", "STATE 06", "06", "STATE 06"]
+        again = Told(host, "summary", end_date="2026-01-06T18:00:00Z", include_partial=True, state=tap.state)
+        again.run()
+        assert again.story == ["STATE 06", "06", "STATE 06"]
+        later = Told(host, "summary", end_date="2026-01-07", state=again.state)
+        later.run()
+    assert later.story == ["STATE 06", "06", "STATE 07"]
+    asked = [(json.loads(body)["date_from"][8:13], json.loads(body)["date_to"][8:16]) for body in host.jobs]
+    assert asked == [("05T00", "05T23:59"), ("06T00", "06T11:59"), ("06T00", "06T17:59"), ("06T00", "06T23:59")]
+
+
+def test_an_open_window_alone_gives_no_bookmark() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", end_date="2026-01-05T12:00:00Z", include_partial=True)
+        tap.run()
+    assert [each for each in tap.story if each != "STATE"] == ["05"]
+    assert not bookmarks(tap.state)
+
+
+def test_a_request_of_many_windows_moves_the_bookmark_over_those_that_have_ended() -> None:
+    buckets = [{"value": day, "date_range": {"date_from": f"2026-01-{day:02} 00:00"}} for day in range(3, 9)]
+    with Host(starts=[with_length(json.dumps({"open": buckets}).encode())]) as host:
+        tap = Told(host, "case_volume", end_date="2026-01-08T12:00:00Z", include_partial=True)
+        tap.run()
+    assert tap.story == ["05", "06", "07", "08", "STATE 08"]
+    assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("lookback", "end", "story"),
+    [
+        (0, "08", ["07", "STATE 08"]),
+        (1, "08", ["06", "07", "STATE 08"]),
+        (2, "08", ["05", "06", "07", "STATE 08"]),
+        (2, "07", ["05", "06", "STATE 07"]),
+        (0, "07", ["STATE 07"]),
+    ],
+)
+def test_windows_of_the_lookback_leave_the_bookmark_after_them(lookback: int, end: str, story: list[str]) -> None:
+    with Host(starts=[SUMMARY]) as host:
+        before = state_of("summary", "07")
+        tap = Told(host, "summary", state=before, lookback_days=lookback, end_date=f"2026-01-{end}")
+        tap.run()
+    assert tap.story == ["STATE 07", *story]
+
+
+def test_a_lookback_that_fails_leaves_the_bookmark_after_it() -> None:
+    with Host(starts=[SUMMARY, REFUSED]) as host:
+        tap = Told(host, "summary", state=state_of("summary", "07"), lookback_days=2)
+        tap.failed()
+    assert tap.story == ["STATE 07", "05", "STATE 07"]
+
+
+def test_a_backfill_moves_no_bookmark() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", state=state_of("summary", "06"), backfill_start="2026-01-05")
+        tap.run()
+    assert tap.story == ["STATE 06", "05", "06", "07", "STATE 06"]
+    assert bookmarks(tap.state) == "06"
+
+
+def test_requests_that_are_spent_leave_the_rest_for_the_next_run() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", max_requests=2)
+        tap.run()
+        assert tap.story == ["05", "STATE 06", "06", "STATE 07"]
+        assert tap.progress.short == ["summary"]
+        again = Told(host, "summary", max_requests=2, state=tap.state)
+        again.run()
+    assert again.story == ["STATE 07", "07", "STATE 08"]
+    assert again.progress.short == []
+
+
+# One bookmark for each form
+
+
+def test_each_form_has_a_bookmark_of_its_own() -> None:
+    with Host(FORMS, starts=[SURVEYS]) as host:
+        tap = Told(host, "nps_summary", end_date="2026-01-07")
+        tap.run()
+    assert tap.story == [
+        *("55:05", "STATE 55:06", "55:06", "STATE 55:07"),
+        *("56:05", "STATE 55:07 56:06", "56:06", "STATE 55:07 56:07"),
+    ]
+    assert [json.loads(body)["form"] for body in host.jobs] == [55, 55, 56, 56]
+    assert {json.loads(body)["nps_category"] for body in host.jobs} == {"all"}
+
+
+def test_a_form_that_fails_or_is_behind_leaves_the_others_alone() -> None:
+    before = {"bookmarks": {"nps_summary": {"partitions": [part(56, "07"), part(55, "05")]}}}
+    with Host(FORMS, starts=[SURVEYS, REFUSED, SURVEYS]) as host:
+        tap = Told(host, "nps_summary", state=before, lookback_days=1)
+        said = tap.failed()
+    assert tap.story == [
+        "STATE 56:07 55:05",
+        *("55:05", "STATE 56:07 55:06"),
+        *("56:06", "56:07", "STATE 56:08 55:06"),
+    ]
+    assert said.splitlines()[0] == "Complete: no stream. Failed: nps_summary"
+    assert "2026-01-06T23:59:59+00:00, form 55: 400 Bad Request" in said
+
+
+def test_forms_take_turns_where_requests_are_few() -> None:
+    before = {"bookmarks": {"nps_summary": {"partitions": [part(55, "06"), part(56, "05")]}}}
+    with Host(FORMS, starts=[SURVEYS]) as host:
+        tap = Told(host, "nps_summary", state=before, max_requests=3)
+        tap.run()
+        assert tap.story == ["STATE 55:06 56:05", "56:05", "STATE 55:06 56:06", "56:06", "STATE 55:06 56:07"]
+        new = Told(
+            host, "nps_summary", state={"bookmarks": {"nps_summary": {"partitions": [part(55, "06")]}}}, max_requests=2
+        )
+        new.run()
+    assert new.story == ["STATE 55:06", "56:05", "STATE 55:06 56:06"]
+
+
+def test_an_account_without_nps_forms_has_nothing_to_read(caplog: pytest.LogCaptureFixture) -> None:
+    with Host(with_length(b"[]")) as host:
+        tap = Told(host, "nps_summary")
+        assert tap.plans() == [
+            Plan(stream="forms", why="for the NPS streams", count=1),
+            Plan(stream="nps_summary", why="there is no NPS form", count=0),
+        ]
+        caplog.set_level(logging.INFO)
+        tap.run()
+    assert tap.story == ["STATE"]
+    assert "This account has no NPS form, so there is nothing to read" in caplog.messages
+
+
+def test_forms_that_can_not_be_read_fail_the_streams_that_need_them() -> None:
+    with Host(REFUSED) as host:
+        said = Told(host, "nps_summary").failed()
+    assert said == "Complete: no stream. Failed: nps_summary\nnps_summary: forms: 400 Bad Request, Lexer says: no"
+    assert len(host.asked) == 1
+
+
+# Batch files, stream maps and exports
+
+
+def test_a_batch_is_written_before_the_bookmark_of_what_is_in_it(tmp_path: Path) -> None:
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
+        tap.run()
+    assert tap.story == ["05 05 06", "STATE 06", "06 07 07", "STATE 07", "STATE 08"]
+
+
+def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) -> None:
+    with Host(starts=[ROWS, ROWS, REFUSED]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
+        tap.failed()
+    assert tap.story == ["05 05 06", "STATE 06", "06", "STATE 07"]
+
+
+def test_batches_of_a_stream_map_s_streams_are_written_before_the_bookmark(tmp_path: Path) -> None:
+    maps = {
+        "a": {"__source__": "summary", "total_volume": "total_volume + 1"},
+        "summary": {"total_volume": "total_volume"},
+    }
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", batch_config=batches(tmp_path, 2), stream_maps=maps)
+        tap.run()
+    names = [
+        message.get("stream", "STATE") for message in tap.recording.messages if message["type"] in {"BATCH", "STATE"}
+    ]
+    assert names == ["summary", "a", "STATE"] * 2
+    volumes = {
+        message["stream"]: {row["total_volume"] for row in batched(message)}
+        for message in tap.recording.messages
+        if message["type"] == "BATCH"
+    }
+    assert volumes == {"a": {6}, "summary": {5}}
+    assert tap.story == ["05 06", "05 06", "STATE 06", "07", "07", "STATE 08"]
+
+
+@pytest.mark.parametrize("way", ["plain", "mapped", "batch"])
+def test_an_export_moves_the_bookmark_when_its_file_has_been_written(tmp_path: Path, way: str) -> None:
+    ways: dict[str, dict[str, object]] = {
+        "plain": {},
+        "mapped": {"stream_maps": {"mention_sla_export": {"state": "state"}}},
+        "batch": {"batch_config": batches(tmp_path, 1000)},
+    }
+    with Host(FILE, with_length(HEADER), CUT_OFF) as host:
+        tap = Told(host, "mention_sla_export", export_window_days=1, **ways[way])
+        assert "in the middle of a row, 3 times" in tap.failed()
+    assert tap.story == ["05", "STATE 06", "STATE 07"]
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "expected"), [(10, 400, [160, 160, 80]), (100_000, 100, [60, 40]), (1 << 20, 50, [20, 20, 10])]
+)
+def test_long_rows_are_converted_a_few_at_a_time(size: int, rows: int, expected: list[int]) -> None:
+    file = io.BytesIO(b"".join(b"%d,%s\r\n" % (row, b"x" * size) for row in range(rows)))
+    lines = io.TextIOWrapper(file, newline="")
+    chunks = list(exports._chunks(read_rows(lines), lines))  # noqa: SLF001 (what takes memory is what it keeps at a time)
+    assert [int(row[0]) for chunk in chunks for row in chunk] == list(range(rows))
+    assert [len(chunk) for chunk in chunks] == expected
+
+
+# What a run asks for
+
+
+@pytest.mark.parametrize(
+    ("before", "config", "expected"),
+    [
+        (None, {}, {"why": "first load", "count": 3}),
+        ("05", {}, {"why": "new", "count": 3}),
+        ("06", {"lookback_days": 9}, {"why": "new, and lookback", "count": 3, "again": 1}),
+        ("08", {"lookback_days": 2}, {"why": "lookback", "count": 2, "again": 2}),
+        ("08", {}, {"why": "nothing new", "count": 0}),
+        ("07", {"backfill_start": "2026-01-05", "backfill_end": "2026-01-07"}, {"why": "backfill", "count": 2}),
+        (
+            "03",
+            {},
+            {
+                "why": "new",
+                "count": 3,
+                "caution": "start_date (2026-01-05T00:00:00Z) is after the bookmark (2026-01-03T00:00:00Z): "
+                "what lies between them is not read",
+            },
+        ),
+    ],
+)
+def test_a_plan_says_what_is_asked_for_and_why(
+    before: str | None, config: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    with Host() as host:
+        tap = Told(host, "summary", state=before and state_of("summary", before), **config)
+        (plan,) = tap.plans()
+    assert len(plan.requests) == plan.count
+    assert plan == Plan(stream="summary", requests=plan.requests, **expected)
+
+
+@pytest.mark.parametrize(
+    ("config", "bookmarked", "why", "starts", "again"),
+    [
+        ({}, None, "first load", ["04", "11", "18"], 0),
+        ({}, "04", "new", ["04", "11", "18"], 0),
+        ({"lookback_days": 7}, "11", "new, and lookback", ["04", "11", "18"], 1),
+        ({"lookback_days": 6}, "11", "new", ["11", "18"], 0),
+        ({"include_partial": True}, "18", "new", ["18", "25"], 0),
+        ({"backfill_start": "2026-01-14", "backfill_end": "2026-01-30"}, "25", "backfill", ["11", "18", "25"], 0),
+        ({"backfill_start": "2026-01-20", "include_partial": True}, "25", "backfill", ["18", "25"], 0),
+    ],
+)
+def test_weeks_begin_on_mondays_of_the_zone(
+    config: dict[str, Any], bookmarked: str | None, why: str, starts: list[str], again: int
+) -> None:
+    monday = {"replication_key": "date_from", "replication_key_value": f"2026-01-{bookmarked}T13:00:00Z"}
+    weeks = {
+        "timezone": "Australia/Sydney",
+        "report_interval": "week",
+        "start_date": "2026-01-07",
+        "end_date": "2026-02-01",
+    }
+    with Host(FORMS) as host:
+        state: Any = None if bookmarked is None else {"bookmarks": {"summary": monday}}
+        (plan,) = Told(host, "summary", state=state, **weeks | config).plans()
+        state = state and {"bookmarks": {"nps_summary": {"partitions": [{"context": {"form_id": 56}, **monday}]}}}
+        (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).plans()
+    windows = [window for request in plan.requests for window in request.windows]
+    assert [window.start for window in windows] == [datetime(2026, 1, int(day), 13, tzinfo=UTC) for day in starts]
+    assert (plan.why, plan.again, plan.caution) == (why, again, None)
+    assert form == replace(plan, stream="nps_summary", form_id=56)
+
+
+def test_a_list_is_a_full_table_and_one_request() -> None:
+    with Host(with_length(b'{"id": 5}')) as host:
+        tap = Told(host, "users")
+        assert tap.plans() == [Plan(stream="users", why="full table", count=1)]
+        tap.run()
+    assert [record["id"] for record in tap.records] == [5]
+    assert len(host.asked) == 1
+
+
+def test_a_bookmark_in_the_future_is_kept_and_nothing_is_read() -> None:
+    future = {"replication_key": "date_from", "replication_key_value": "9999-01-09T00:00:00Z"}
+    with Host() as host:
+        tap = Told(host, "summary", state={"bookmarks": {"summary": future}})
+        (plan,) = tap.plans()
+        tap.run()
+    assert plan == Plan(
+        stream="summary",
+        why="the bookmark is in the future",
+        count=0,
+        requests=[],
+        caution="The bookmark 9999-01-09T00:00:00Z is in the future: nothing is read until then. "
+        "To read again from start_date, remove this stream from the state",
+    )
+    assert (set(tap.story), host.asked) == ({"STATE 09"}, [])
+
+
+def test_a_full_table_is_read_whole_whatever_the_bookmark_says() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        tap = Told(host, "summary", state=state_of("summary", "07"))
+        tap.streams["summary"].forced_replication_method = REPLICATION_FULL_TABLE
+        (plan,) = tap.plans()
+    assert (plan.why, plan.count, plan.again) == ("first load", 3, 0)
+
+
+@pytest.mark.parametrize(("end", "is_said"), [("04-06", False), ("04-07", True), ("04-10", True), ("04-11", False)])
+def test_a_series_warns_if_the_clocks_changed_so_lately_that_a_request_spans_it(
+    caplog: pytest.LogCaptureFixture, end: str, is_said: bool
+) -> None:
+    with Host() as host:
+        config = {"start_date": "2026-03-20", "end_date": f"2026-{end}", "timezone": "Australia/Sydney"}
+        Told(host, "case_volume", "summary", **config).plans()
+    said = [message for message in caplog.messages if message.startswith("The clocks changed less than 4 days ago")]
+    assert len(said) == is_said
+    assert all(message.endswith("keep lookback_days at 5 or more") for message in said)
+
+
+def test_each_export_costs_a_job_and_a_question_at_least() -> None:
+    with Host(FORMS) as host:
+        forms, *plans = Told(host, "nps_submissions", export_window_days=1).plans()
+    assert forms.stream == "forms"
+    assert [(plan.form_id, plan.count, plan.polls) for plan in plans] == [(55, 3, 3), (56, 3, 3)]
+
+
+# What a stream makes of an answer
+
+
+def test_report_parameters_come_last() -> None:
+    with Host(starts=[SUMMARY]) as host:
+        Told(host, "summary", report_parameters={"summary": {"type": "totals", "groups": [1]}}).run()
+    assert {(body["type"], *body["groups"]) for body in map(json.loads, host.jobs)} == {("totals", 1)}
+
+
+def test_a_record_has_its_window_in_utc_and_its_local_date() -> None:
+    with Host(starts=[with_length(b'{"total_volume": 5.0}')]) as host:
+        tap = Told(host, "summary", timezone="Australia/Sydney", start_date="2026-01-07")
+        tap.run()
+    (record,) = tap.records
+    assert {name: value for name, value in record.items() if value is not None} == {
+        "date_from": "2026-01-06T13:00:00Z",
+        "date_to": "2026-01-07T12:59:59Z",
+        "interval": "day",
+        "local_date": "2026-01-07",
+        "total_volume": 5,
+    }
+    assert isinstance(record["total_volume"], int)
+    assert json.loads(host.jobs[0]) == {
+        "type": "summary",
+        "date_from": "2026-01-07T00:00:00+11:00",
+        "date_to": "2026-01-07T23:59:59+11:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("stream", "key", "other", "zeros"),
+    [("case_volume", "closed", "open", 0), ("response_volume", "a", "b", 0), ("states_volume", "new", "closed", 3)],
+)
+def test_no_zeros_are_made_up_for_open_cases(stream: str, key: str, other: str, zeros: int) -> None:
+    buckets = [{"value": 7, "date_range": {"date_from": f"2026-01-0{day} 00:00"}} for day in range(3, 8)]
+    with Host(starts=[with_length(json.dumps({key: buckets, other: []}).encode())]) as host:
+        tap = Told(host, stream)
+        tap.run()
+    values = [list(record.values()) for record in tap.records]
+    assert [len([row for row in values if name in row]) for name in (key, other)] == [3, zeros]
+    assert all((0 in row) == (key not in row) for row in values)
+
+
+# How a stream ends
+
+
+def test_a_refused_token_ends_the_run_where_it_stands() -> None:
+    with Host(starts=[SUMMARY, with_length(b"", status=b"401 Unauthorized")]) as host:
+        tap = Told(host, "summary", "case_summary")
+        assert "The api_token is wrong" in tap.failed()
+    assert tap.story == ["05", "STATE 06"]
+    assert len(host.asked) == 2
+
+
+def test_a_trial_run_says_which_stream_fails_unless_an_account_need_not_have_it() -> None:
+    with Host(starts=[REFUSED]) as host:
+        tap = Told(host, "summary", "workflow_states")
+        for name in ("summary", "workflow_states"):
+            tap.streams[name].ABORT_AT_RECORD_COUNT = 1
+        with pytest.raises(EndOfRun, match=r"^summary failed: report 'summary' from .* 400 Bad Request") as raised:
+            list(tap.streams["summary"].get_records(None))
+        assert raised.value.exit_code == 1
+        assert list(tap.streams["workflow_states"].get_records(None)) == []
+    assert [name for name, _ in tap.progress.failures] == ["workflow_states"]
+
+
+def test_two_rows_for_one_key_are_named() -> None:
+    with Host(starts=[TWICE]) as host:
+        said = Told(host, "case_classifications").failed()
+    assert said.endswith(
+        "23:59:59+00:00: the answer has two rows for date_from 2026-01-05T00:00:00Z, interval day, classification_id 1"
+    )
+
+
+def test_a_stream_map_that_fails_does_not_show_what_it_failed_with() -> None:
+    with Host(starts=[with_length(b'{"total_volume": 5, "total_responded_to": null}')]) as host:
+        tap = Told(host, "summary", stream_maps={"summary": {"x": "int('the customer said ' + local_date)"}})
+        said = tap.failed()
+    assert said == "summary: a stream map fails with ValueError (its text is not shown: data may be in it)"
