@@ -95,7 +95,8 @@ class Host(ThreadingHTTPServer):
     """Sends starts of jobs, answers about them and files: each list in its order, and its last for ever.
 
     Attributes:
-        asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along.
+        asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along, and
+            `password` if a name and a password did.
         jobs: The body of each start, and the query of each question about a job.
         path: What the last request was sent to.
         headers: Those of the last request.
@@ -157,7 +158,8 @@ class _Answers(BaseHTTPRequestHandler):
 
     def _answer(self, kind: str) -> None:
         self.server.path, self.server.headers = self.path, dict(self.headers)
-        self.server.asked.append(kind + (" token" if "Auth-Api-Token" in self.headers else ""))
+        secrets = {"Auth-Api-Token": " token", "Authorization": " password"}
+        self.server.asked.append(kind + "".join(secrets[name] for name in secrets if name in self.headers))
         self.wfile.write(self.server.next(kind))
         self.close_connection = True
 

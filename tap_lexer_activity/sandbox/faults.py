@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
@@ -115,6 +115,7 @@ class Fault:
         times: How many requests it strikes; None: all.
         value: What some faults take.
         after: How many matching requests it lets pass first.
+        struck: How many requests it has struck.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Fault:
     times: int | None = 1
     value: Any = None
     after: int = 0
+    struck: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
@@ -173,10 +175,9 @@ class FaultBook:
                 if fault.after:
                     fault.after -= 1
                     continue
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
+                fault.struck += 1
+                if fault.struck == fault.times:
+                    self._faults.remove(fault)
                 return fault
         return None
 

@@ -332,7 +332,7 @@ class Sandbox:
 
     def fault(
         self, name: str, match: str | None = None, times: int | None = 1, value: object = None, after: int = 0
-    ) -> None:
+    ) -> faults.Fault:
         """Let something go wrong.
 
         Args:
@@ -342,10 +342,15 @@ class Sandbox:
             value: What some faults take.
             after: How many matching requests pass first.
 
+        Returns:
+            The fault, which counts what it strikes.
+
         Raises:
             ValueError: There is no such fault.
         """
-        self._faults.add(faults.Fault(name, match, times, value, after))
+        fault = faults.Fault(name, match, times, value, after)
+        self._faults.add(fault)
+        return fault
 
     def clear_faults(self) -> None:
         """Let nothing go wrong any more."""

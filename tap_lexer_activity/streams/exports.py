@@ -17,7 +17,7 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import TRIES
 from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError, UnreachableError
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Export(WindowedStream):
         try:
             with self.tap.progress.requests_of(self.name):
                 self.tap.exporter.ask(job, tries=1)
-        except (AccessDeniedError, UnreachableError) as error:
+        except AccessDeniedError as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
@@ -126,7 +126,7 @@ class Export(WindowedStream):
             return
         try:
             self._submit(context, tries=1)
-        except (AccessDeniedError, UnreachableError) as error:
+        except AccessDeniedError as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("A job could not be started ahead of its turn: %s", error)

@@ -7,21 +7,25 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import trustme
+from typing_extensions import override
+
+from tap_lexer_activity.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tap_lexer_activity.sandbox import Sandbox
-
 HOST = "127.0.0.1"
-Config = dict[str, Any]
-Environment = dict[str, str]
+NOBODY = f"{HOST}:9"
+"""Where nobody listens."""
+
+Part = Literal["api_url", "export_status_url", "download_url"]
 
 
 class Gate(ThreadingTCPServer):
@@ -33,7 +37,7 @@ class Gate(ThreadingTCPServer):
     def __init__(self, port: int | None = None, tls: ssl.SSLContext | None = None, refusal: bytes = b"") -> None:
         super().__init__((HOST, 0), Passage)
         self.port, self.tls, self.refusal = port, tls, refusal
-        self.passed = 0
+        self.asked = self.passed = 0
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
@@ -48,6 +52,7 @@ class Passage(BaseRequestHandler):
     server: Gate
 
     def handle(self) -> None:
+        self.server.asked += 1
         near: socket.socket = self.request
         if self.server.tls is not None:
             near = self.server.tls.wrap_socket(near, server_side=True)
@@ -77,13 +82,44 @@ def exchange(near: socket.socket, far: socket.socket) -> None:
             other[source].sendall(data)
 
 
+class SandboxBehind(Sandbox):
+    """A sandbox whose links may lead to an address in front of its file host.
+
+    Attributes:
+        files_at: The origin of that address; None: the file host itself.
+    """
+
+    files_at: str | None = None
+
+    @property
+    @override
+    def download_url(self) -> str:
+        return self.files_at or super().download_url
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is between the tap and the sandbox.
+
+    Attributes:
+        config: Settings that lead there.
+        env: Environment variables, likewise.
+        met: What the tap meets there first.
+    """
+
+    config: dict[str, Any]
+    env: dict[str, str]
+    met: Gate
+
+
 @contextmanager
-def surroundings(name: str, sandbox: Sandbox, folder: Path) -> Iterator[tuple[Config, Environment]]:
-    """Settings and environment variables that put something between the tap and the sandbox.
+def surroundings(name: str, sandbox: SandboxBehind, part: Part, folder: Path) -> Iterator[Surroundings]:
+    """Put something between the tap and the sandbox.
 
     Args:
         name: What.
         sandbox: The Lexer behind it.
+        part: In front of what: the API, the status of exports, or the files.
         folder: For certificates.
     """
     authority = trustme.CA()
@@ -97,23 +133,23 @@ def surroundings(name: str, sandbox: Sandbox, folder: Path) -> Iterator[tuple[Co
         tls.load_cert_chain(own)
     else:
         authority.issue_cert("lexer.example" if name == "other_certificate" else HOST).configure_cert(tls)
-    port = urlsplit(sandbox.origin).port
+    behind = urlsplit(getattr(sandbox, part))
     refusal = (
         b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n" if name == "proxy_refuses" else b""
     )
-    with Gate(port, tls) as gate, Gate(refusal=refusal) as proxy:
-        address = {"unknown_host": "lexer.invalid", "nobody_listens": f"{HOST}:9"}.get(name, gate.address)
-        config = {
-            setting: url.replace(sandbox.origin, f"https://{address}")
-            for setting, url in (("api_url", sandbox.api_url), ("export_status_url", sandbox.export_status_url))
-        }
+    with Gate(behind.port, tls) as gate, Gate(refusal=refusal) as proxy:
+        address = {"unknown_host": "lexer.invalid", "nobody_listens": NOBODY}.get(name, gate.address)
+        url = behind._replace(scheme="https", netloc=address).geturl()
         env = {"SSL_CERT_FILE" if name == "authority_of_ones_own" else "REQUESTS_CA_BUNDLE": str(mark)}
         if name == "self_signed_certificate":
             env = {}
         if name.startswith("proxy"):
-            env["HTTPS_PROXY"] = f"http://{HOST}:9" if name == "proxy_gone" else f"http://{proxy.address}"
-        yield config, env
-        if name == "proxy":
-            assert proxy.passed, "not past it"
-        gate.shutdown()
-        proxy.shutdown()
+            env["HTTPS_PROXY"] = f"http://{NOBODY}" if name == "proxy_gone" else f"http://{proxy.address}"
+        is_files = part == "download_url"
+        sandbox.files_at = url if is_files else None
+        try:
+            yield Surroundings({} if is_files else {part: url}, env, proxy if name.startswith("proxy") else gate)
+        finally:
+            sandbox.files_at = None
+            gate.shutdown()
+            proxy.shutdown()

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from conftest import Run, Tap, Warehouse, select
-from proof.surroundings import surroundings
+from hosts import HEADER, ROW, Host, with_length
+from proof.surroundings import NOBODY, SandboxBehind, surroundings
 
-from tap_lexer_activity.sandbox import Sandbox
 from tap_lexer_activity.sandbox.faults import APPLIES, FAULTS, FILE, JOB, JSON, LINK, LONG_NUMBER, QUERY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from proof.surroundings import Part, Surroundings
+
+    from tap_lexer_activity.sandbox import Sandbox
 
 pytestmark = pytest.mark.proof
 
@@ -29,6 +33,7 @@ Table = dict[tuple[Any, ...], dict[str, Any]]
 # Three days, one window each. Nothing is read twice, so that a bookmark that claims too much leaves a hole.
 CONFIG = {"start_date": "2026-04-28", "lookback_days": 0, "export_window_days": 1, "rate_limit_seconds": 1}
 ENDS = ("2026-04-28T14:00:00Z", "2026-04-29T14:00:00Z", "2026-04-30T14:00:00Z")
+UTC_ENDS = ("2026-04-29T00:00:00Z", "2026-04-30T00:00:00Z", "2026-05-01T00:00:00Z")
 FORMS = (55, 56)
 OTHERS = ("groups", "case_volume")
 """Streams of each run that no fault strikes: one is read before all others but the users, the other after the reports and series."""
@@ -42,31 +47,44 @@ class Kind:
         name: For people.
         stream: The stream that sends it.
         target: What the sandbox calls it.
+        called: What an error calls it, to begin with.
         passes: How many such requests come before the fault, and so how many windows have been read.
         parts: Bookmarks of the stream.
         ahead: How often it may be sent ahead of its turn, by one try that nothing is said of.
+        ends: The ends of its windows.
+        setting: Where its host is set.
     """
 
     name: str
     stream: str
     target: str
+    called: str = ""
     passes: int = 1
     parts: int = 1
     ahead: int = 0
+    ends: tuple[str, ...] = ENDS
+    setting: Part = "api_url"
 
 
-LIST = Kind("list", "users", "users", passes=0)
-REPORT = Kind("report", "user_volume", "user_volume")
-FORM = Kind("report per form", "nps_summary", "nps_summary", parts=2)
-SERIES = Kind("series", "states_volume", "states_volume", passes=0)
-START = Kind("export: its start", "mention_sla_export", "mention_sla_export", ahead=1)
-STATUS = Kind("its status", "mention_sla_export", "status", ahead=1)
-DOWNLOAD = Kind("its file", "mention_sla_export", "download")
+EXPORT = "export 'mention_sla_export' from "
+LIST = Kind("list", "users", "users", "users: ", passes=0)
+REPORT = Kind("report", "user_volume", "user_volume", "report 'user_volume' from ")
+FORM = Kind("report per form", "nps_summary", "nps_summary", "report 'nps_summary' from ", parts=2)
+SERIES = Kind("series", "states_volume", "states_volume", "report 'states_volume' from ", passes=0)
+FORM_SERIES = Kind(
+    "series per form", "nps_volume", "nps_volume", "report 'nps_volume' from ", passes=0, parts=2, ends=UTC_ENDS
+)
+START = Kind("export: its start", "mention_sla_export", "mention_sla_export", EXPORT, ahead=1)
+STATUS = Kind(
+    "its status", "mention_sla_export", "status", f"the status of {EXPORT}", ahead=1, setting="export_status_url"
+)
+DOWNLOAD = Kind("its file", "mention_sla_export", "download", EXPORT, setting="download_url")
 LABELS = Kind("classifications", "classifications", "classifications", passes=2)
 CASE_LABELS = Kind("case classifications", "case_classifications", "case_classifications", passes=2)
-COLUMNS = (LIST, REPORT, FORM, SERIES, START, STATUS, DOWNLOAD)
+COLUMNS = (LIST, REPORT, FORM, SERIES, FORM_SERIES, START, STATUS, DOWNLOAD)
 JSON_KINDS = COLUMNS[:-1]
-REPORTS = (REPORT, FORM, SERIES)
+REPORTS = (REPORT, FORM, SERIES, FORM_SERIES)
+PER_FORM = (FORM, FORM_SERIES)
 STREAMS = tuple(dict.fromkeys(kind.stream for kind in (*COLUMNS, LABELS, CASE_LABELS)))
 
 
@@ -77,6 +95,7 @@ class Outcome:
     Attributes:
         shown: In the table of docs/proof.md.
         says: Stands in the log; if the stream fails, in its last lines.
+        advises: What to do: the end of such a line.
         ends: How: all is read; as odd as it came; the stream fails and no other; or the run ends.
         tries: Requests that the fault strikes, if that is always the same.
         rows: Records that arrive, of odd ones.
@@ -85,6 +104,7 @@ class Outcome:
 
     shown: str
     says: str = ""
+    advises: str = ""
     ends: Literal["whole", "odd", "failed", "ended"] = "whole"
     tries: int | None = None
     rows: int | None = None
@@ -108,11 +128,11 @@ def odd(shown: str, **more: Any) -> Outcome:
 
 def fails(says: str, tries: int | None = 5) -> Outcome:
     tried = "" if tries in {1, None} else f"{tries} tries, "
-    return Outcome(f"{tried}fails", says, "failed", tries)
+    return Outcome(f"{tried}fails", says, ends="failed", tries=tries)
 
 
 def ends(says: str, tries: int | None = 1) -> Outcome:
-    return Outcome(f"{'' if tries == 1 else f'{tries} tries, '}the run ends", says, "ended", tries)
+    return Outcome(f"{'' if tries == 1 else f'{tries} tries, '}the run ends", says, ends="ended", tries=tries)
 
 
 @dataclass(frozen=True)
@@ -145,15 +165,15 @@ class Cell:
 
 IMPATIENT = {"request_timeout": 2}
 SHORT_FILE = fails("the file ends in the middle of a row", 3)
-CUT_FILE = fails("the file was cut off", 3)
-REFUSED_LINK = Outcome("two links, a new job, two links, fails", "the file host 127.0.0.1 answers 40", "failed", 4)
+CUT_FILE = fails("the file was cut off: the connection broke off", 3)
+REFUSED_LINK = replace(fails("the file host 127.0.0.1 answers 40", 4), shown="two links, a new job, two links, fails")
 
 PASSING: dict[str, tuple[str, Outcome, dict[str, Any]]] = {
     "server_error": (": 500 ", fails("the file host 127.0.0.1 answers 500"), {}),
     "html_error": (": 502 ", fails("the file host 127.0.0.1 answers 502"), {}),
     "reset": ("the connection broke off", fails("no download: the connection broke off"), {}),
     "timeout": ("no answer within 2 s", fails("no download: no answer within 2 s"), IMPATIENT),
-    "slow_loris": ("no answer within 2 s", fails("cut off: no answer within 2 s", 3), IMPATIENT),
+    "slow_loris": ("no answer within 2 s", fails("the file was cut off: no answer within 2 s", 3), IMPATIENT),
     "slow_headers": ("no answer within 2 s", fails("no download: no answer within 2 s"), IMPATIENT),
     "cut_body": ("the connection broke off", CUT_FILE, {}),
     "cut_chunked": ("the connection broke off", CUT_FILE, {}),
@@ -200,7 +220,8 @@ def refused() -> Iterator[Cell]:
             if (fault, kind) == ("not_found", STATUS):
                 outcome = replace(fails(says, 2), shown="a new job, fails")
             yield Cell(fault, kind, None, outcome)
-        yield Cell(fault, FORM, 1, replace(fails(says, None), shown="its form fails, the other goes on"))
+        for kind in PER_FORM:
+            yield Cell(fault, kind, 1, replace(fails(says, None), shown="its form fails, the other goes on"))
     yield Cell("not_found", STATUS, 1, whole("a new job, all there"))
     for fault, outcome in {
         "bad_request": fails("the file host 127.0.0.1 answers 400", 1),
@@ -235,9 +256,9 @@ def changed() -> Iterator[Cell]:
         yield Cell("nan", kind, None, fails("the answer is not JSON"))
         yield Cell("nan", kind, 2, replace(AGAIN, says="next try in"))
         yield Cell("long_number", kind, None, odd("arrives with all its digits", says=LONG_NUMBER))
-    for kind in (LIST, REPORT, SERIES):
+    for kind in (LIST, REPORT, SERIES, FORM_SERIES):
         # (Of a series, the first row is of a day that is not wanted, unless the range is long enough by itself.)
-        longer = {"start_date": "2026-04-26"} if kind is SERIES else {}
+        longer = {"start_date": "2026-04-26"} if kind in {SERIES, FORM_SERIES} else {}
         yield Cell("duplicate_rows", kind, None, fails("the answer has two rows for", 1), settings=longer)
         nothing = "taken for an empty list" if kind is LIST else "taken for a window in which nothing happened"
         yield Cell("empty", kind, None, odd(nothing, rows=0))
@@ -246,19 +267,16 @@ def changed() -> Iterator[Cell]:
     for kind in (LIST, REPORT):
         yield Cell("nameless_user", kind, None, odd("arrives, its names null", says='"first_name":null'))
     yield Cell("other_shape", REPORT, None, fails("this is the report of the stream workflow_states", 1))
-    yield Cell(
-        "form_gone",
-        FORM,
-        None,
-        replace(fails("form 55: 404", None), shown="its form fails, the other goes on"),
-        value=55,
-    )
+    for kind in PER_FORM:
+        gone = replace(fails("form 55: 404", None), shown="its form fails, the other goes on")
+        yield Cell("form_gone", kind, None, gone, value=55)
     for kind, each in ((LABELS, 10), (CASE_LABELS, 1)):
         yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
     yield Cell("hourly_buckets", SERIES, None, fails("one bucket for each day was asked for", 1))
     hours = {"series_interval": "hour"}
     yield Cell("daily_buckets", SERIES, None, fails("one bucket for each hour was asked for", 1), settings=hours)
     yield Cell("other_window", SERIES, None, fails("one bucket for each day was asked for", 1))
+    yield Cell("other_window", FORM_SERIES, None, fails("days of UTC were asked for, and a row of", 1))
     for kind in (REPORT, FORM):
         yield Cell("other_window", kind, None, odd("can't be told, for the answer names no window", remains=True))
     yield Cell(
@@ -281,7 +299,7 @@ def exports() -> Iterator[Cell]:
     yield Cell("export_cut", DOWNLOAD, 2, AGAIN)
     yield Cell("export_cut", DOWNLOAD, None, CUT_FILE)
     yield Cell("export_cut_silent", DOWNLOAD, 2, AGAIN)
-    yield Cell("export_cut_silent", DOWNLOAD, None, fails("of a ", 3))
+    yield Cell("export_cut_silent", DOWNLOAD, None, fails("it ends in the middle of a line", 3))
     yield Cell("export_redirect", DOWNLOAD, None, whole("followed, all there"))
     yield Cell("export_gzip", DOWNLOAD, None, whole())
     yield Cell(
@@ -294,23 +312,35 @@ def exports() -> Iterator[Cell]:
 
 IDLE = {"rate_limit_requests": 1, "rate_limit_seconds": 2}
 
+CERTIFICATE = replace(
+    fails("the host's certificate is not valid (127.0.0.1", 1), advises="name its file in REQUESTS_CA_BUNDLE"
+)
+PROXY = fails("the proxy can't be reached or refuses (127.0.0.1")
+
 BETWEEN: dict[str, tuple[str, Outcome]] = {
-    "unknown_host": ("the API's name is not known to any name server", ends("the host's name is not known", 5)),
-    "nobody_listens": ("nobody listens on the API's port", ends("the host refuses the connection", 5)),
-    "self_signed_certificate": ("the API's certificate is signed by itself", ends("certificate is not valid")),
-    "other_certificate": ("the API's certificate is another host's", ends("certificate is not valid")),
+    "unknown_host": ("the host's name is not known to any name server", fails("name is not known (lexer.invalid")),
+    "nobody_listens": ("nobody listens on the host's port", fails("the host refuses the connection (127.0.0.1")),
+    "self_signed_certificate": ("the host's certificate is signed by itself", CERTIFICATE),
+    "other_certificate": ("the host's certificate is another host's", CERTIFICATE),
     "authority_of_ones_own": ("a CA of the network's own, in SSL_CERT_FILE", whole()),
+    "bundle_of_ones_own": ("a CA of the network's own, in REQUESTS_CA_BUNDLE", whole()),
     "proxy": ("a proxy in HTTPS_PROXY, and a CA in REQUESTS_CA_BUNDLE", whole()),
-    "proxy_gone": ("a proxy in HTTPS_PROXY that nobody answers at", ends("the proxy can't be reached or refuses", 5)),
-    "proxy_refuses": ("a proxy that answers 407", ends("the proxy can't be reached or refuses", 5)),
+    "proxy_gone": ("a proxy in HTTPS_PROXY that nobody answers at", PROXY),
+    "proxy_refuses": ("a proxy that answers 407", PROXY),
 }
 """What can be between the tap and Lexer, and what comes of it."""
+
+NOBODY_THERE = {"unknown_host", "nobody_listens", "proxy_gone"}
 
 
 def between() -> Iterator[Cell]:
     for name, (_, outcome) in BETWEEN.items():
-        for kind in (LIST, REPORT, SERIES, START):
-            yield Cell(name, kind, None, outcome)
+        for kind in (LIST, REPORT, SERIES, START, STATUS, DOWNLOAD):
+            if outcome.code and kind is not DOWNLOAD:
+                advice = outcome.advises or "and HTTPS_PROXY if there is a proxy"
+                yield Cell(name, kind, None, replace(ends(outcome.says, outcome.tries), advises=advice))
+            else:
+                yield Cell(name, kind, None, outcome)
 
 
 CELLS = [*passing(), *refused(), *changed(), *exports(), *between()]
@@ -321,6 +351,8 @@ WHY_NOT = {
     ("long_number", START): "there is no number in it",
     ("long_number", STATUS): "there is no number in it",
     ("duplicate_rows", FORM): "there are no rows in it",
+    ("hourly_buckets", FORM_SERIES): "there are days in it only",
+    ("daily_buckets", FORM_SERIES): "there are days in it only",
     ("duplicate_rows", START): "there are no rows in it",
     ("duplicate_rows", STATUS): "there are no rows in it",
     ("other_window", STATUS): "it has no window",
@@ -358,9 +390,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
+def box() -> Iterator[SandboxBehind]:
     options: dict[str, Any] = {"clock": "2026-05-01T10:00:00+10:00", "messages_per_day": 12, "quota": (5000, 1)}
-    with Sandbox(**options, export_seconds=0) as sandbox:
+    with SandboxBehind(**options, export_seconds=0) as sandbox:
         yield sandbox
 
 
@@ -397,7 +429,7 @@ def read_windows(cell: Cell) -> list[int]:
         return [3] * cell.kind.parts
     if cell.fault in BETWEEN or (cell.outcome.ends == "ended" and cell.kind is START):
         return [0] * cell.kind.parts  # (the second job is started before the first is read)
-    other = 0 if cell.times is None and cell.value is None else 3
+    other = 0 if cell.times is None and cell.fault != "form_gone" else 3
     return [cell.kind.passes, other][: cell.kind.parts]
 
 
@@ -405,7 +437,7 @@ def of_windows(table: Table, read: list[int], kind: Kind) -> Table:
     """The rows of a table that are of windows which have been read."""
     if kind is LIST:
         return table if read[0] else {}
-    until = {form: ENDS[count - 1] if count else "" for form, count in zip(FORMS, read, strict=False)}
+    until = {form: kind.ends[count - 1] if count else "" for form, count in zip(FORMS, read, strict=False)}
     return {
         key: row
         for key, row in table.items()
@@ -424,23 +456,41 @@ def requests_of(box: Sandbox, kind: Kind) -> int:
 
 
 def check_what_is_said(cell: Cell, run: Run, box: Sandbox) -> None:
-    outcome = cell.outcome
+    outcome, kind = cell.outcome, cell.kind
     assert run.code == outcome.code, run.log
     assert "Traceback" not in run.log
     assert not box.leaks
     assert not [secret for secret in (box.token, "X-Amz-Signature") if secret in run.out + run.log]
     if outcome.code == 0:
         assert outcome.says in run.log + run.out
+        return
+    is_of_job = cell.fault not in BETWEEN and FAULTS[cell.fault][0] in {JOB, LINK}
+    begins = (f"{kind.stream}: " if outcome.ends == "failed" else "") + (EXPORT if is_of_job else kind.called)
+    assert any(
+        line.startswith(begins) and outcome.says in line and line.endswith(outcome.advises)
+        for line in run.errors[-kind.parts :]
+    ), run.log
+    assert (f"Failed: {kind.stream}" in run.log) == (outcome.ends == "failed")
+
+
+def check_what_was_met(cell: Cell, run: Run, between: Surroundings) -> None:
+    """The tap came by what is between, and as often as it should."""
+    tries = cell.outcome.tries
+    if tries is None:
+        assert between.met.passed
+        return
+    assert run.log.count("next try in") == tries - 1
+    if cell.fault in NOBODY_THERE:
+        assert between.met.asked == 0
     else:
-        assert any(outcome.says in line for line in run.errors[-cell.kind.parts :]), run.log
-        assert (f"Failed: {cell.kind.stream}" in run.log) == (outcome.ends == "failed")
+        assert tries <= between.met.asked <= tries + cell.kind.ahead
 
 
 @pytest.mark.timeout(1800)  # a million rows of classifications take minutes on a busy machine
 def test_a_fault(
     cell: Cell,
     tap: Tap,
-    box: Sandbox,
+    box: SandboxBehind,
     clean: Callable[[dict[str, Any]], dict[str, Table]],
     keep: Callable[..., None],
     tmp_path: Path,
@@ -449,24 +499,25 @@ def test_a_fault(
     right = clean(cell.settings)
     box.clear_faults()
     box.requests.clear()
-    catalog = select(stream, *OTHERS)
+    # (Where nothing comes through, a run would end at the first of the others.)
+    others = () if cell.fault in BETWEEN else OTHERS
+    catalog = select(stream, *others)
     config = box.config(**CONFIG | cell.settings)
-    with ExitStack() as stack:
-        env: dict[str, str] = {}
-        if cell.fault in BETWEEN:
-            more, env = stack.enter_context(surroundings(cell.fault, box, tmp_path))
-            config |= more
-        else:
-            everything = cell.fault == "idle_reset"
-            target = None if everything else stream if FAULTS[cell.fault][0] in {JOB, LINK, FILE} else kind.target
-            box.fault(cell.fault, target, cell.times, cell.value, 0 if everything else kind.passes)
-        run = tap.run(config, catalog=catalog, env=env, timeout=900)
-    struck = requests_of(box, kind) - kind.passes
-
+    if cell.fault in BETWEEN:
+        with surroundings(cell.fault, box, kind.setting, tmp_path) as between:
+            run = tap.run(config | between.config, catalog=catalog, env=between.env)
+        check_what_was_met(cell, run, between)
+    else:
+        everything = cell.fault == "idle_reset"
+        target = None if everything else stream if FAULTS[cell.fault][0] in {JOB, LINK, FILE} else kind.target
+        fault = box.fault(cell.fault, target, cell.times, cell.value, 0 if everything else kind.passes)
+        run = tap.run(config, catalog=catalog, timeout=900)
+        assert fault.struck == cell.times if cell.times else fault.struck > 0
+        if outcome.tries and cell.times is None:
+            tried = requests_of(box, kind) - kind.passes
+            times = kind.parts if outcome.ends == "failed" else 1
+            assert outcome.tries * times <= tried <= outcome.tries * times + kind.ahead
     check_what_is_said(cell, run, box)
-    if outcome.tries and cell.times is None and cell.fault not in BETWEEN:
-        times = kind.parts if outcome.ends == "failed" else 1
-        assert outcome.tries * times <= struck <= outcome.tries * times + kind.ahead
 
     # What has arrived, and what the bookmark says
     loaded = Warehouse().load(run)
@@ -475,14 +526,14 @@ def test_a_fault(
     if outcome.ends != "odd":
         assert found == of_windows(right[stream], read, kind)
     elif outcome.rows is not None:
-        before = of_windows(right[stream], [kind.passes], kind)
+        before = of_windows(right[stream], [kind.passes] * kind.parts, kind)
         assert len(found) == len(before) + outcome.rows * (cell.value or 0)
     elif not outcome.remains:
         assert found.keys() == right[stream].keys()
     if kind is not LIST:
-        assert bookmarks(run, kind) == [ENDS[count - 1] if count else None for count in read]
+        assert bookmarks(run, kind) == [kind.ends[count - 1] if count else None for count in read]
     if outcome.ends != "ended":
-        for other in OTHERS:
+        for other in others:
             assert loaded.tables[other] == right[other], "the others go on"
 
     # And once it is over
@@ -493,7 +544,7 @@ def test_a_fault(
     )
     assert again.code == 0, again.log
     tables = loaded.load(again).tables
-    for each in (stream, *OTHERS):
+    for each in (stream, *others):
         mine = (
             {key: row for key, row in tables[each].items() if key in right[each]} if outcome.remains else tables[each]
         )
@@ -536,3 +587,54 @@ def test_a_form_that_is_deleted_between_two_runs_is_not_asked_for_any_more(tap: 
     assert {record["form_id"] for record in second.records["nps_summary"]} == {FORMS[1]}
     parts = second.state["bookmarks"]["nps_summary"]["partitions"]
     assert [part["replication_key_value"] for part in parts] == [ENDS[1], ENDS[2]]
+
+
+@pytest.mark.parametrize(
+    ("date", "late", "said"),
+    [
+        ("2026-04-29T01:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-29T01:00:00+00:00 came"),
+        ("2026-04-24T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-24T00:00:00+00:00 came"),
+        ("2026-05-03T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-05-03T00:00:00+00:00 came"),
+        ("2026-04-29T00:00:00+00:00", 1, "and timestamp 1777420801 of a row are not the same instant"),
+        ("2026-04-29T00:00:00", 0, "a date-time with an offset was expected"),
+        ("2026-04-25T00:00:00+00:00", 0, None),
+        ("2026-05-02T10:00:00+10:00", 0, None),
+    ],
+)
+def test_days_of_a_survey_that_were_not_asked_for_are_refused_but_for_one_on_either_side(
+    tap: Tap, box: SandboxBehind, date: str, late: int, said: str | None
+) -> None:
+    box.clear_faults()
+    timestamp = int(datetime.fromisoformat(date).timestamp()) + late
+    box.fault("unknown_shape", "nps_volume", None, [{"date": date, "timestamp": timestamp, "data": {}}])
+    run = tap.run(box.config(**CONFIG, form_ids=[55]), catalog=select("nps_volume"))
+    assert not run.records["nps_volume"]
+    assert run.code == (0 if said is None else 1), run.log
+    assert said is None or said in run.errors[-1]
+
+
+def test_a_host_that_can_not_be_reached_ahead_of_a_turn_is_tried_again_in_its_turn(
+    tap: Tap, box: SandboxBehind
+) -> None:
+    box.clear_faults()
+    box.fault("slow", REPORT.target, None, 1)
+    config = box.config(**CONFIG, export_status_url=f"http://{NOBODY}/status")
+    env = {"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}
+    run = tap.run(config, catalog=select(REPORT.stream, STATUS.stream), env=env)
+    assert run.log.count("left for its turn") == 1
+    assert run.log.count("next try in") == 4
+    assert run.errors[-1].startswith(STATUS.called)
+    assert bookmarks(run, REPORT) == [ENDS[-1]], "what was read meanwhile goes on"
+
+
+def test_names_and_passwords_of_a_netrc_are_sent_to_nobody(tap: Tap, tmp_path: Path) -> None:
+    netrc = "machine 127.0.0.1 login jo password one\ndefault login jo password two\n"
+    (tmp_path / ".netrc").write_text(netrc, encoding="utf-8")
+    with Host(with_length(HEADER + ROW)) as other:
+        location = f"Location: http://localhost:{other.server_port}/file\r\n"
+        moved = with_length(b"", more=location.encode(), status=b"302 Found")
+        with Host(moved) as host:
+            run = tap.run(host.config(), catalog=select("mention_sla_export"), env={"HOME": str(tmp_path)})
+    assert (run.code, len(run.records["mention_sla_export"])) == (0, 1), run.log
+    assert host.asked == ["start token", "status token", "file"]
+    assert other.asked == ["file"]
