@@ -50,7 +50,15 @@ ENVIRONMENT = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="every case of the proofs, not a sample")
-    parser.addoption("--figures", action="store_true", help="keep what the proofs count, for docs/proof.md")
+    parser.addoption(
+        "--figures", action="store_true", help="with --long: keep what the proofs count, for docs/proof.md"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("figures") and not config.getoption("long"):
+        message = "--figures needs --long: docs/proof.md has what was counted of every case, and not of a sample"
+        raise pytest.UsageError(message)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

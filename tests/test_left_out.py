@@ -1,8 +1,10 @@
-"""What is left out of other people's tests is left out with a reason, and docs/proof.md gives it."""
+"""What is left out of other people's tests is left out with a reason, and docs/proof.md gives it. What it counts is never of a sample."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,10 @@ def test_every_check_of_a_suite_is_mirrored_by_its_name_or_left_out_with_a_reaso
 
 def test_the_page_has_every_check_that_is_left_out_and_the_reason() -> None:
     assert markdown(left_out()) in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_what_a_sample_counts_is_not_kept_for_the_page() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--figures", __file__]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=PROOF.parents[1], text=True, timeout=120)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--figures needs --long" in done.stderr

@@ -22,7 +22,7 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def keep(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Keeps a row of one of the tables in docs/proof.md (`--figures`), which `tests/proof/report.py` writes.
+    """Keeps a row of one of the tables in docs/proof.md (`--long --figures`), which `tests/proof/report.py` writes.
 
     A row is what it has in each column. Its first column is its name: of a row that is kept again, what is not empty replaces what
     was there before.

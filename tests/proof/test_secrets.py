@@ -23,14 +23,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+import requests
 from conftest import ENVIRONMENT
 from hypothesis import given
 from hypothesis import strategies as st
+from proof.test_faults import BETWEEN, CELLS, CONFIG, REPORT, STATUS
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.sandbox import people
-from tap_lexer_activity.sandbox.faults import ANSWER, FAULTS, FILE, JOB, LINK
+from tap_lexer_activity.sandbox.faults import FAULTS, FILE, JOB, LINK
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ class Mode:
         through: What the command is put behind, as a shell has it.
         variables: The settings come as environment variables, with these besides.
         code: The exit code.
+        says: Stands in the log or in a record.
         end: The signal that ends it while it waits for an export.
         quotes: Whether an error quotes the beginning of an answer of Lexer's, which may have agents in it.
         sample: Whether it is tried without `--long`.
@@ -136,6 +139,7 @@ class Mode:
     through: str = 'exec "$@"'
     variables: dict[str, str] | None = None
     code: int = 0
+    says: str = ""
     end: signal.Signals | None = None
     quotes: bool = False
     sample: bool = True
@@ -194,48 +198,46 @@ MODES = {
     ],
 }  # fmt: skip
 
-WHERE = ("users", "summary", "mention_sla_export", "status", "download")
-"""What the faults of answers strike, each by itself: they end a stream, and what comes after it is not asked for."""
 EXPORT_PLACES = frozenset({JOB, LINK, FILE})
-HARMLESS = frozenset({"redirect", "slow", "export_expired_link", "export_foreign_host", "export_redirect", "export_gzip",
-                      "export_extra_columns", "export_renamed_columns", "other_window", "other_shape", "hourly_buckets",
-                      "daily_buckets", "empty"})  # fmt: skip
-"""Faults after which a run may be complete."""
 QUICK = frozenset({"unauthorized", "echo_token", "bad_request", "redirect_foreign", "unknown_shape", "export_failed",
                    "export_unknown_status", "export_expired_link", "export_foreign_host", "export_redirect",
                    "export_renamed_columns"})  # fmt: skip
 """Faults that are tried without `--long`: no waits between tries follow them."""
-QUOTED = frozenset({"unknown_shape", "truncated_json", "nan", "other_shape"})
-"""Faults after which an error quotes what Lexer answered: agents may be in it, and no customer ever is, outside of exports."""
+QUOTING = ("is not as Lexer documents it", "the answer is not JSON", "The answer begins", "twice in one object")
+"""Errors that quote what Lexer answered: agents may be in it, and no customer ever is, outside of exports."""
 VALUES = {
     "bad_request": 'No "TOKEN" and no TOKEN is known here',
     "not_json": "<p>TOKEN",
     "export_unknown_status": "TOKEN",
-    "timeout": 600,
-}
-SETTINGS = {
-    "timeout": {"request_timeout": 1},
-    "export_slow": {"export_timeout": 2},
-    "export_null_url": {"export_timeout": 2},
+    "many_classifications": 1_000,
 }
 
 
 def fault_modes() -> Iterator[Mode]:
-    """Each fault of the sandbox, at each place that it can strike."""
-    for name, (place, _) in FAULTS.items():
-        for target in WHERE if place == ANSWER else (None,):
-            yield Mode(
-                f"{name}, {target}" if target else name,
-                faults=((name, target, 1 if name in HARMLESS else None, VALUES.get(name)),),
-                settings={"rate_limit_seconds": 1} | SETTINGS.get(name, {}),
-                code=0 if name in HARMLESS else 1,
-                quotes=name in QUOTED,
-                sample=name in QUICK and target in {None, "summary", "status"},
-            )
+    """Each fault of the sandbox, on each kind of request that it can strike, with the end that tests/proof/test_faults.py expects."""
+    for cell in CELLS:
+        if cell.fault in BETWEEN or cell.times is not None:
+            continue
+        name, kind, says = cell.fault, cell.kind, cell.outcome.says
+        everywhere = name == "idle_reset"
+        target = None if everywhere else kind.stream if FAULTS[name][0] in EXPORT_PLACES else kind.target
+        after = 0 if everywhere else kind.passes
+        # The first of the two is gone once it has struck.
+        faults = tuple((name, target, times, VALUES.get(name, cell.value), after) for times in (1, None))
+        yield Mode(
+            f"{name}, {kind.name}",
+            faults=faults,
+            settings=CONFIG | cell.settings,
+            streams=(kind.stream, "users", "groups"),
+            code=cell.outcome.code,
+            says=says,
+            quotes=any(quoting in says for quoting in QUOTING),
+            sample=name in QUICK and (kind in {REPORT, STATUS} or FAULTS[name][0] in EXPORT_PLACES),
+        )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All modes with all ways to log, and all faults with one of those that tell most; or a sample."""
+    """All modes with all ways to log, and all faults with those that tell most; or a sample, each with one of the latter."""
     if "mode" not in metafunc.fixturenames:
         return
     is_long = metafunc.config.getoption("long")
@@ -247,13 +249,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = []
     for group, modes in groups.items():
         chosen = [mode for mode in modes if is_long or mode.sample]
-        all_logs = is_long and group in MODES
-        pairs = list(product(chosen, LOGS) if all_logs else zip(chosen, cycle(TALKATIVE), strict=False))
+        logs = tuple(LOGS) if group in MODES else TALKATIVE
+        pairs = list(product(chosen, logs) if is_long else zip(chosen, cycle(TALKATIVE), strict=False))
         row = {
             "what is run": group,
             "ways": len(chosen),
             "runs": len(pairs),
-            "kinds of log": len(LOGS) if all_logs else len(TALKATIVE),
+            "kinds of log": len(logs),
         }
         cases += [(row, mode, log) for mode, log in pairs]
     metafunc.parametrize(("row", "mode", "log"), cases, ids=[f"{mode.name}-{log}" for _, mode, log in cases])
@@ -317,6 +319,13 @@ class Watched:
         """What nothing may hold: the token, tokens of jobs, signatures of links."""
         jobs = {secret.encode() for secret in self.sandbox.secrets}
         return parts_of(self.token) | jobs | {quote(job.decode()).encode() for job in jobs}
+
+    @property
+    def faults_left(self) -> list[str]:
+        """The faults that would strike a next request."""
+        state = requests.get(f"{self.sandbox.origin}/_sandbox/state", timeout=10).json()
+        found: list[str] = state["faults"]
+        return found
 
     @property
     def records(self) -> bytes:
@@ -436,6 +445,8 @@ def test_no_way_to_run_the_tap_leaves_a_secret_anywhere(
 ) -> None:
     run = run_mode(mode, log)
     assert run.code == mode.code, run.log.decode()
+    assert run.faults_left == [name for name, _, times, *_ in mode.faults if times is None], "each has struck"
+    assert mode.says.encode() in run.out + run.log
 
     texts = (run.rest, run.log, *run.temporary.values(), *map(str.encode, run.temporary))
     assert found(run.keys, run.records, *texts, *run.batches.values()) == set()
@@ -455,6 +466,10 @@ def test_no_way_to_run_the_tap_leaves_a_secret_anywhere(
     allowed = (run.folder / "temporary", run.folder / "batches", Path("/dev"))
     assert [path for path in named if path.is_absolute() and not any(map(path.is_relative_to, allowed))] == []
     keep("secrets", **row)
+
+
+def test_every_fault_of_the_sandbox_is_among_the_runs() -> None:
+    assert {name for mode in fault_modes() for name, *_ in mode.faults} == set(FAULTS)
 
 
 def test_the_searches_find_what_is_there(run_mode: Callable[..., Watched]) -> None:
