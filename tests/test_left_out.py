@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,12 @@ def test_every_check_of_a_suite_is_mirrored_by_its_name_or_left_out_with_a_reaso
 
 def test_the_page_has_every_check_that_is_left_out_and_the_reason() -> None:
     assert markdown(left_out()) in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_no_table_of_the_page_is_empty() -> None:
+    page = DOCUMENT.read_text(encoding="utf-8")
+    assert "<!-- table: " in page
+    assert re.findall(r"<!-- table: (\w+) -->\n<!-- end -->", page) == []
 
 
 def test_what_a_sample_counts_is_not_kept_for_the_page() -> None:

@@ -58,7 +58,7 @@ class Kind:
     name: str
     stream: str
     target: str
-    called: str = ""
+    called: str | tuple[str, ...] = ""
     passes: int = 1
     parts: int = 1
     ahead: int = 0
@@ -67,7 +67,7 @@ class Kind:
 
 
 EXPORT = "export 'mention_sla_export' from "
-LIST = Kind("list", "users", "users", "users: ", passes=0)
+LIST = Kind("list", "users", "users", ("users: ", "the list of users: "), passes=0)
 REPORT = Kind("report", "user_volume", "user_volume", "report 'user_volume' from ")
 FORM = Kind("report per form", "nps_summary", "nps_summary", "report 'nps_summary' from ", parts=2)
 SERIES = Kind("series", "states_volume", "states_volume", "report 'states_volume' from ", passes=0)
@@ -465,11 +465,13 @@ def check_what_is_said(cell: Cell, run: Run, box: Sandbox) -> None:
         assert outcome.says in run.log + run.out
         return
     is_of_job = cell.fault not in BETWEEN and FAULTS[cell.fault][0] in {JOB, LINK}
-    begins = (f"{kind.stream}: " if outcome.ends == "failed" else "") + (EXPORT if is_of_job else kind.called)
-    assert any(
-        line.startswith(begins) and outcome.says in line and line.endswith(outcome.advises)
-        for line in run.errors[-kind.parts :]
-    ), run.log
+    called = EXPORT if is_of_job else kind.called
+    said = run.errors[-kind.parts :]
+    if outcome.ends == "failed":
+        said = [line.removeprefix(f"{kind.stream}: ") for line in said]
+    assert any(line.startswith(called) and outcome.says in line and line.endswith(outcome.advises) for line in said), (
+        run.log
+    )
     assert (f"Failed: {kind.stream}" in run.log) == (outcome.ends == "failed")
 
 
