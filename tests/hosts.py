@@ -56,7 +56,7 @@ WHOLE = [
     (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
     (with_length(gzip.compress(HEADER) + gzip.compress(ROW), more=b"Content-Encoding: gzip\r\n"), 1),
     (with_length(HEADER + ROW, more=b"This line is no header\r\n"), 1),
-    (with_length(b'"Source\r\nType, as sent",' + HEADER + b"Email," + ROW), 2),
+    (with_length(b'"Source\r\nType, as sent",' + HEADER + b"Email," + ROW), 1),
     (chunked(HEADER, ROW[:-2]), 1),
     (chunked(HEADER, ROW[:-2], coding=b"CHUNKED"), 1),
     (chunked(_PACKED[:1], _PACKED[1:]), 1),

@@ -469,4 +469,4 @@ def test_a_port_in_use_and_a_missing_flask_are_clear_errors(box: Sandbox, tmp_pa
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
     missing = sandbox_command("serve", env=os.environ | {"PYTHONPATH": path})
     assert missing.returncode == 1
-    assert "pip install 'tap-lexer-activity[sandbox]'" in missing.stderr
+    assert "uv tool install '.[sandbox]'" in missing.stderr
