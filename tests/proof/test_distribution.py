@@ -65,6 +65,20 @@ SOURCES = (
 )
 """What people write in this repository. A star stands for folders, too."""
 
+LEFT_BEHIND = (
+    ".env",
+    ".hypothesis/constants/1",
+    ".meltano/run/meltano.yml",
+    ".pipelines/here.txt",
+    "dbt/logs/dbt.log",
+    "dbt/target/run/models/days.sql",
+    "orchestrate/history/runs.db",
+    "report.html",
+    "tests/__pycache__/conftest.pyc",
+    "warehouse.duckdb",
+)
+"""What lies in a clone in which the two commands of README.md were run, a few of each kind."""
+
 LICENCES = frozenset({"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "PSF-2.0", "MPL-2.0", "AFL-2.1"})
 """Licences that allow use together with Apache-2.0. Of these only MPL-2.0 asks anything of those who change its files."""
 
@@ -118,6 +132,18 @@ def package_files() -> dict[str, bytes]:
     return files | schemas
 
 
+def sources(root: Path) -> set[str]:
+    """The files of a checkout that people have written, and not what its .gitignore calls made of them."""
+    lines = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    made = [f"/{line}" for line in lines if line.endswith("/")]
+    names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    return {
+        name
+        for name in names
+        if any(fnmatch(name, pattern) for pattern in SOURCES) and not any(folder in f"/{name}" for folder in made)
+    }
+
+
 # What is in them
 
 
@@ -137,9 +163,20 @@ def test_the_sdist_has_the_sources_and_nothing_that_is_made_of_them(sdist: dict[
     written = {name: content for name, content in sdist.items() if name != "PKG-INFO"}
     assert written == {name: (ROOT / name).read_bytes() for name in written}
     assert {"SECURITY.md", "LICENSE", "privacy/stream_maps.json", "tests/proof/test_distribution.py"} <= sdist.keys()
-    wanted = {path.relative_to(ROOT).as_posix() for folder in ("tap_lexer_activity", "tests", "schemas", "docs", "dbt", "privacy")
-              for path in (ROOT / folder).rglob("*") if path.is_file()}  # fmt: skip
-    assert {name for name in wanted - sdist.keys() if any(fnmatch(name, pattern) for pattern in SOURCES)} == set()
+    assert sources(ROOT) - sdist.keys() == set()
+
+
+def test_what_the_demo_and_the_tests_leave_behind_is_not_in_the_sdist(built: Path, tmp_path: Path) -> None:
+    with tarfile.open(built / f"{NAME}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    used = tmp_path / NAME
+    written = sources(used)
+    for name in LEFT_BEHIND:
+        (used / name).parent.mkdir(parents=True, exist_ok=True)
+        (used / name).write_text("left behind", encoding="utf-8")
+    assert sources(used) == written == sources(ROOT)
+    build(tmp_path / "out", "--sdist", source=used)
+    assert digests(tmp_path / "out").items() <= digests(built).items()
 
 
 def test_neither_names_a_place_or_a_secret_of_the_machine_that_built_it(
