@@ -11,10 +11,12 @@ import re
 import sys
 import unicodedata
 from array import array
+from collections import deque
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, islice, zip_longest
+from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -26,8 +28,11 @@ LONGEST_NAME: Final = 60
 ALIASES: Final = {"agent_reponse_date_utc": "agent_response_date_utc"}
 """The documented spelling of a header has a slip in it. Whether the real one has it too is not known."""
 
-# Letters that have an ASCII form and no decomposition in Unicode.
-_ASCII: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+# Letters that have an ASCII form and no decomposition in Unicode, beside those with a stroke or the like: see `_ascii`.
+_ASCII: Final = {"ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ŋ": "n"}
+_STRUCK: Final = re.compile("LATIN SMALL LETTER ([A-Z]) WITH ")
+_DIGEST: Final = 8
+"""Hex digits behind a name that would not be the only one."""
 _FIRST_SIZE: Final = 16
 """Rows of one export that need no larger table, as a power of two."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
@@ -40,33 +45,73 @@ def column_name(header: str) -> str:
 
     `Customer Wait Time (min)` becomes `customer_wait_time_min`.
     """
-    text = unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold().translate(_ASCII)
-    kept = "".join(char if char.isalnum() else "_" for char in text if not unicodedata.combining(char))
-    name = re.sub("_+", "_", kept).strip("_")
+    name = _whole_name(header)
     return ALIASES.get(name) or _cut(name, LONGEST_NAME)
+
+
+def _whole_name(header: str) -> str:
+    text = unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold()
+    ascii_text = "".join(_ascii(char) for char in text if not unicodedata.combining(char))
+    kept = "".join(char if char.isalnum() else "_" for char in ascii_text)
+    return re.sub("_+", "_", kept).strip("_")
+
+
+def _ascii(char: str) -> str:
+    """The ASCII form of a letter or digit, if it has one; else the character."""
+    if char.isascii():
+        return char
+    digit = unicodedata.decimal(char, None)
+    struck = _STRUCK.match(unicodedata.name(char, ""))
+    return struck[1].lower() if struck else _ASCII.get(char, char) if digit is None else str(digit)
 
 
 def _cut(name: str, longest: int) -> str:
     return name.encode()[:longest].decode(errors="ignore").rstrip("_")
 
 
-def column_names(headers: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """A name for each header, all different, and none of those that are `taken`.
+def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: Iterable[str] = ()) -> dict[str, Any]:
+    """The properties, and one for each header that has none: text, or what the header says.
 
-    A header without a letter or digit is named for its place: `column_3`.
+    Its `title` is the header. Two headers may make the same name, and a long one is cut. Then a digest of the whole header stands
+    behind the name, so that it does not depend on the place of the column, or on what else there is.
+
+    Args:
+        properties: Properties of the stream's schema.
+        headers: The cells of the first row.
+        taken: Columns of the tap's own, which no column of the export may be named as.
     """
-    names: list[str] = []
+    result = dict(properties)
+    known = matched(headers, properties, taken)
+    for place, (header, key) in enumerate(zip(headers, unique_headers(headers), strict=True), start=1):
+        if known[place - 1] is None:
+            used = {*result, *taken}
+            whole = _whole_name(header) or f"column_{place}"
+            name, salt = column_name(header) or whole, key
+            while name in used or (name == _cut(whole, LONGEST_NAME) != whole):
+                digest = blake2b(salt.encode(), digest_size=_DIGEST // 2).hexdigest()
+                name = f"{_cut(whole, LONGEST_NAME - 1 - _DIGEST)}_{digest}"
+                salt += " "
+            result[name] = {"title": key, **column_schema(header)}
+    return result
+
+
+def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterable[str] = ()) -> list[str | None]:
+    """The property for each header, or `None` if it has none.
+
+    A property that discovery has found is for the header that it names as its `title`, and for no other. Any other property is for the
+    first header that makes its name.
+    """
+    found: list[str | None] = []
+    by_header = {schema["title"]: name for name, schema in properties.items() if schema.get("title")}
     used = set(taken)
-    for place, header in enumerate(headers, start=1):
-        first = name = column_name(header) or f"column_{place}"
-        number = 2
-        while name in used:
-            suffix = f"_{number}"
-            name = _cut(first, LONGEST_NAME - len(suffix)) + suffix
-            number += 1
-        used.add(name)
-        names.append(name)
-    return names
+    for header, key in zip(headers, unique_headers(headers), strict=True):
+        name = by_header.get(key) or column_name(header)
+        if name in properties and name not in used and properties[name].get("title") in {None, key}:
+            used.add(name)
+            found.append(name)
+        else:
+            found.append(None)
+    return found
 
 
 def unique_headers(headers: Iterable[str]) -> list[str]:
@@ -104,10 +149,10 @@ _MONTH_AND_DAY: Final = (
 _usual_times: Final = re.compile(
     rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
 ).fullmatch
-_time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII).fullmatch
-_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
-_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
-_number: Final = re.compile(_NUMBER, re.ASCII).fullmatch
+_time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII).fullmatch
+_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
+_usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
+_number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
 
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
@@ -137,9 +182,21 @@ def _read_time(cell: str) -> str | None:
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
     """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
     lines = "\n".join([*cells, ""])
-    if _numbers(lines) and lines.count("\n") == len(cells):
+    if _usual_numbers(lines) and lines.count("\n") == len(cells):
         return list(map(Decimal, cells))
-    return [Decimal(cell) if _number(cell) else None for cell in cells]
+    return [_read_number(cell) for cell in cells]
+
+
+def _read_number(cell: str) -> Decimal | None:
+    number = Decimal(cell) if _number(cell) else None
+    # Most readers of JSON would take 1e999 for infinity.
+    return None if number is not None and "e" in cell.lower() and isinf(number) else number
+
+
+def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
+    """Whole numbers, also if they are written as `15.0`; `None` for another cell."""
+    numbers = read_numbers(cells)
+    return [int(number) if number is not None and number == number.to_integral_value() else None for number in numbers]
 
 
 _WORDS: Final = {
@@ -160,8 +217,10 @@ def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[
     kinds = schema.get("type", ())
     if "boolean" in kinds:
         return read_booleans
-    if "number" in kinds or "integer" in kinds:
+    if "number" in kinds:
         return read_numbers
+    if "integer" in kinds:
+        return read_integers
     return read_times if schema.get("format") == "date-time" else None
 
 
@@ -174,28 +233,37 @@ class Identity:
     Lexer sends no id. The cells of the columns that cannot change after the fact make one: a row whose state moved on keeps it. Rows
     that are alike in those are told apart by their order. They share a time as well, so they are always in the same export, however
     long its window is. Rows without a time are told apart by the window they were found in: alike rows of two windows would
-    otherwise become one.
+    otherwise become one. Their order is the same again only if the window is read from its start again.
     """
 
-    def __init__(self, names: Sequence[str], stable: Sequence[Sequence[str]], window: str = "") -> None:
+    def __init__(
+        self, headers: Sequence[str], stable: Sequence[Sequence[str]], window: str = "", *, by_the_clock: bool = False
+    ) -> None:
         """Choose the columns.
 
         Args:
-            names: Column names of the export, in the order of its cells.
+            headers: The cells of the first row.
             stable: Columns that do not change, each as the names it may have. If one of them is missing, all columns count.
             window: The export's window, as text.
+            by_the_clock: Whether little but their time tells rows apart. Then all columns of a row count that has no time of day.
         """
         self._window = f"\x1f{window}"
+        self._by_the_clock = by_the_clock
         self.timeless = 0
         """Rows so far that have no time."""
-        places = {name: place for place, name in enumerate(names)}
+        self.alike = 0
+        """Rows so far that another one before them was like, in what makes their id."""
+        places: dict[str, int] = {}
+        for place, header in enumerate(headers):
+            places.setdefault(column_name(header), place)
         found = [next((places[name] for name in choice if name in places), None) for choice in stable]
         chosen = [place for place in found if place is not None]
         self.is_stable = bool(stable) and len(chosen) == len(found)
         """Whether a row keeps its id when something in it changes."""
         self._places = chosen
+        names = {place: name for name, place in places.items()}
         self._time = next((place for place in chosen if "date" in names[place]), None)
-        self._named = sorted((name, place) for name, place in places.items())
+        self._named = sorted((key, place) for place, key in enumerate(unique_headers(headers)))
         # The digests seen so far, half of each, in a hash table without pointers: an export may have millions of rows, and a set of
         # as many takes ten times the memory.
         self._seen = array("Q", bytes(8 << _FIRST_SIZE))
@@ -208,8 +276,7 @@ class Identity:
         Args:
             cells: The rows' cells, column by column.
         """
-        keys = self._stable_keys(cells) if self.is_stable else self._whole_keys(cells)
-        digests = b"".join([blake2b(key, digest_size=16).digest() for key in map(str.encode, keys)])
+        digests = b"".join([blake2b(key, digest_size=16).digest() for key in map(str.encode, self.keys(cells))])
         ids = digests.hex("\n", 16).split("\n")
         self._count += len(ids)
         while 3 * self._count > 2 * len(self._seen):
@@ -222,8 +289,13 @@ class Identity:
             if found:
                 ordinal = self._again[half] = self._again.get(half, 0) + 1
                 ids[row] = blake2b(bytes.fromhex(ids[row]) + ordinal.to_bytes(8), digest_size=16).hexdigest()
+                self.alike += 1
             seen[place] = half
         return ids
+
+    def keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
+        """What identifies each row, but for the order of those that are alike."""
+        return self._stable_keys(cells) if self.is_stable else map(self._whole_key, zip(*cells, strict=True))
 
     def _grow(self) -> None:
         """Make the table of digests twice as large, in its place: a second table beside it would be most of the tap's memory."""
@@ -244,22 +316,53 @@ class Identity:
         """What identifies each row, by the columns that do not change."""
         keys = map("\x1f".join, zip(*(cells[place] for place in self._places), strict=True))
         times = None if self._time is None else cells[self._time]
-        if times is not None and "" not in times:
+        if times is None:
+            return map(self._with_window, keys)
+        if self._by_the_clock:
+            if all(map(_has_clock, times)):
+                return keys
+            rows = zip(keys, times, zip(*cells, strict=True), strict=True)
+            return [key if _has_clock(time) else self._whole_key(row) for key, time, row in rows]
+        if "" not in times:
             return keys
-        return [key if times and times[row] else self._with_window(key) for row, key in enumerate(keys)]
+        return [key if time else self._with_window(key) for key, time in zip(keys, times, strict=True)]
 
-    def _whole_keys(self, cells: Sequence[Sequence[str]]) -> Iterator[str]:
-        """What identifies each row, by all its columns.
+    def _whole_key(self, row: Sequence[str]) -> str:
+        """What identifies a row, by all its columns.
 
-        With their names and without empty ones: a column that is added later changes nothing for rows that have nothing in it.
+        With their headers and without empty ones: a column that is added later changes nothing for rows that have nothing in it.
         """
-        for row in zip(*cells, strict=True):
-            key = "\x1f".join(f"{name}\x1e{row[place]}" for name, place in self._named if row[place])
-            yield key if any(map(_time, row)) else self._with_window(key)
+        key = "\x1f".join(f"{header}\x1e{row[place]}" for header, place in self._named if row[place])
+        return key if any(map(_time, row)) else self._with_window(key)
 
     def _with_window(self, key: str) -> str:
         self.timeless += 1
         return key + self._window
+
+
+def _has_clock(time: str) -> bool:
+    """Whether a time has a time of day in it, in whichever form it is written."""
+    return ":" in time
+
+
+def lacks_times(rows: Iterator[list[str]], stable: Sequence[Sequence[str]], *, by_the_clock: bool) -> bool:
+    """Whether an export has rows that only their order may tell apart, however its window is cut. Reads up to the first.
+
+    Args:
+        rows: The rows of its file, the header first.
+        stable: See `Identity`.
+        by_the_clock: See `Identity`.
+    """
+    headers = next(rows, [])
+    identity = Identity(headers, stable, by_the_clock=by_the_clock)
+    width = len(headers)
+    while chunk := list(islice(rows, 100)):
+        cells = list(zip_longest(*chunk, fillvalue=""))[:width]
+        cells += [("",) * len(chunk)] * (width - len(cells))
+        deque(identity.keys(cells), maxlen=0)
+        if identity.timeless:
+            return True
+    return False
 
 
 # Rows
@@ -284,6 +387,7 @@ class Converter:
         *,
         taken: Iterable[str] = (),
         window: str = "",
+        by_the_clock: bool = False,
     ) -> None:
         """Compare a header with a schema.
 
@@ -294,14 +398,15 @@ class Converter:
             stable: See `Identity`.
             taken: Columns of the tap's own, which no column of the export may be named as.
             window: The export's window, as text.
+            by_the_clock: See `Identity`.
         """
-        names = column_names(headers, taken)
-        known = [(place, name) for place, name in enumerate(names) if name in properties and name in wanted]
+        names = matched(headers, properties, taken)
+        known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
         self._width = len(headers)
         self._keys = unique_headers(headers)
         self._known = [(place, reader_for(properties[name])) for place, name in known]
-        self._others = [place for place, name in enumerate(names) if name not in properties]
-        self._identity = Identity(names, stable, window)
+        self._others = [place for place, name in enumerate(names) if name is None]
+        self._identity = Identity(headers, stable, window, by_the_clock=by_the_clock)
         self.columns = ("record_id", *(name for _, name in known), "additional_columns")
         self.surprises: dict[str, str] = {}
         if stable and not self._identity.is_stable:
@@ -347,12 +452,21 @@ class Converter:
         else:
             rest = [more.get(number) or None for number in range(len(rows))] if more else [None] * len(rows)
         columns.append(rest)
+        self._say_what_ids_are_worth()
+        return columns
+
+    def _say_what_ids_are_worth(self) -> None:
         if self._identity.timeless:
             self.surprises.setdefault(
                 "timeless",
-                "a row has no time to know it by; such rows are doubled if they are read again with another export_window_days",
+                "a row has no time to know it by; such rows are doubled if they change, or are read again with another export_window_days",
             )
-        return columns
+        if self._identity.alike and self._identity.is_stable:
+            self.surprises.setdefault(
+                "alike",
+                "rows are alike in all that can't change, and are told apart by their order; if only some of them come again, "
+                "one may take another's place",
+            )
 
     def _evened(self, row: list[str], more: dict[str, str | None]) -> list[str]:
         """A row that is too short or too long, as wide as the header; the cells beyond it go to `more`."""
@@ -392,8 +506,13 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
     return filter(None, csv.reader(lines, strict=strict))
 
 
-def is_cut_off(lines: Iterable[str]) -> bool:
-    """Whether a CSV without a line break at its end breaks off: inside a quoted cell, or in a row that is too short. Reads all of it."""
+def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
+    """Whether a CSV breaks off: inside a quoted cell, or in a row that is too short. Reads all of it.
+
+    Args:
+        lines: A text file opened with `newline=""`.
+        ends_a_line: Whether its end is a line break. Then a row that is too short is whole, and ragged.
+    """
     first: list[str] = []
     last: list[str] = []
     try:
@@ -401,4 +520,4 @@ def is_cut_off(lines: Iterable[str]) -> bool:
             first, last = first or row, row
     except csv.Error as error:
         return "unexpected end of data" in str(error)
-    return len(last) < len(first)
+    return not ends_a_line and len(last) < len(first)

@@ -435,9 +435,10 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str) -> None:
         msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
         raise TruncatedError(msg)
     # A quoted cell has an even number of quotes, and files end with a line break: most need not be read twice.
-    if quotes % 2 or last not in {b"\n", b"\r", b""}:
+    ends_a_line = last in {b"\n", b"\r", b""}
+    if quotes % 2 or not ends_a_line:
         text = io.TextIOWrapper(spool, encoding="utf-8", errors="replace", newline="")
-        cut = is_cut_off(text)
+        cut = is_cut_off(text, ends_a_line=ends_a_line)
         text.detach()
         spool.seek(0)
         if cut:

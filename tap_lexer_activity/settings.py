@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 _DATE_FORMS: Final = "a date (2026-03-01) or a date-time (2026-03-01T00:00:00+11:00)"
 _DATE_OR_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?[0-5]\d)?)?", re.ASCII | re.IGNORECASE
 )
-EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""No window begins before this: Lexer has no data that old."""
+EARLIEST: Final = datetime(1999, 12, 31, 10, tzinfo=UTC)
+"""No window begins before this, when the first zone came to the year 2000: Lexer has no data that old."""
 
 SETTINGS: Final = th.PropertiesList(
     th.Property(
@@ -310,12 +310,15 @@ class Settings:
         if errors or isinstance(backfill, str):
             raise ConfigValidationError(_SUMMARY, errors=errors)
         form_ids = given.get("form_ids")
+        # (The last window of a backfill may end after `end_date`.)
+        present = (now if "backfill_end" in given else min(end, now)).replace(microsecond=0)
         return cls(
             zone=zone,
             start=start,
-            # (The last window of a backfill may end after `end_date`.)
-            present=(now if "backfill_end" in given else min(end, now)).replace(microsecond=0),
+            present=present,
             backfill=backfill,
+            # No bookmark would bring a run back to a part of a window that is over.
+            include_partial=given["include_partial"] and not (backfill and present < now.replace(microsecond=0)),
             form_ids=None if form_ids is None else tuple(sorted(map(_whole, form_ids))),
             report_parameters=given.get("report_parameters", {}),
             max_requests=_whole(given.get("max_requests")),
@@ -359,7 +362,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, (float, Decimal)) else value
 
 
-_PARSED: Final = frozenset({"form_ids", "report_parameters", "max_requests"})
+_PARSED: Final = frozenset({"form_ids", "include_partial", "report_parameters", "max_requests"})
 _SUMMARY: Final = "The configuration can't be used"
 
 
@@ -400,7 +403,14 @@ def _form_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
             wanted = f"{wanted} or less"
         case _:
             return f"{path}: {error.message}"
-    return f"{path}: {error.instance!r} should be {wanted}"
+    return f"{path}: {_shown(error.instance)} should be {wanted}"
+
+
+def _shown(value: Any) -> str:
+    """A value as the user gave it: numbers of a file are decimals here."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _token_errors(token: str) -> list[str]:
@@ -444,7 +454,7 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
             known = ", ".join(sorted(report_streams))
             errors.append(f"report_parameters: there is no report stream {stream!r}; it may name {known}")
         kind = body.get("type", stream)
-        if not isinstance(kind, str):
+        if not isinstance(kind, str) or not kind.strip():
             errors.append(f"report_parameters[{stream!r}]: the type is {kind!r} and should be text")
         elif kind in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
             errors.append(
@@ -460,7 +470,9 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:
     if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
         return []
-    return [f"form_ids: {form_ids} should name at least one form, and each once; leave it out to read every NPS form"]
+    return [
+        f"form_ids: {_shown(form_ids)} should name at least one form, and each once; leave it out to read every NPS form"
+    ]
 
 
 def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
@@ -496,10 +508,15 @@ def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: 
     return Window(start, min(end, now))
 
 
+_NO_ZONE: Final = re.compile(r"(?:posix|right)/|localtime$|posixrules$|Factory$")
+"""What lies beside the zones in their folder: those of this machine, and copies that count leap seconds."""
+
+
 def _zone(name: str) -> ZoneInfo | str:
     """The zone, or what is wrong with its name."""
     try:
-        return ZoneInfo(name)
+        if not _NO_ZONE.match(name):
+            return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
         pass
     close = difflib.get_close_matches(name, available_timezones(), n=1)

@@ -27,12 +27,18 @@ SCHEMAS: Final = SchemaDirectory(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
 """One JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
 
 
+_MOST_DIGITS: Final = 400
+"""Digits of a whole number that are read: more than any number has that Python's floats can be."""
+
+
 def _is_number(_: object, value: object) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def _is_integer(_: object, value: object) -> bool:
-    return _is_number(_, value) and value == int(value)  # type: ignore[call-overload]  # a number, as the line says
+    if isinstance(value, Decimal):  # (one with a huge exponent would take for ever to write)
+        return value.is_finite() and value.adjusted() <= _MOST_DIGITS and value == value.to_integral_value()
+    return _is_number(_, value) and (not isinstance(value, float) or value.is_integer())
 
 
 _FORMATS: Final = FormatChecker(formats=())
@@ -111,12 +117,16 @@ def text_of(answer: object) -> str:
     return serialize_json(answer, ensure_ascii=False)
 
 
-def with_integers(row: dict[str, Any], stream_schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The row, with `81.0` as `81` where the schema says integer."""
-    properties = stream_schema["properties"]
-    return {
-        name: int(value)
-        if isinstance(value, Decimal) and "integer" in properties.get(name, {}).get("type", ())
-        else value
-        for name, value in row.items()
-    }
+def with_integers(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The value, with `81.0` as `81` where the schema says integer."""
+    match value:
+        case Decimal() if "integer" in schema.get("type", ()):
+            return int(value)
+        case dict():
+            properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+            of_others = others if isinstance(others, dict) else {}
+            return {name: with_integers(inner, properties.get(name, of_others)) for name, inner in value.items()}
+        case list():
+            return [with_integers(inner, schema.get("items", {})) for inner in value]
+        case _:
+            return value

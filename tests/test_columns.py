@@ -20,14 +20,17 @@ from tap_lexer_activity.columns import (
     Converter,
     Identity,
     column_name,
-    column_names,
     column_schema,
     is_cut_off,
+    lacks_times,
+    matched,
     read_booleans,
+    read_integers,
     read_numbers,
     read_rows,
     read_times,
     unique_headers,
+    with_columns,
 )
 
 TEXT = {"type": ["string", "null"]}
@@ -44,6 +47,8 @@ TIME = {"type": ["string", "null"], "format": "date-time"}
         ("Agent Response Date (UTC)", "agent_response_date_utc"),
         ("  State ", "state"),
         ("Größe / Øl", "grosse_ol"),
+        ("Ħal Ŧarxien, Ɨ and Ŋ", "hal_tarxien_i_and_n"),
+        ("Frage ١٢", "frage_12"),
         ("Réponse n° 2", "reponse_n_2"),
         ("customerFullName", "customer_full_name"),
         ("NPS", "nps"),
@@ -59,22 +64,64 @@ def test_a_header_becomes_a_name(header: str, name: str) -> None:
 
 
 def test_names_are_unique_and_leave_those_of_the_tap_alone() -> None:
-    headers = ["State", "state", "", "!", "Date From", "x" * 70, "x" * 80]
-    names = column_names(headers, {"date_from"})
-    assert names == ["state", "state_2", "column_3", "column_4", "date_from_2", "x" * 60, "x" * 58 + "_2"]
+    headers = ["State", "state", "", "!", "Date From", "x" * 70, "x" * 80, "x" * 60]
+    found = with_columns({}, headers, {"date_from"})
+    assert list(found) == [
+        "state",
+        f"state_{digest('state')}",
+        "column_3",
+        "column_4",
+        f"date_from_{digest('Date From')}",
+        f"{'x' * 51}_{digest('x' * 70)}",
+        f"{'x' * 51}_{digest('x' * 80)}",
+        "x" * 60,
+    ]
+    assert [column["title"] for column in found.values()] == ["State", "state", "(column 3)", *headers[3:]]
     assert unique_headers(["A", "A", "", ""]) == ["A", "A (2)", "(column 3)", "(column 4)"]
+
+
+def digest(header: str) -> str:
+    return blake2b(header.encode(), digest_size=4).hexdigest()
+
+
+LONG = "On a scale from zero to ten, how likely are you to recommend us to your {}"
+
+
+@given(st.permutations([LONG.format("friends"), LONG.format("colleagues"), LONG.format("boss"), "Why", "Sent (UTC)"]))
+def test_a_long_question_has_its_column_wherever_it_stands(headers: list[str]) -> None:
+    found = with_columns({}, headers)
+    assert found == with_columns({}, sorted(headers))
+    assert matched(headers, found) == [next(n for n, c in found.items() if c["title"] == header) for header in headers]
+
+
+def test_a_column_that_discovery_has_found_is_for_its_header_and_no_other() -> None:
+    one = with_columns({"state": TEXT}, ["State", "Why?", "Why?", "Score"])
+    both = with_columns(one, ["Why!", "score", "Score"])
+    assert list(both) == [
+        "state",
+        "why",
+        f"why_{digest('Why? (2)')}",
+        "score",
+        f"why_{digest('Why!')}",
+        f"score_{digest('score')}",
+    ]
+    assert matched(["Why!", "Score", "STATE", "State"], both) == [f"why_{digest('Why!')}", "score", "state", None]
+    assert matched(["Why!"], one) == [None], "it is kept under its own words"
+    assert matched(["Why!"], {"why": TEXT}) == ["why"], "of a catalog that was written by hand"
+    assert with_columns(both, ["Why!", "Score", "state", "Why?"]) == both
 
 
 @given(st.lists(st.text(max_size=80), max_size=30), st.sets(st.sampled_from(["state", "record_id", "column_1"])))
 def test_any_header_gives_usable_names(headers: list[str], taken: set[str]) -> None:
-    names = column_names(headers, taken)
-    assert len(names) == len(set(names)) == len(headers)
-    assert not taken & set(names)
-    for name in names:
+    found = with_columns({}, headers, taken)
+    assert len(found) == len(headers)
+    assert not taken & found.keys()
+    for name in found:
         assert 1 <= len(name) <= 60
         assert len(name.encode()) <= 60
         assert name == name.casefold()
         assert all(char.isalnum() or char == "_" for char in name)
+    assert matched(headers, found, taken) == list(found)
     assert len(set(unique_headers(headers))) == len(headers)
 
 
@@ -115,6 +162,7 @@ def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) 
         ("0000-01-01 00:00:00", None),
         ("0001-01-01T00:00:00+10:00", None),
         ("9999-12-31T23:59:59-05:00", None),
+        ("2026-04-05T10:11:12+05:60", None),
     ],
 )
 def test_a_time_is_read_or_left_alone(cell: str, time: str | None) -> None:
@@ -136,10 +184,19 @@ def test_a_number_keeps_its_digits(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["NA", "nan", "Infinity", "1,5", "1_000", " 1", "01", "1.", ".5", "+1", "1\n2", "1e9999", "٣"]
+    "cell",
+    ["NA", "nan", "Infinity", "1,5", "1_000", " 1", "01", "1.", ".5", "+1", "1\n2", "1e9999", "1e309", "-18e307", "٣"],
 )
 def test_what_json_would_not_call_a_number_is_left_alone(cell: str) -> None:
     assert list(read_numbers([cell])) == [None]
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"), [("15", 15), ("15.0", 15), ("1e2", 100), ("2.5", None), ("1e-1", None), ("soon", None)]
+)
+def test_a_whole_number_is_one_however_it_is_written(cell: str, number: int | None) -> None:
+    (found,) = read_integers([cell])
+    assert (found, type(found)) == (number, type(number))
 
 
 def test_yes_and_no_have_several_words() -> None:
@@ -210,9 +267,10 @@ def test_a_column_is_of_its_type_with_empty_cells_or_without(
 
 
 def test_a_column_named_as_one_of_the_tap_is_another() -> None:
-    found, converter = convert([["x"]], ["Record ID"], {"record_id": TEXT, "record_id_2": TEXT})
-    assert converter.columns == ("record_id", "record_id_2", "additional_columns")
-    assert found[0]["record_id_2"] == "x"
+    name = f"record_id_{digest('Record ID')}"
+    found, converter = convert([["x"]], ["Record ID"], {"record_id": TEXT, name: TEXT | {"title": "Record ID"}})
+    assert converter.columns == ("record_id", name, "additional_columns")
+    assert found[0][name] == "x"
 
 
 def test_words_that_look_like_nothing_are_something() -> None:
@@ -262,10 +320,64 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
     ]
     whole = Converter(["Account", "Opened (UTC)"], {}, (), window="w")
     assert whole.convert([timed, timeless])[0] == [
-        "cb66291e0f9ab4722ce01ee48c5d272c",
-        "3bba59fb2c8eb2ba390cf51b4dc56b24",
+        "062272f1acac3ba598b286aca39691ad",
+        "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
     assert "timeless" in whole.surprises
+
+
+def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
+    friends, colleagues = LONG.format("friends"), LONG.format("colleagues")
+    found, _ = convert([["9", "3", "x"]], [friends, colleagues, "Why?"], {})
+    turned, _ = convert([["3", "9", "x"]], [colleagues, friends, "Why?"], {})
+    wider, _ = convert([["", "9", "3", "x"]], ["Why!", friends, colleagues, "Why?"], {})
+    other, _ = convert([["3", "9", "x"]], [friends, colleagues, "Why?"], {})
+    assert found[0]["record_id"] == turned[0]["record_id"] == wider[0]["record_id"] != other[0]["record_id"]
+
+
+def test_cases_that_only_a_date_would_tell_apart_are_told_apart_by_all_they_have() -> None:
+    def ids(*rows: list[str]) -> list[str]:
+        stable = (("account",), ("date_opened",))
+        converter = Converter(["Account", "Date Opened", "State"], {}, (), stable, window="w", by_the_clock=True)
+        found = [*converter.convert([*rows])[0]]
+        assert ("timeless" in converter.surprises) == any(":" not in row[1] for row in rows)
+        return found
+
+    assert ids(["", "1 May 2026", "new"]) != ids(["", "1 May 2026", "closed"])
+    assert ids(["", "1 May 2026 9:30", "new"]) == ids(["", "1 May 2026 9:30", "closed"]), "an hour tells enough"
+    mixed = ids(["", "1 May 2026", "new"], ["", "1 May 2026 9:30", "new"])
+    assert mixed == ids(["", "1 May 2026", "new"]) + ids(["", "1 May 2026 9:30", "new"])
+
+
+def test_rows_that_are_alike_in_all_that_can_not_change_are_told_of() -> None:
+    rows = [["a", "1", "new"], ["a", "1", "closed"]]
+    assert (
+        "told apart by their order" in convert(rows, ["Account", "Opened", "State"], {}, STABLE)[1].surprises["alike"]
+    )
+    assert "alike" not in convert(rows[:1], ["Account", "Opened", "State"], {}, STABLE)[1].surprises
+    assert "alike" not in convert([["a"], ["a"]], ["Account"], {})[1].surprises, "nothing in them can change"
+
+
+@pytest.mark.parametrize(
+    ("rows", "stable", "by_the_clock", "lacks"),
+    [
+        ([["a", "2026-01-01 00:00:00"]] * 250, (), False, False),
+        ([["a", "2026-01-01 00:00:00"]] * 250 + [["a", ""]], (), False, True),
+        ([["a", "2026-01-01"]], (), False, True),
+        ([["a"], ["a", "", "2026-01-01 00:00:00"]], (), False, True),
+        ([["2026-01-01 00:00:00"]], (), False, False),
+        ([["a", "2026-01-01"]], (("account",), ("opened_date",)), False, False),
+        ([["a", "2026-01-01"]], (("account",), ("opened_date",)), True, True),
+        ([["a", "1 May 9:30"]], (("account",), ("opened_date",)), True, False),
+        ([["a", ""]], (("account",), ("opened_date",)), False, True),
+        ([], (), False, False),
+    ],
+)
+def test_rows_that_only_their_order_tells_apart_are_found(
+    rows: list[list[str]], stable: Any, by_the_clock: bool, lacks: bool
+) -> None:
+    found = lacks_times(iter([["Account", "Opened Date"], *rows]), stable, by_the_clock=by_the_clock)
+    assert found is lacks
 
 
 def test_without_its_stable_columns_a_row_is_all_it_has() -> None:
@@ -299,11 +411,11 @@ def test_only_rows_that_are_alike_are_told_apart_by_their_order_however_many_the
     times: dict[int, int] = {}
     expected = []
     for number in (number for chunk in chunks for number in chunk):
-        digest = blake2b(f"a\x1e{number}\x1f".encode(), digest_size=16)
+        made = blake2b(f"a\x1e{number}\x1f".encode(), digest_size=16)
         if ordinal := times.get(number, 0):
-            digest = blake2b(digest.digest() + ordinal.to_bytes(8), digest_size=16)
+            made = blake2b(made.digest() + ordinal.to_bytes(8), digest_size=16)
         times[number] = ordinal + 1
-        expected.append(digest.hexdigest())
+        expected.append(made.hexdigest())
     assert ids == expected
     assert len(set(ids)) == len(ids)
 
@@ -357,12 +469,15 @@ def test_everything_that_real_files_contain_is_read() -> None:
         ('a,"b""', True),
         ('5" pipe,x\n', False),
         ("a,b\n1", True),
+        ("a,b\n1\n", False),
+        ('a,b\n5" pipe,x\n1\r\n', False),
+        ('a,b\n1,"\n', True),
         ("a,b\n1,2", False),
         ("", False),
     ],
 )
 def test_a_file_that_breaks_off_is_found(text: str, cut: bool) -> None:
-    assert is_cut_off(io.StringIO(text, newline="")) is cut
+    assert is_cut_off(io.StringIO(text, newline=""), ends_a_line=text.endswith("\n") or not text) is cut
 
 
 def test_rows_without_a_time_are_not_taken_for_those_of_another_window() -> None:

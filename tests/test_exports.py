@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
+from typing_extensions import override
 
-from tap_lexer_activity.columns import column_name, column_names, column_schema
+from tap_lexer_activity.columns import column_name, column_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -395,6 +396,72 @@ def test_a_batch_folder_that_can_not_be_written_is_a_clear_error(tap: Tap, catal
     assert "batch_config: no file can be written to" in run.errors[0]
 
 
+# Rows without a time
+
+
+class Diary(Host):
+    """Has rows by their days, and sends those of the days that were asked for last."""
+
+    def __init__(self, header: str, rows: dict[str, str]) -> None:
+        super().__init__(b"")
+        self.header = header
+        self.rows = rows
+
+    @override
+    def next(self, kind: str) -> bytes:
+        if kind != "file":
+            return super().next(kind)
+        asked = self.ranges[-1]
+        rows = (row for day, row in self.rows.items() if asked[0] <= day <= asked[1])
+        return with_length("\r\n".join([self.header, *rows, ""]).encode())
+
+    @property
+    def ranges(self) -> list[tuple[str, str]]:
+        """The first and last days that were asked for."""
+        bodies = [json.loads(job) for job in self.jobs if job.startswith("{")]
+        return [(body["date_from"][:10], body["date_to"][:10]) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Account,Network,Date Opened,Score", "Acme,Email,,9"),
+        ("Account,Network,Date Opened,Score", "Acme,Email,1 May 2026,9"),
+        ("Account,Score", "Acme,9"),
+    ],
+)
+def test_daily_runs_lose_no_row_that_only_its_order_tells_from_others(
+    tap: Tap, catalog_of: CatalogOf, new_warehouse: type[Warehouse], header: str, row: str
+) -> None:
+    days = [f"2026-03-{day:02}" for day in range(1, 13)]
+    catalog = catalog_of("case_details")
+    warehouse = new_warehouse()
+    with Diary(header, dict.fromkeys(days, row)) as host:
+        settings = {"start_date": "2026-02-20", "lookback_days": 2}
+        clean = tap.run(host.config(**settings, end_date="2026-03-13"), catalog=catalog)
+        host.jobs.clear()
+        state = None
+        for day in range(8, 14):
+            run = tap.run(host.config(**settings, end_date=f"2026-03-{day:02}"), catalog=catalog, state=state)
+            assert run.code == 0, run.log
+            warehouse.load(run)
+            state = run.state
+    assert len(clean.records["case_details"]) == len(days)
+    assert warehouse.tables == new_warehouse().load(clean).tables
+    # (A window of 30 days begins on 15 February.)
+    assert host.ranges[:3] == [("2026-02-20", "2026-03-07"), ("2026-03-06", "2026-03-08"), ("2026-02-20", "2026-03-08")]
+
+
+def test_rows_with_a_time_are_not_read_from_the_start_of_their_window(tap: Tap, catalog_of: CatalogOf) -> None:
+    rows = {f"2026-03-{day:02}": f"Acme,Email,2026-03-{day:02} 10:00,9" for day in range(1, 11)}
+    with Diary("Account,Network,Date Opened,Score", rows) as host:
+        settings = {"start_date": "2026-02-20", "lookback_days": 2, "end_date": "2026-03-11"}
+        first = tap.run(host.config(**settings), catalog=catalog_of("case_details"))
+        again = tap.run(host.config(**settings), catalog=catalog_of("case_details"), state=first.state)
+    assert host.ranges == [("2026-02-20", "2026-03-10"), ("2026-03-09", "2026-03-10")]
+    assert len(again.records["case_details"]) == 2
+
+
 # Discovery
 
 
@@ -409,7 +476,8 @@ def test_discovered_columns_become_columns_and_the_rest_stays_additional(tap: Ta
     catalog = json.loads(found.out)
     schemas = {entry["tap_stream_id"]: entry["schema"]["properties"] for entry in catalog["streams"]}
     header = sandbox.report("case_details", "2026-04-30T00:00:00+10:00", LAST_DAY)[0]
-    for name, title in zip(column_names(header), header, strict=True):
+    for title in header:
+        name = column_name(title)
         assert name in schemas["case_details"]
         if title.endswith("(UTC)"):
             assert schemas["case_details"][name]["format"] == column_schema(title)["format"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -69,6 +70,19 @@ def test_a_backfill_is_a_range_in_the_zone_up_to_now_or_the_end_date() -> None:
     assert parse(**sydney, backfill_end="2027-01-01").backfill == Window(start, NOW)
 
 
+def test_a_backfill_reads_no_part_of_a_window_that_is_over() -> None:
+    partial = {"backfill_start": "2026-03-01", "include_partial": True}
+    assert parse(**partial).include_partial
+    assert parse(**partial, backfill_end="2026-03-04", end_date="2026-06-10").include_partial
+    assert not parse(**partial, end_date="2026-06-10").include_partial
+    assert parse(include_partial=True, end_date="2026-06-10").include_partial, "the bookmark brings the next run back"
+
+
+def test_the_year_2000_begins_in_each_zone_at_its_midnight() -> None:
+    start = parse(start_date="2000-01-01", timezone="Pacific/Kiritimati").start
+    assert start == datetime(1999, 12, 31, 10, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -82,6 +96,18 @@ def test_a_backfill_is_a_range_in_the_zone_up_to_now_or_the_end_date() -> None:
             "backfill_end: '2026-06-01' is not after backfill_start ('2026-06-01'); it is exclusive",
         ),
         ({"max_requests": 0}, "max_requests: 0 should be 1 or more"),
+        ({"max_requests": Decimal("1.5")}, "max_requests: 1.5 should be integer"),
+        ({"max_requests": Decimal("1e99999999")}, "max_requests: 1E+99999999 should be integer"),
+        ({"form_ids": [55, Decimal("55.0")]}, "form_ids: [55, 55.0] should name at least one form, and each once"),
+        ({"timezone": "localtime"}, "timezone: 'localtime' is no IANA time zone"),
+        ({"timezone": "right/UTC"}, "timezone: 'right/UTC' is no IANA time zone"),
+        ({"timezone": "posix/Europe/Paris"}, "timezone: 'posix/Europe/Paris' is no IANA time zone"),
+        ({"timezone": "Factory"}, "timezone: 'Factory' is no IANA time zone"),
+        ({"start_date": "2026-03-01T00:00:00+05:99"}, "start_date: '2026-03-01T00:00:00+05:99' should be a date"),
+        (
+            {"report_parameters": {"summary": {"type": " "}}},
+            "report_parameters['summary']: the type is ' ' and should be text",
+        ),
         (
             {"timezone": "Australia/Sidney"},
             "timezone: 'Australia/Sidney' is no IANA time zone; did you mean Australia/Sydney?",

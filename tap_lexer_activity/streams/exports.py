@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
@@ -16,12 +16,13 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import TRIES
-from tap_lexer_activity.columns import Converter, column_names, column_schema, read_rows
+from tap_lexer_activity.columns import Converter, lacks_times, matched, read_rows, with_columns
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from singer_sdk import metrics
     from singer_sdk.helpers._batch import BatchConfig
@@ -61,6 +62,8 @@ class Export(WindowedStream):
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
     stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
+    by_the_clock: ClassVar[bool] = False
+    """Whether little but their time tells rows apart, so that a date alone does not."""
     is_documented: ClassVar[bool] = False
     """Whether a document names the columns."""
 
@@ -157,7 +160,7 @@ class Export(WindowedStream):
                 if not queue.jobs:
                     self._submit_ahead(context)
                 with self.tap.progress.requests_of(self.name):
-                    file = self.tap.exporter.file(job)
+                    file = self._file(request, job, context)
                 with file as lines:
                     records = self._records(lines, request, context, job.what)
                     if self.ABORT_AT_RECORD_COUNT is None:
@@ -169,6 +172,34 @@ class Export(WindowedStream):
         finally:
             queue.requests.clear()
             queue.jobs.clear()
+
+    def _file(self, request: Request, job: Job, context: Context | None) -> TextIO:
+        """The file of a job. If it has rows that only their order tells apart, the one of the whole window, where that stays the same."""
+        file = self.tap.exporter.file(job)
+        begin = self._begin_of_window(request.asked.start)
+        if begin == request.asked.start or not self._lacks_times(file):
+            return file
+        file.close()
+        whole = replace(request, asked=windows.Window(begin, request.asked.end))
+        job = self.tap.exporter.start(self.body(whole, context))
+        self.logger.info(
+            "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
+        )
+        return self.tap.exporter.file(job)
+
+    def _begin_of_window(self, instant: datetime) -> datetime:
+        """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
+        start = windows.export_window(instant, self.settings.export_window_days, self.zone).start
+        first = windows.floor(self.settings.start, "day", self.zone)
+        return max(start, first) if first <= instant else start
+
+    def _lacks_times(self, file: TextIO) -> bool:
+        try:
+            return lacks_times(read_rows(file), self.stable, by_the_clock=self.by_the_clock)
+        except (csv.Error, UnicodeDecodeError):
+            return False  # whoever reads its rows will say so
+        finally:
+            file.seek(0)
 
     # Rows
 
@@ -185,7 +216,13 @@ class Export(WindowedStream):
             window = windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
             properties = self.effective_schema["properties"]
             converter = Converter(
-                headers, properties, wanted, self.stable, taken=OWN_COLUMNS, window=windows.to_text(window.start)
+                headers,
+                properties,
+                wanted,
+                self.stable,
+                taken=OWN_COLUMNS,
+                window=windows.to_text(window.start),
+                by_the_clock=self.by_the_clock,
             )
             fixed = dict.fromkeys(wanted) | self.columns(window) | dict(context or {})
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
@@ -222,7 +259,7 @@ class Export(WindowedStream):
 
     def _check_header(self, headers: list[str], count: int, what: str) -> None:
         """Refuse a file without rows if nothing says that it is an export: it may be a sentence of some proxy."""
-        if not count and self.is_documented and not set(column_names(headers)) & self.schema["properties"].keys():
+        if not count and self.is_documented and not any(matched(headers, self.schema["properties"], OWN_COLUMNS)):
             msg = f"{what}: the file has no rows, and none of the columns of {self.name}"
             raise UnexpectedAnswerError(msg)
 
@@ -283,8 +320,7 @@ class Export(WindowedStream):
                     headers = next(read_rows(lines), [])
                 except (csv.Error, UnicodeDecodeError) as error:
                     raise _unreadable(self.name, error) from error
-            for name, header in zip(column_names(headers, OWN_COLUMNS), headers, strict=True):
-                properties.setdefault(name, column_schema(header))
+            properties = with_columns(properties, headers, OWN_COLUMNS)
         self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
 
 
@@ -338,6 +374,7 @@ class CaseDetails(Export):
     """
 
     name = "case_details"
+    by_the_clock = True  # (cases of e-mail have no account)
     stable = (("account",), ("network",), ("date_opened", "date_opened_utc"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -164,6 +164,10 @@ class WorkflowStates(_SharedType):
                 yield self.columns(request.windows[0]) | {"state": state, "volume": 0}
 
 
+_LONGEST_ID: Final = 19
+"""Characters of a number that fits into a column of 64 bits."""
+
+
 def _with_integer_user_id(answer: Any) -> Any:
     """The rows, with a `user_id` of digits as a number."""
     if not isinstance(answer, list):
@@ -174,6 +178,7 @@ def _with_integer_user_id(answer: Any) -> Any:
         and isinstance(row.get("user_id"), str)
         and row["user_id"].isdecimal()
         and row["user_id"].isascii()
+        and len(row["user_id"]) < _LONGEST_ID
         else row
         for row in answer
     ]

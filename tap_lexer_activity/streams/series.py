@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
@@ -11,13 +11,15 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
+from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from singer_sdk.helpers.types import Record
 
-    from tap_lexer_activity.windows import Interval, Request, Window
+    from tap_lexer_activity.windows import Interval
 
 _LABEL: Final = "%Y-%m-%d %H:%M"
 _UTC: Final = ZoneInfo("UTC")
@@ -53,6 +55,14 @@ def grain_is_wrong(labels: Iterable[str], asked: Window, interval: Interval) -> 
     shown = list(labels)
     longer_than_a_day = asked.length >= windows.USUAL_HOURLY - timedelta(hours=1)
     return interval == "hour" and longer_than_a_day and bool(shown) and all(label.endswith(" 00:00") for label in shown)
+
+
+def _is_day(label: str) -> bool:
+    """Whether a label is that of a day."""
+    try:
+        return datetime.strptime(label, _LABEL).time() == time()  # noqa: DTZ007 (a wall clock time)
+    except ValueError:
+        return False
 
 
 class Series(WindowedStream):
@@ -108,7 +118,8 @@ class Series(WindowedStream):
             for key, items in self.checked(answer, what).items()
             for row in items
         ]
-        self._check_labels([label for _, _, label in rows], buckets, request, what)
+        self._check_labels({label for _, _, label in rows}, buckets, request, what)
+        rows = [row for row in rows if row[2] in buckets]
         spilt = self._spilt(rows, buckets, request, what)
         wanted = set(request.windows)
         present = set()
@@ -130,16 +141,47 @@ class Series(WindowedStream):
                 if (key, bucket) not in present:
                     yield self.columns(bucket) | {self.dimension: key, "date_label": labels[bucket], "value": 0}
 
-    def _check_labels(self, labels: list[str], buckets: Mapping[str, Window], request: Request, what: str) -> None:
-        """Refuse buckets of another length, zone or time than was asked for."""
-        if all(label in buckets for label in labels) and not grain_is_wrong(labels, request.asked, self.interval):
+    def _check_labels(
+        self, labels: AbstractSet[str], buckets: Mapping[str, Window], request: Request, what: str
+    ) -> None:
+        """Refuse buckets of another length, zone or time than was asked for.
+
+        Days beside those that were asked for do no harm. (Hours might: they are how a zone is found to be another.)
+        """
+        strays = sorted(labels - buckets.keys())
+        is_beside = self.interval == "day" and len(strays) < len(labels) and all(map(_is_day, strays))
+        grain_fits = not grain_is_wrong(labels, request.asked, self.interval) or self._is_quiet(labels, buckets, what)
+        if (not strays or is_beside) and grain_fits:
+            if strays:
+                shown = self.client.quote(", ".join(strays))
+                self.logger.warning("%s: days that were not asked for came as well, and are left out: %s", what, shown)
             return
         msg = (
             f"{what}: one bucket for each {self.interval} was asked for, and these came: "
-            f"{self.client.quote(', '.join(sorted(set(labels))))}. If they are of another length, try another series_interval; "
+            f"{self.client.quote(', '.join(sorted(labels)))}. If they are of another length, try another series_interval; "
             "if they are of another zone, set timezone to that of the account"
         )
         raise UnexpectedAnswerError(msg)
+
+    def _is_quiet(self, labels: AbstractSet[str], buckets: Mapping[str, Window], what: str) -> bool:
+        """Whether nothing happened but in the hours after midnight: Lexer leaves out what did not occur, so there are midnights only.
+
+        Then nothing comes either if the rest of these days is asked for, and what came is of those hours. (And it is, if this answer is
+        in days, too.)
+        """
+        for label in sorted(labels & buckets.keys()):
+            hour = buckets[label]
+            end = min(
+                windows.following(windows.floor(hour.start, "day", self.zone), "day", self.zone), self.settings.present
+            )
+            if end <= hour.end:
+                continue
+            rest = Request(Window(hour.end, end), ())
+            with self.tap.progress.requests_of(self.name):
+                answer = self.checked(self.client.report(self.body(rest, None), what=what), what)
+            if any(row["value"] for items in answer.values() for row in items):
+                return False
+        return True
 
     def _spilt(
         self, rows: list[tuple[str, Any, str]], buckets: Mapping[str, Window], request: Request, what: str
@@ -228,10 +270,10 @@ class NpsVolume(PerFormStream):
         rows = self.checked(answer, what)
         labels = [self._label(row, what) for row in rows]
         shift = label_shift(labels, request.asked)
+        first, last = request.asked.start - windows.DAY, request.asked.end + windows.DAY
+        has_what_was_asked_for = any(first <= label <= last for label in labels)
         for row, label in zip(rows, labels, strict=True):
-            if (label - request.asked.start) % windows.DAY or not (
-                request.asked.start - windows.DAY <= label <= request.asked.end + windows.DAY
-            ):
+            if (label - request.asked.start) % windows.DAY or not has_what_was_asked_for:
                 msg = f"{what}: days of UTC were asked for, and a row of {row['date']} came"
                 raise UnexpectedAnswerError(msg)
             # Where the label's meaning is unknown, a row on either edge may be wanted. It is complete in any case.
