@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -41,7 +42,7 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     without_token,
 )
-from tap_lexer_activity.transport import PIECE, TimedAdapter
+from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -95,7 +96,7 @@ class _TokenAuth(AuthBase):
         return origin(url) in self._origins
 
 
-class _Session(requests.Session):
+class _Session(TimedSession):
     """A session that follows redirects within Lexer's own hosts only.
 
     requests itself carries a custom header to any host. And what another host answers is not Lexer's data.
@@ -117,15 +118,17 @@ class _Session(requests.Session):
 
 
 class _ThrottledAdapter(TimedAdapter):
-    """A transport that takes a place in the quota for each request it sends."""
+    """A transport that takes a place in the quota for each request it sends to the given origins."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: Limiter, origins: frozenset[tuple[str, str, int]]) -> None:
         super().__init__(max_retries=0)
         self._limiter = limiter
+        self._origins = origins
 
     @override
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        with self._limiter.call():
+        # (By origin, and not by how a URL begins: that may have a port or a name in it that changes nothing.)
+        with self._limiter.call() if origin(request.url or "") in self._origins else nullcontext():
             return super().send(request, *args, **kwargs)
 
 
@@ -135,10 +138,10 @@ class LexerClient:
     Every call returns the answer's JSON, its decimals as `Decimal` with all their digits, or raises:
 
     - `AccessDeniedError` for 401 and 403,
-    - `UnreachableError` when the host can't be reached, or is not the one that its certificate says,
+    - `UnreachableError` when the API's host can't be reached, or is not the one that its certificate says,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
-    - `NotFoundError` for 404, `FatalAPIError` for every other status,
+    - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
     - `RequestsSpentError` when `max_requests` have been sent.
     """
 
@@ -148,9 +151,8 @@ class LexerClient:
         self.limiter = limiter
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         self._session = _Session(_TokenAuth(settings.api_token, hosts))
-        self._adapter = _ThrottledAdapter(limiter)
-        self._session.mount("https://", self._adapter)
-        self._session.mount("http://", self._adapter)
+        self._adapter = _ThrottledAdapter(limiter, hosts)
+        self.throttle(self._session)
         self._session.headers["Accept"] = "application/json"
         self._session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
         # urllib3 logs whole addresses, also in warnings: report tokens and signed links are in their queries. A configuration of the
@@ -188,10 +190,9 @@ class LexerClient:
         return self._send("GET", url, what=what, is_secret=True, tries=tries, params=params)
 
     def throttle(self, session: requests.Session) -> None:
-        """Make the requests of another session to Lexer's own hosts count against the quota, too."""
-        for url in (self._settings.api_url, self._settings.export_status_url):
-            parts = urlsplit(url)
-            session.mount(f"{parts.scheme}://{parts.netloc}/", self._adapter)
+        """Make the requests of a session count against the quota: those to Lexer's own hosts."""
+        session.mount("https://", self._adapter)
+        session.mount("http://", self._adapter)
 
     def _send(
         self, method: str, url: str, *, what: str, tries: int = TRIES, is_secret: bool = False, **content: Any
@@ -226,8 +227,8 @@ class LexerClient:
         try:
             return send()
         except _NoConnectionError as error:
-            msg = f"{error}. Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
-            raise UnreachableError(msg) from error
+            msg = f"{error}. Check the setting {self._setting(url)}, this machine's network, and HTTPS_PROXY if there is a proxy"
+            raise self._unreachable(url, msg) from error
 
     def _send_once(self, method: str, url: str, what: str, content: Mapping[str, Any], *, is_secret: bool) -> Any:
         # The library's own exceptions have the whole address in their text, and so would every stack trace that shows them as a cause.
@@ -239,6 +240,8 @@ class LexerClient:
             address = urlsplit(url).netloc
             msg = f"{what}: {address} is no address, or redirects to one that is none ({self.quote(str(error))}). Check api_url and export_status_url"
             raise FatalAPIError(msg) from None
+        except ProxyVariableError as error:
+            raise self._unreachable(url, f"{what}: {error}") from None
         except (requests.exceptions.TooManyRedirects, _RedirectError) as error:
             is_circle = isinstance(error, requests.exceptions.TooManyRedirects)
             said = "redirects in a circle" if is_circle else self.quote(str(error))
@@ -247,13 +250,23 @@ class LexerClient:
         except requests.exceptions.RequestException as error:
             msg = f"{what}: {reason(error, self._settings.request_timeout)} ({urlsplit(url).netloc})"
             if is_distrusted(error):
-                raise UnreachableError(msg + ANOTHER_AUTHORITY) from None
+                msg += f". Check the setting {self._setting(url)}{ANOTHER_AUTHORITY}"
+                raise self._unreachable(url, msg) from None
             raise (_NoConnectionError if _never_arrived(error) else RetriableAPIError)(msg) from None
         except OSError as error:  # a CA file that is not there
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
         self._verdict(response, body, what, is_secret=is_secret)
         return self._json(response, body, what, is_secret=is_secret)
+
+    def _setting(self, url: str) -> str:
+        """The setting that a URL comes from."""
+        return "export_status_url" if url == self._settings.export_status_url else "api_url"
+
+    def _unreachable(self, url: str, msg: str) -> FatalAPIError:
+        """What to raise where a host can't be reached: without the API's nothing works, without that of statuses no export does."""
+        is_api = origin(url) == origin(self._settings.api_url)
+        return UnreachableError(msg) if is_api else FatalAPIError(msg)
 
     def _verdict(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
@@ -334,6 +347,7 @@ def _text(body: bytearray) -> str:
 
 _REASONS: Final = (
     (requests.exceptions.TooManyRedirects, "the host redirects in a circle"),
+    (ContradictionError, "the headers of the answer contradict each other"),
     (DecodeError, "the answer can't be unpacked"),
     (ProxyError, "the proxy can't be reached or refuses"),
     (NameResolutionError, "the host's name is not known"),

@@ -18,7 +18,7 @@ class AccessDeniedError(FatalAPIError):
 
 
 class UnreachableError(FatalAPIError):
-    """A host can't be reached, or is not the one it should be: nothing else on it will work either."""
+    """The API's host can't be reached, or is not the one it should be: nothing else will work either."""
 
 
 class UnexpectedAnswerError(FatalAPIError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,16 @@ def without_length(body: bytes) -> bytes:
     return b"HTTP/1.0 200 OK\r\n\r\n" + body
 
 
+def interim(status: bytes = b"103 Early Hints", more: bytes = b"Link: </hint>; rel=preload\r\n") -> bytes:
+    """What a host may say before its answer."""
+    return b"HTTP/1.1 %s\r\n%s\r\n" % (status, more)
+
+
+def kept(answer: bytes) -> bytes:
+    """A response after which the connection stays open for the next request."""
+    return answer.replace(b"Connection: close", b"Connection: keep-alive")
+
+
 def chunked(*parts: bytes, coding: bytes = b"chunked") -> bytes:
     """A response in chunks."""
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
@@ -42,6 +53,8 @@ def status(status: str | None, url: str | None = None, token: str | None = JOB) 
 
 
 PENDING = status("pending")
+PAUSE = b"<a short pause>"
+"""In an answer: what follows is sent a little later."""
 COMPLETE = status("complete", "ORIGIN/file?X-Amz-Signature=SIGNATURE")
 
 HEADER_OF_NO_LENGTH = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: abc\r\n\r\n"
@@ -100,6 +113,7 @@ class Host(ThreadingHTTPServer):
         jobs: The body of each start, and the query of each question about a job.
         path: What the last request was sent to.
         headers: Those of the last request.
+        connections: The client's port of each request, and so which came over one connection.
     """
 
     def __init__(
@@ -113,6 +127,7 @@ class Host(ThreadingHTTPServer):
         self.jobs: list[str] = []
         self.path = ""
         self.headers: dict[str, str] = {}
+        self.connections: list[int] = []
         self._answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -160,8 +175,13 @@ class _Answers(BaseHTTPRequestHandler):
         self.server.path, self.server.headers = self.path, dict(self.headers)
         secrets = {"Auth-Api-Token": " token", "Authorization": " password"}
         self.server.asked.append(kind + "".join(secrets[name] for name in secrets if name in self.headers))
-        self.wfile.write(self.server.next(kind))
-        self.close_connection = True
+        self.server.connections.append(self.client_address[1])
+        first, *later = (answer := self.server.next(kind)).split(PAUSE)
+        self.wfile.write(first)
+        for piece in later:
+            time.sleep(0.3)
+            self.wfile.write(piece)
+        self.close_connection = b"Connection: keep-alive" not in answer
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

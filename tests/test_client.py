@@ -9,21 +9,25 @@ import re
 import socket
 import ssl
 import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from functools import cache, partial
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import trustme
-from hosts import Host, with_length
+from hosts import JOB, PAUSE, Host, chunked, interim, kept, with_length
 from hypothesis import given
 from hypothesis import strategies as st
 from proof.surroundings import Gate
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
 
 from tap_lexer_activity import client as module
 from tap_lexer_activity.client import QUOTE, LexerClient, described, retry_after, without_secrets
@@ -262,6 +266,10 @@ STUMBLES = [
     ),
     (refusal(b"599 "), "599"),
     (b"", "the connection broke off (ConnectionError) (HOST)"),
+    (interim(b"101 Switching Protocols"), "the connection broke off (ConnectionError) (HOST)"),
+    (interim(b"100 Continue", b"") * 21 + ANSWER, "the connection broke off (ConnectionError) (HOST)"),
+    (interim() * 21 + ANSWER, "the connection broke off (ConnectionError) (HOST)"),
+    (with_length(b"[1]", more=b"Content-Length: 4\r\n"), "the headers of the answer contradict each other (HOST)"),
     (with_length(b"[1,", 10), "the connection broke off (ChunkedEncodingError) (HOST)"),
     (with_length(b"no gzip", more=b"Content-Encoding: gzip\r\n"), "the answer can't be unpacked (HOST)"),
     (with_length(b"<html>"), "the answer is not JSON: <html>"),
@@ -292,6 +300,48 @@ def test_what_stumbles_is_tried_five_times_with_growing_waits(
     assert len(host.asked) == 5
 
 
+@pytest.mark.parametrize(
+    "first", [interim(), interim(b"102 Processing", b""), interim(b"100 Continue", b""), interim() * 20]
+)
+def test_an_interim_answer_is_not_taken_for_the_answer(first: bytes) -> None:
+    answers = [kept(with_length(b"%d" % number)) for number in range(3)]
+    with Host(starts=[first + PAUSE + answers[0], first + answers[1], answers[2]]) as host:
+        client = Client(host)
+        assert [client.summary() for _ in answers] == [0, 1, 2]
+    assert len(set(host.connections)) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        with_length(b"1") + b"\r\n",
+        with_length(b"1")[:-1] + b"15",
+        chunked(b"1") + b"\r\n",
+        with_length(b"", status=b"204 No Content", more=b"X: y\r\n"),
+        with_length(b"", status=b"304 Not Modified"),
+    ],
+    ids=shown,
+)
+def test_no_connection_is_used_again_after_an_answer_that_may_have_more_to_come(answer: bytes) -> None:
+    late = with_length(b"666")
+    with Host(starts=[kept(answer) + PAUSE + late, ANSWER]) as host:
+        client = Client(host)
+        with suppress(FatalAPIError, RetriableAPIError):
+            client.summary(tries=1)
+        assert client.summary() == {"total_volume": 5}
+    assert len(set(host.connections)) == 2
+
+
+@pytest.mark.parametrize("answer", [with_length(b"5"), chunked(b"5"), refusal(b"400 No", b"text")], ids=shown)
+def test_a_connection_is_used_again_after_a_whole_answer(answer: bytes) -> None:
+    with Host(starts=[kept(answer)]) as host:
+        client = Client(host)
+        for _ in range(2):
+            with suppress(FatalAPIError):
+                client.summary()
+    assert len(set(host.connections)) == 1
+
+
 def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -311,6 +361,96 @@ def test_a_host_that_is_not_there_says_what_to_check(clock: Clock) -> None:
         "Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
     )
     assert clock.sleeps == [1.5, 2.5, 4.5, 8.5]
+
+
+def test_a_host_of_statuses_that_is_not_there_is_named_and_does_not_end_the_run() -> None:
+    with Host(starts=[ANSWER]) as host, pytest.raises(FatalAPIError) as raised:
+        Client(host, export_status_url="http://127.0.0.1:9/status").status(JOB, what="the job")
+    assert type(raised.value) is FatalAPIError, "the API answers, and so do its reports"
+    assert str(raised.value) == (
+        "the job: the host refuses the connection (127.0.0.1:9). "
+        "Check the setting export_status_url, this machine's network, and HTTPS_PROXY if there is a proxy"
+    )
+    with pytest.raises(UnreachableError, match="Check the setting export_status_url"):
+        Client(api_url="http://127.0.0.1:9/v1", export_status_url="http://127.0.0.1:9/s").status(JOB, what="the job")
+
+
+def test_a_certificate_of_the_host_of_statuses_does_not_end_the_run() -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with Host() as host, Gate(host.server_port, tls) as gate, pytest.raises(FatalAPIError) as raised:
+        Client(host, export_status_url=f"https://{gate.address}/status").status(JOB, what="the job")
+    gate.shutdown()
+    assert type(raised.value) is FatalAPIError
+    assert str(raised.value) == (
+        f"the job: the host's certificate is not valid ({gate.address}). Check the setting export_status_url. "
+        "If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+    )
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://jo:Pa#ss@proxy.example:3128",
+        "http://jo:Pa/ss@proxy.example:3128",
+        "http://jo:Pa[ss@proxy.example:3128",
+        "http://jo:Pa\N{EURO SIGN}ss@proxy.example:3128",
+        "http://jo:Pass@proxy.example:99999",
+        "http://jo:Pass@proxy..example:3128",
+        "http://jo:Pass@proxy example",
+        "ftp://jo:Pass@proxy.example",
+        "http://jo:Pass@",
+        "http://",
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_that_is_no_address_is_named_by_its_variable_and_not_shown(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, proxy: str, name: str
+) -> None:
+    monkeypatch.setenv(name, proxy)
+    with Host(starts=[ANSWER]) as host:
+        said = failed(Client(host), UnreachableError)
+        assert host.asked == []
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert Client(host).summary() == {"total_volume": 5}
+    assert said == (
+        f"{WHAT}: {name} is no address of a proxy (it is not shown). It should be like http://proxy.example:3128; "
+        "in a name or password write %23 for #, %2F for / and %40 for @"
+    )
+    assert clock.sleeps == []
+
+
+def test_a_socks_proxy_without_its_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise requests.exceptions.InvalidSchema
+
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing)
+    monkeypatch.setenv("HTTP_PROXY", "socks5h://jo:Pass@127.0.0.1:9")
+    with Host(starts=[ANSWER]) as host:
+        said = failed(Client(host), UnreachableError)
+    assert said == f"{WHAT}: HTTP_PROXY names a SOCKS proxy, and that needs the package PySocks beside the tap"
+
+
+def test_connections_of_another_kind_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manager of a SOCKS proxy gives its pools a class of connections that takes more than others."""
+    used = []
+
+    class Connection(HTTPConnection):
+        def __init__(self, *args: Any, _socks_options: str, **kwargs: Any) -> None:
+            used.append(_socks_options)
+            super().__init__(*args, **kwargs)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    monkeypatch.setenv("HTTP_PROXY", "socks5h://127.0.0.1:9")
+    with Host(starts=[interim() + PAUSE + kept(ANSWER), ANSWER]) as host:
+        pool = Pool("127.0.0.1", host.server_port, _socks_options="a proxy")
+        manager = SimpleNamespace(connection_from_host=lambda **_: pool)
+        monkeypatch.setattr("requests.adapters.SOCKSProxyManager", lambda *_, **__: manager)
+        client = Client(host)
+        assert [client.summary(), client.summary()] == [{"total_volume": 5}] * 2
+    assert used == ["a proxy"]
 
 
 def test_a_proxy_that_is_not_there_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,6 +587,18 @@ def test_a_host_in_a_redirect_does_not_show_the_token() -> None:
         assert "redirects to another host, [api_token].example." in failed(Client(host), FatalAPIError)
 
 
+def test_what_comes_along_with_a_redirect_is_not_read() -> None:
+    huge = gzip.compress(bytes(32 << 20))
+    packed = b"Location: /v2\r\nContent-Encoding: gzip\r\n"
+    with Host(starts=[refusal(b"307 Temporary Redirect", huge, packed), ANSWER]) as host:
+        client = Client(host)
+        tracemalloc.start()
+        assert client.summary() == {"total_volume": 5}
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 << 20
+
+
 def test_redirects_in_a_circle_end() -> None:
     with Host(starts=[moved("/v1/activity/reports")]) as host:
         said = failed(Client(host), FatalAPIError)
@@ -475,7 +627,7 @@ def test_a_ca_file_is_used_and_one_that_does_not_exist_is_said(
         ask = partial(Client, api_url=f"https://{gate.address}/v1")
         distrusted = failed(ask(), UnreachableError)
         assert distrusted == (
-            f"{WHAT}: the host's certificate is not valid ({gate.address}). "
+            f"{WHAT}: the host's certificate is not valid ({gate.address}). Check the setting api_url. "
             "If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
         )
         monkeypatch.setenv(name, str(mark))
@@ -541,17 +693,28 @@ def test_what_is_as_long_as_a_token_counts_as_one() -> None:
 def test_other_sessions_count_against_the_quota_on_lexer_s_own_hosts_only() -> None:
     with (
         Host(with_length(b"[]")) as host,
-        Host(with_length(b"[]")) as status,
+        Host(with_length(b"[]")) as host_of_statuses,
         Host(with_length(b"[]")) as other,
         requests.Session() as session,
     ):
-        client = Client(host, export_status_url=f"{status.origin}/status")
+        client = Client(host, export_status_url=f"{host_of_statuses.origin}/status")
         client.throttle(session)
         spent = []
-        for each in (host, status, other):
-            session.get(f"{each.origin}/file", timeout=30)
-            spent.append(client.limiter.spent)
-    assert spent == [1, 2, 2]
+        for each in (host, host_of_statuses, other):
+            for url in (each.origin, each.origin.replace("http://", "HTTP://jo:password@")):
+                session.get(f"{url}/file", timeout=30)
+                spent.append(client.limiter.spent)
+    assert spent == [1, 2, 3, 4, 4, 4]
+
+
+def test_a_port_that_a_link_need_not_name_makes_no_difference_to_the_quota() -> None:
+    with requests.Session() as session:
+        client = Client(api_url="https://lexer.invalid/v1", export_status_url="https://status.invalid:443/status")
+        client.throttle(session)
+        for url in ("https://lexer.invalid:443/file", "https://status.invalid/file", "https://files.invalid/file"):
+            with pytest.raises(requests.exceptions.ConnectionError):
+                session.get(url, timeout=30)
+    assert client.limiter.spent == 2
 
 
 def test_a_request_is_described_by_its_type_its_range_and_its_form() -> None:

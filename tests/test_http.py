@@ -322,6 +322,18 @@ def test_a_proxy_of_the_environment_is_used(tap: Tap, sandbox: Sandbox, catalog_
         assert (past.code, len(past.records["users"])) == (0, 8), past.log
 
 
+def test_a_proxy_s_password_is_nowhere_in_the_log(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    env = {"HTTP_PROXY": "http://corpuser:Pa#ss-w0rd@proxy.corp:3128", "TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}
+    config, catalog = sandbox.config(**ONE_DAY), catalog_of("users")
+    for arguments in ((), ("--check",), ("--plan",)):
+        run = tap.run(config, *arguments, catalog=catalog_of("nps_summary"), env=env)
+        assert (run.code, len(run.errors)) == (1, 1), run.log
+        assert "HTTP_PROXY is no address of a proxy (it is not shown). " in run.errors[0]
+        assert not [secret for secret in ("corpuser", "Pa#", "ss-w0rd", "proxy.corp", "Traceback") if secret in run.log]
+    past = tap.run(config, catalog=catalog, env=env | {"NO_PROXY": "127.0.0.1"})
+    assert (past.code, len(past.records["users"])) == (0, 8), past.log
+
+
 # Signals
 
 

@@ -248,6 +248,7 @@ def test_a_running_clock_keeps_up_with_the_real_one() -> None:
         ("slow", 0.2, 200),
         ("slow_loris", 0.001, 200),
         ("slow_headers", 0.001, 200),
+        ("early_hints", 0.01, 103),  # which requests takes for the answer
         ("idle_reset", 0, 200),
         ("long_body", None, requests.exceptions.JSONDecodeError),
         ("gzip_garbage", None, requests.exceptions.ContentDecodingError),

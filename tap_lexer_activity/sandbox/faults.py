@@ -37,6 +37,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "slow": (ANSWER, "the right answer in dribs and drabs, over value seconds (2)"),
     "slow_loris": (ANSWER, "the right answer's body, a byte every value seconds (0.5)"),
     "slow_headers": (ANSWER, "the right answer, headers and all, a byte every value seconds (0.5)"),
+    "early_hints": (ANSWER, "103 (Early Hints), and after value seconds (0.3) the right answer"),
     "idle_reset": (ANSWER, "the connection is reset if it was idle for value seconds (1), as firewalls do"),
     "cut_body": (ANSWER, "half the body that Content-Length announces, then the end"),
     "cut_chunked": (ANSWER, "a chunked body without its last chunks"),
@@ -271,11 +272,15 @@ def strike(fault: Fault, answer: Callable[[], Response], file_host: str, stoppin
     idle = request.environ["sandbox.idle"]
     if fault.name == "idle_reset" and idle is not None and idle >= fault.number(1):
         return raw((), sent=0, reset=True)
+    if fault.name == "early_hints":
+        request.environ["werkzeug.socket"].sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </hint>; rel=preload\r\n\r\n")
+        stopping.wait(fault.number(0.3))
     response = answer()
     body = response.get_data()
     half = body[: len(body) // 2]
     bent: dict[str, Callable[[], Response]] = {
         "idle_reset": lambda: response,
+        "early_hints": lambda: response,
         "timeout": lambda: _delayed(response, 1, fault.number(600), stopping),
         "slow": lambda: _delayed(response, 10, fault.number(2), stopping),
         "slow_loris": lambda: _dripping(response, body, b"", fault.number(0.5), stopping),

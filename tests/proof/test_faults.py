@@ -248,7 +248,9 @@ def changed() -> Iterator[Cell]:
     for kind in JSON_KINDS:
         yield Cell("slow", kind, None, whole())
         yield Cell("redirect", kind, None, whole("followed, all there"))
+        yield Cell("early_hints", kind, None, whole())
         yield Cell("idle_reset", kind, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
+    yield Cell("early_hints", DOWNLOAD, None, whole())
     yield Cell("slow", DOWNLOAD, None, whole())
     yield Cell("redirect", DOWNLOAD, None, whole("followed, all there"))
     yield Cell("idle_reset", DOWNLOAD, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
@@ -313,7 +315,8 @@ def exports() -> Iterator[Cell]:
 IDLE = {"rate_limit_requests": 1, "rate_limit_seconds": 2}
 
 CERTIFICATE = replace(
-    fails("the host's certificate is not valid (127.0.0.1", 1), advises="name its file in REQUESTS_CA_BUNDLE"
+    fails("the host's certificate is not valid (127.0.0.1", 1),
+    advises=". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE",
 )
 PROXY = fails("the proxy can't be reached or refuses (127.0.0.1")
 
@@ -330,6 +333,8 @@ BETWEEN: dict[str, tuple[str, Outcome]] = {
 }
 """What can be between the tap and Lexer, and what comes of it."""
 
+OF_ITS_OWN = (STATUS, DOWNLOAD)
+"""Kinds of request whose host is not the API's here, so that the others go on."""
 NOBODY_THERE = {"unknown_host", "nobody_listens", "proxy_gone"}
 
 
@@ -337,8 +342,9 @@ def between() -> Iterator[Cell]:
     for name, (_, outcome) in BETWEEN.items():
         for kind in (LIST, REPORT, SERIES, START, STATUS, DOWNLOAD):
             if outcome.code and kind is not DOWNLOAD:
-                advice = outcome.advises or "and HTTPS_PROXY if there is a proxy"
-                yield Cell(name, kind, None, replace(ends(outcome.says, outcome.tries), advises=advice))
+                advice = outcome.advises or ", this machine's network, and HTTPS_PROXY if there is a proxy"
+                met = outcome if kind in OF_ITS_OWN else ends(outcome.says, outcome.tries)
+                yield Cell(name, kind, None, replace(met, advises=f"Check the setting {kind.setting}{advice}"))
             else:
                 yield Cell(name, kind, None, outcome)
 
@@ -501,8 +507,8 @@ def test_a_fault(
     right = clean(cell.settings)
     box.clear_faults()
     box.requests.clear()
-    # (Where nothing comes through, a run would end at the first of the others.)
-    others = () if cell.fault in BETWEEN else OTHERS
+    # (Where nothing comes through to the API, a run would end at the first of the others.)
+    others = () if cell.fault in BETWEEN and kind not in OF_ITS_OWN else OTHERS
     catalog = select(stream, *others)
     config = box.config(**CONFIG | cell.settings)
     if cell.fault in BETWEEN:
@@ -625,7 +631,8 @@ def test_a_host_that_can_not_be_reached_ahead_of_a_turn_is_tried_again_in_its_tu
     run = tap.run(config, catalog=select(REPORT.stream, STATUS.stream), env=env)
     assert run.log.count("left for its turn") == 1
     assert run.log.count("next try in") == 4
-    assert run.errors[-1].startswith(STATUS.called)
+    assert run.errors[0].startswith(f"{STATUS.stream} failed: {STATUS.called}")
+    assert "Check the setting export_status_url" in run.errors[0]
     assert bookmarks(run, REPORT) == [ENDS[-1]], "what was read meanwhile goes on"
 
 
