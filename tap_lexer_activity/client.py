@@ -58,7 +58,6 @@ TRIES: Final = 5
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
 _LARGEST_EXPONENT: Final = 400
-_SECRETS: Final = re.compile(r"\w+://\S+|[\w-]{16,}")
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
@@ -66,6 +65,8 @@ ANOTHER_AUTHORITY: Final = ". If your network has a CA of its own, name its file
 """What to do about a certificate that is not valid."""
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
+NOT_SHOWN: Final = "(not shown: it may hold a link)"
+"""In place of what is quoted of other answers, where one is about an export."""
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -238,7 +239,8 @@ class LexerClient:
                 body = _body(response, what)
         except ValueError as error:  # of requests, urllib3 and the interpreter
             address = urlsplit(url).netloc
-            msg = f"{what}: {address} is no address, or redirects to one that is none ({self.quote(str(error))}). Check api_url and export_status_url"
+            shown = NOT_SHOWN if is_secret else f"({self.quote(str(error))})"
+            msg = f"{what}: {address} is no address, or redirects to one that is none {shown}. Check api_url and export_status_url"
             raise FatalAPIError(msg) from None
         except ProxyVariableError as error:
             raise self._unreachable(url, f"{what}: {error}") from None
@@ -273,10 +275,11 @@ class LexerClient:
         status = response.status_code
         if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
             return
-        shown = without_secrets if is_secret else str
-        said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
+        said = f"{what}: {status} {self.quote(response.reason or '')}".rstrip()
         if message := self._message(body):
-            said += f", Lexer says: {shown(message)}"
+            said += f", Lexer says: {message}"
+        if is_secret:
+            said = f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
@@ -304,10 +307,11 @@ class LexerClient:
                 object_pairs_hook=_no_name_twice,
             )
         except _TwiceError as error:
-            msg = f"{what}: the answer has the name {error} twice in one object"
-            raise UnexpectedAnswerError(msg) from error
+            name = "a name" if is_secret else f"the name {self.quote(str(error))}"
+            msg = f"{what}: the answer has {name} twice in one object"
+            raise UnexpectedAnswerError(msg) from None  # its own text is the name
         except (ArithmeticError, ValueError, RecursionError):
-            shown = "(not shown: it may hold a link)" if is_secret else self.quote(_text(body))
+            shown = NOT_SHOWN if is_secret else self.quote(_text(body))
             msg = f"{what}: the answer is not JSON: {shown}"
             raise RetriableAPIError(msg, response) from None
 
@@ -394,11 +398,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
         seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
     return iter(seen)
-
-
-def without_secrets(text: str) -> str:
-    """A text without addresses and without anything as long as a token."""
-    return _SECRETS.sub("[...]", text)
 
 
 def described(body: Mapping[str, Any]) -> str:

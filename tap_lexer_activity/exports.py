@@ -27,12 +27,12 @@ from urllib3.exceptions import HTTPError
 
 from tap_lexer_activity.client import (
     ANOTHER_AUTHORITY,
+    NOT_SHOWN,
     TRIES,
     described,
     is_distrusted,
     reason,
     retry_after,
-    without_secrets,
 )
 from tap_lexer_activity.columns import is_cut_off, read_rows
 from tap_lexer_activity.errors import (
@@ -43,9 +43,11 @@ from tap_lexer_activity.errors import (
     QuotaExceededError,
     TruncatedError,
     UnexpectedAnswerError,
+    without_token,
 )
+from tap_lexer_activity.settings import is_this_machine
 from tap_lexer_activity.shapes import answer_validator, check
-from tap_lexer_activity.transport import TimedAdapter
+from tap_lexer_activity.transport import ProxyVariableError, TimedSession
 
 if TYPE_CHECKING:
     import logging
@@ -66,6 +68,7 @@ _CHUNK: Final = 1 << 18
 _LONGEST_HEADER: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')
+_PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 _NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
 _ANSWER: Final = answer_validator(
@@ -208,11 +211,16 @@ class Exporter:
         match found := standing(answer):
             case Failed(status, is_known=known):
                 said = "Lexer gave it up" if known else "its status is one that no document names"
-                msg = f"{job.what}: {said}: {without_secrets(self._client.quote(status))!r}"
+                msg = f"{job.what}: {said}: {self._shown(status, job)}"
                 raise ExportFailedError(msg)
             case Complete(url):
                 job.url = url
         return found
+
+    def _shown(self, status: str, job: Job) -> str:
+        """A status, if it is a plain word and no part of it is the job's token; all else may hold a secret."""
+        is_plain = _PLAIN_WORD.fullmatch(status) and without_token(status, job.token) == status
+        return repr(self._client.quote(status)) if is_plain else "(not shown)"
 
     def file(self, job: Job) -> TextIO:
         """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
@@ -273,7 +281,7 @@ class Exporter:
 
     def _check(self, answer: Any, what: str) -> None:
         # The answer is not quoted: a link and a token are in it.
-        check(answer, _ANSWER, what=what, quote=lambda _: "(not shown: it may hold a link)")
+        check(answer, _ANSWER, what=what, quote=lambda _: NOT_SHOWN)
 
     def _download(self, url: str, what: str) -> IO[bytes]:
         fetch = backoff.on_exception(
@@ -311,12 +319,19 @@ class Exporter:
             raise UnexpectedAnswerError(msg)
         host = parts.hostname
         try:
+            _check_encrypted(url)
             with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
                 _verdict(response, what, host)
                 return _spooled(response, what, self._settings.request_timeout)
         except ValueError:  # of requests, urllib3 and the interpreter
             msg = f"{what}: what the file host {host} is named, or redirects to, is no address (it is not shown)"
             raise UnexpectedAnswerError(msg) from None
+        except _UnencryptedError as error:
+            msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown)"
+            raise FatalAPIError(msg) from None
+        except ProxyVariableError as error:
+            msg = f"{what}: no download: {error}"
+            raise FatalAPIError(msg) from None
         except requests.exceptions.RequestException as error:
             msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
             if is_distrusted(error):
@@ -324,7 +339,18 @@ class Exporter:
             raise RetriableAPIError(msg) from None  # its text has the signed link in it
 
 
-class _DownloadSession(requests.Session):
+class _UnencryptedError(requests.exceptions.RequestException):
+    """A file that anyone on the way could read. Its text is the host."""
+
+
+def _check_encrypted(url: str) -> None:
+    """Refuse `http://` but to this machine: customers' words are in the file."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_this_machine(parts.hostname or ""):
+        raise _UnencryptedError(parts.hostname)
+
+
+class _DownloadSession(TimedSession):
     """A session that sends no host a password of the machine's `.netrc`, and follows redirects without one."""
 
     def __init__(self) -> None:
@@ -333,14 +359,13 @@ class _DownloadSession(requests.Session):
 
     @override
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Add nothing."""
+        """Add nothing, and follow it only if it is safe."""
+        _check_encrypted(prepared_request.url or "")
 
 
 def _download_session(client: LexerClient) -> requests.Session:
     """A session that has never seen the token. Requests to the API's own hosts count against the quota all the same."""
     session = _DownloadSession()
-    session.mount("https://", TimedAdapter())
-    session.mount("http://", TimedAdapter())
     client.throttle(session)
     session.headers["Accept-Encoding"] = "gzip, identity"
     session.verify = os.environ.get("SSL_CERT_FILE") or True

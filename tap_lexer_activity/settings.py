@@ -433,14 +433,17 @@ def _url_errors(name: str, url: str) -> list[str]:
         return [f"{name}: {url!r} should have no ? or # in it"]
     if parts.username or parts.password:
         return [f"{name}: should have no user name or password in it"]
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if not host.isascii():  # what is sent is another text, and so another host to whoever compares them
+        return [f"{name}: {url!r} should have its host in the ASCII form, which begins with xn-- or has such a part"]
+    if parts.scheme == "http" and not is_this_machine(host):
         return [
             f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine)"
         ]
     return []
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is the machine that this runs on, and what is sent to it leaves it for nobody to read."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

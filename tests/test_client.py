@@ -30,7 +30,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from tap_lexer_activity import client as module
-from tap_lexer_activity.client import QUOTE, LexerClient, described, retry_after, without_secrets
+from tap_lexer_activity.client import QUOTE, LexerClient, described, retry_after
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotFoundError,
@@ -672,19 +672,45 @@ def test_a_refusal_does_not_show_the_token(status: bytes) -> None:
     assert "a-token" not in str(raised.value)
 
 
-def test_an_answer_about_a_job_is_quoted_without_its_token_and_link() -> None:
-    text = b"no job JOBTOKEN-0123456789abcdef at https://files.example/a?b=c, sorry"
-    with (
-        Host(statuses=[refusal(b"400 JOBTOKEN-0123456789abcdef", text)]) as host,
-        pytest.raises(FatalAPIError) as raised,
-    ):
-        Client(host).status("JOBTOKEN-0123456789abcdef", what="the job")
-    assert str(raised.value) == "the job: 400 [...], Lexer says: no job [...] at [...] sorry"
-    assert host.jobs == ["token=JOBTOKEN-0123456789abcdef"]
+@pytest.mark.parametrize("code", [400, 404, 429, 503])
+def test_an_answer_about_an_export_is_never_quoted(code: int) -> None:
+    text = b'{"error": "no job r3p0rt.T0k3n/ab+c= at files.example.com/x?sig=abc%2Fdef"}'
+    refused = refusal(b"%d No r3p0rt.T0k3n/ab+c=" % code, text)
+    with Host(statuses=[refused], starts=[refused]) as host:
+        client = Client(host)
+        for ask in (partial(client.status, "r3p0rt.T0k3n/ab+c="), partial(client.report, BODY, is_secret=True)):
+            with pytest.raises((FatalAPIError, RetriableAPIError)) as raised:
+                ask(what="the job", tries=1)
+            said = f"the job: {code} (Lexer's words are not shown: a link may be in them)"
+            assert str(raised.value).startswith(said)
+            assert not re.search("r3p0rt|sig=", str(raised.value))
+    assert host.jobs[0] == "token=r3p0rt.T0k3n%2Fab%2Bc%3D"
 
 
-def test_what_is_as_long_as_a_token_counts_as_one() -> None:
-    assert without_secrets("a-b_c-d_e-f_g-h1 a-b_c-d_e-f_g-h s3://x") == "[...] a-b_c-d_e-f_g-h [...]"
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (
+            with_length(b'{"%s": 1, "%s": 2}' % (JOB.encode(), JOB.encode())),
+            "the answer has a name twice in one object",
+        ),
+        (
+            moved(f"http://127.0.0.1:{JOB}/"),
+            "HOST is no address, or redirects to one that is none (not shown: it may hold",
+        ),
+    ],
+    ids=shown,
+)
+def test_other_errors_about_an_export_show_nothing_of_its_answer_either(sent: bytes, said: str) -> None:
+    with Host(statuses=[sent]) as host, pytest.raises(FatalAPIError) as raised:
+        Client(host).status(JOB, what="the job")
+    assert said.replace("HOST", host.origin.removeprefix("http://")) in str(raised.value)
+    assert JOB not in str(raised.value)
+
+
+def test_a_name_that_stands_twice_is_shown_without_the_token() -> None:
+    with Host(starts=[with_length(b'{"%s": 1, "%s": 2}' % (TOKEN.encode(), TOKEN.encode()))]) as host:
+        assert failed(Client(host), UnexpectedAnswerError).endswith("the name [api_token] twice in one object")
 
 
 # Others

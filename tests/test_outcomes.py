@@ -11,6 +11,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import tracemalloc
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -140,6 +141,87 @@ def test_a_status_of_no_document_fails_with_its_word(exporter_of: Callable[..., 
     assert str(raised.value) == f"{WHAT}: its status is one that no document names: 'thinking'"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        f"failed: {JOB}",
+        JOB,
+        f"late {JOB[:9]}",
+        "moved to files.example.com/x",
+        "see https://files.example/x",
+        "s" * 31,
+        "",
+        "gescheitert \N{EN DASH} leider",
+    ],
+)
+def test_a_status_that_may_hold_a_secret_is_not_shown(exporter_of: Callable[..., Exporter], word: str) -> None:
+    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportFailedError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: its status is one that no document names: (not shown)"
+
+
+@pytest.mark.parametrize("word", ["in review", "on-hold", "half_done2", "s" * 30])
+def test_a_status_that_is_a_plain_word_is_shown(exporter_of: Callable[..., Exporter], word: str) -> None:
+    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportFailedError, match=f": '{word}'$"):
+        read(exporter_of(host))
+
+
+@pytest.mark.parametrize("is_redirect", [False, True])
+def test_a_file_that_would_come_unencrypted_is_not_fetched(
+    exporter_of: Callable[..., Exporter], clock: Clock, is_redirect: bool
+) -> None:
+    link = "http://files.example/file?X-Amz-Signature=SIGNATURE"
+    moved = with_length(b"", more=f"Location: {link}\r\n".encode(), status=b"302 Found")
+    statuses = [COMPLETE if is_redirect else status("complete", link)]
+    with Host(moved, statuses=statuses) as host, pytest.raises(FatalAPIError) as raised:
+        read(exporter_of(host))
+    said = "the file would come unencrypted, by http:// from files.example (the link is not shown)"
+    assert str(raised.value) == f"{WHAT}: {said}"
+    assert host.asked.count("file") == int(is_redirect)
+    assert clock.sleeps == [1]
+
+
+def test_a_file_on_this_machine_may_come_unencrypted_by_each_of_its_names(exporter_of: Callable[..., Exporter]) -> None:
+    with Host(FILE) as files:
+        moved = f"Location: http://localhost:{files.server_port}/file\r\n".encode()
+        with Host(with_length(b"", more=moved, status=b"302 Found")) as host:
+            assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+def test_what_comes_along_with_a_redirect_of_a_file_is_not_read(exporter_of: Callable[..., Exporter]) -> None:
+    huge = gzip.compress(bytes(32 << 20))
+    packed = b"Location: /moved\r\nContent-Encoding: gzip\r\n"
+    with Host(with_length(huge, more=packed, status=b"302 Found"), FILE) as host:
+        exporter = exporter_of(host)
+        tracemalloc.start()
+        assert read(exporter) == (HEADER + ROW).decode()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_a_file_whose_host_names_two_lengths_is_fetched_again(exporter_of: Callable[..., Exporter]) -> None:
+    two = with_length(HEADER + ROW, more=b"Content-Length: 5\r\n")
+    with Host(two, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    with Host(two) as host, pytest.raises(RetriableAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: no download: the headers of the answer contradict each other (127.0.0.1)"
+
+
+def test_a_proxy_for_the_file_host_that_is_no_address_is_named_and_not_shown(
+    exporter_of: Callable[..., Exporter], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://jo:Pa#ss@proxy.example:3128")
+    link = "https://files.example/file?X-Amz-Signature=SIGNATURE"
+    with Host(FILE, statuses=[status("complete", link)]) as host, pytest.raises(FatalAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value).startswith(
+        f"{WHAT}: no download: HTTPS_PROXY is no address of a proxy (it is not shown). "
+    )
+    assert clock.sleeps == [1]
+
+
 @pytest.mark.parametrize("code", [b"403 Forbidden", b"404 Not Found", b"410 Gone"])
 def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
     exporter_of: Callable[..., Exporter], code: bytes, caplog: pytest.LogCaptureFixture
@@ -262,7 +344,7 @@ def test_a_file_that_is_packed_in_another_way_is_an_error_that_says_so(
 
 @pytest.mark.parametrize(
     "location",
-    [b"http://[::1?sig=SIGNATURE", b"\xff\xfe", b"http://%s.example/SIGNATURE" % (b"a" * 70), b"ftp://127.0.0.1/"],
+    [b"http://[::1?sig=SIGNATURE", b"\xff\xfe", b"https://%s.example/SIGNATURE" % (b"a" * 70), b"ftp://127.0.0.1/"],
 )
 def test_a_redirect_to_what_is_no_address_is_an_error_at_once(
     exporter_of: Callable[..., Exporter], location: bytes

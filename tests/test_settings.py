@@ -143,6 +143,10 @@ def test_the_year_2000_begins_in_each_zone_at_its_midnight() -> None:
         ({"timezon": "UTC"}, "timezon: there is no such setting; did you mean timezone?"),
         ({"zzz": 1}, "zzz: there is no such setting; the settings are api_token, api_url"),
         ({"api_url": "api.lexer.io"}, "api_url: 'api.lexer.io' should be an address such as https://api.lexer.io/v1"),
+        (
+            {"api_url": "https://l\N{LATIN SMALL LETTER E WITH DIAERESIS}xer.example/v1"},
+            "api_url: 'https://l\N{LATIN SMALL LETTER E WITH DIAERESIS}xer.example/v1' should have its host in the ASCII form",
+        ),
         ({"api_url": "http://api.lexer.io/v1"}, "api_url: 'http://api.lexer.io/v1' would send the token unencrypted"),
         ({"api_url": "https://me:secret@api.lexer.io"}, "api_url: should have no user name or password in it"),
         ({"api_url": "http://localhost:port"}, "api_url: 'http://localhost:port' should be an address"),

@@ -576,8 +576,9 @@ class Sandbox:
         signature = self._sign(token, expires)
         self.secrets.append(signature)
         url = f"{self.download_url}/downloads/activity_{token}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
-        other = {"export_foreign_host": "localhost", "export_unknown_host": faults.NO_HOST}
-        return url.replace(HOST, other.get(fault or "", HOST))
+        if fault == "export_unknown_host":
+            return url.replace(f"http://{HOST}", f"https://{faults.NO_HOST}")
+        return url.replace(HOST, "localhost") if fault == "export_foreign_host" else url
 
     def _sign(self, token: str, expires: int) -> str:
         return hmac.new(self._key, f"{token}:{expires}".encode(), hashlib.sha256).hexdigest()
