@@ -349,6 +349,33 @@ def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) 
     assert tap.story == ["05 05 06", "STATE 06", "06", "STATE 07"]
 
 
+def test_a_batch_does_not_wait_for_more_rows_after_a_window_when_a_minute_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Host(starts=[ROWS, ROWS, *[with_length(b"[]")] * 4, ROWS]) as host:
+        monkeypatch.setattr("tap_lexer_activity.rows.monotonic", lambda: 25.0 * len(host.asked))
+        tap = Told(host, "case_classifications", end_date="2026-01-12", batch_config=batches(tmp_path, 1000))
+        tap.run()
+    assert tap.story == ["05 05 06 06", "STATE 08", "STATE 11", "11 11", "STATE 12"]
+
+
+def test_a_batch_that_a_stream_map_ends_claims_what_is_whole(tmp_path: Path) -> None:
+    maps = {"case_classifications": {"volume": "volume if date_from < '2026-01-07' else 1 / 0"}}
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 1000), stream_maps=maps)
+        assert "a stream map fails with " in tap.failed()
+    assert tap.story == ["05 05 06 06", "STATE 07"]
+
+
+def test_a_batch_that_can_not_be_written_is_not_claimed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path / "file" / "folder", 3))
+        assert "batch_config: " in tap.failed()
+    assert not bookmarks(tap.state)
+    assert not [message for message in tap.recording.messages if message["type"] == "BATCH"]
+
+
 def test_batches_of_a_stream_map_s_streams_are_written_before_the_bookmark(tmp_path: Path) -> None:
     maps = {
         "a": {"__source__": "summary", "total_volume": "total_volume + 1"},

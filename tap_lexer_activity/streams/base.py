@@ -5,25 +5,22 @@ Where this departs from the SDK's usual stream, and why:
 - The client is the tap's, not the stream's (`RESTStream` has a session each): the quota and the token are one.
 - A bookmark is moved by a window that was read to its end, not by the greatest record (`_increment_stream_state` does nothing):
   an empty window has been read too, and a record says nothing of those that came with it.
-- A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in.
+- A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in, which comes at
+  the end of the run at the latest, whatever ends it.
 - An error ends its stream, or its form's part of it, and not the run (`get_records`).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict, deque
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._state import get_state_if_exists
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
-from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_lexer_activity.client import LexerClient
+    from tap_lexer_activity.rows import HeldRows
     from tap_lexer_activity.settings import Settings
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request
@@ -89,7 +87,8 @@ class LexerStream(Stream):
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
         self.tap = tap
-        self._holds_back = False
+        self._held: HeldRows | None = None
+        self._unsaid: list[tuple[Context | None, str]] = []
         self.primary_keys = self.keys
         self.replication_key = self.bookmark_column
 
@@ -185,23 +184,30 @@ class LexerStream(Stream):
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         """Write BATCH messages, their files with selection and stream maps applied: the SDK's own writer skips both."""
-        from tap_lexer_activity.rows import write_batch_file  # noqa: PLC0415 (discovery needs none of it)
+        from tap_lexer_activity.rows import HeldRows  # noqa: PLC0415 (discovery needs none of it)
 
-        self._holds_back = True
-        records = self._sync_records(context, write_messages=False)
-        while chunk := list(islice(records, batch_config.batch_size)):
-            lines: dict[str, deque[bytes]] = defaultdict(deque)
-            for message in chain.from_iterable(map(self._generate_record_messages, chunk)):
-                lines[message.stream].append(f"{serialize_json(message.record)}\n".encode())
-            for stream, content in lines.items():
-                url = write_batch_file(batch_config, stream, content)
-                self._tap.write_message(SDKBatchMessage(stream=stream, encoding=batch_config.encoding, manifest=[url]))
-            self.say_bookmarks()
+        self._held = HeldRows(self._tap.write_message, batch_config)
+        try:
+            for record in self._sync_records(context, write_messages=False):
+                self._held.add(self._generate_record_messages(record))
+                if self._held.are_enough():
+                    self._write_what_is_read()
+            self._write_what_is_read()
+        finally:
+            self._write_what_is_read()  # before a signal, or whatever else it is, ends the run
+
+    def _write_what_is_read(self) -> None:
+        """Write the rows that are held back, and then the bookmarks of the windows that have been read to their end."""
+        with self.tap.writer.whole():
+            bookmarks, self._unsaid = self._unsaid, []  # if the rows can't be written, nothing says that they were
+            if self._held is not None:
+                self._held.write()
+            for context, text in bookmarks:
+                state = self.get_context_state(context)
+                if text > state.get("replication_key_value", ""):
+                    state.update(replication_key=self.bookmark_column, replication_key_value=text)
+                    self.state_manager.is_flushed = False
             self._write_state_message()
-        self.say_bookmarks()  # of windows without records
-
-    def say_bookmarks(self) -> None:
-        """Put the bookmarks of all windows so far into the state: their records have been written."""
 
 
 class WindowedStream(LexerStream):
@@ -215,7 +221,6 @@ class WindowedStream(LexerStream):
 
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
-        self._unsaid: list[tuple[Context | None, str]] = []
         self._plans: dict[int | None, Plan] = {}
 
     @property
@@ -362,18 +367,8 @@ class WindowedStream(LexerStream):
         if instant is None or self.settings.backfill is not None:
             return
         self._unsaid.append((context, windows.to_text(instant)))
-        if not self._holds_back:
-            self.say_bookmarks()
-            self._write_state_message()
-
-    @override
-    def say_bookmarks(self) -> None:
-        for context, text in self._unsaid:
-            state = self.get_context_state(context)
-            if text > state.get("replication_key_value", ""):
-                state.update(replication_key=self.bookmark_column, replication_key_value=text)
-                self.state_manager.is_flushed = False
-        self._unsaid.clear()
+        if self._held is None or self._held.are_old():
+            self._write_what_is_read()
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
