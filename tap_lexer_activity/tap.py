@@ -46,7 +46,7 @@ from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from types import FrameType
     from typing import IO
 
@@ -96,7 +96,9 @@ class TapLexerActivity(Tap):
         self._settings: Settings | ConfigValidationError | None = None
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(
-                kwargs["state"], {name: stream.bookmark_column for name, stream in _BY_NAME.items()}
+                kwargs["state"],
+                {name: stream.bookmark_column for name, stream in _BY_NAME.items()},
+                per_form={name for name, stream in _BY_NAME.items() if issubclass(stream, PerFormStream)},
             )
         if kwargs.get("catalog") is not None:
             kwargs["catalog"] = checked_catalog(kwargs["catalog"], _BY_NAME)
@@ -111,7 +113,8 @@ class TapLexerActivity(Tap):
         except ValueError as error:
             if not self._reads_environment:
                 raise
-            raise ConfigurationError(_unread_variable(self._env_var_prefix) or str(error)) from error
+            wrong = _unread_variable(self._env_var_prefix) or str(error)
+            raise ConfigurationError(_without_tokens(wrong, kwargs.get("config"), self._env_var_prefix)) from None
         if self._reads_environment:
             for caution in _unknown_variables(self._env_var_prefix):
                 self.logger.warning("%s", caution)
@@ -128,7 +131,7 @@ class TapLexerActivity(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         if self._reads_environment and (wrong := _unread_variable(self._env_var_prefix)):
-            raise ConfigurationError(wrong)
+            raise ConfigurationError(_without_tokens(wrong, self._config, self._env_var_prefix))
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
@@ -494,6 +497,9 @@ class TapLexerActivity(Tap):
     @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        if any(text.lstrip().startswith(("{", "[", '"')) for text in value):
+            msg = "--config: should be the path of a file, or ENV, and is JSON (its text is not shown)"
+            raise ConfigurationError(msg)
         try:
             return super().cb_config(ctx, param, value)
         except (TypeError, ValueError) as error:
@@ -574,6 +580,13 @@ def _unread_variable(prefix: str) -> str | None:
             shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
             return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {examples[kind]}"
     return None
+
+
+def _without_tokens(text: str, config: Mapping[str, Any] | None, prefix: str) -> str:
+    """A text without the token of the configuration, and without that of the environment: either may have been pasted into another setting."""
+    for token in ((config or {}).get("api_token"), os.environ.get(f"{prefix}API_TOKEN")):
+        text = without_token(text, str(token or ""))
+    return text
 
 
 _BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)

@@ -244,6 +244,13 @@ def test_without_a_salt_nothing_of_a_person_is_emitted(load: Callable[..., tuple
         assert named_in(done.out, done.log) | recognised(rows) == set()
 
 
+def test_with_a_blank_salt_nothing_is_read(load: Callable[..., tuple[Run, Rows]], sandbox: Sandbox) -> None:
+    done, rows = load("--config", str(PROFILE), code=1, stream_map_config={"hash_seed": " "})
+    assert done.errors[-1].startswith("stream_map_config[hash_seed]: is blank")
+    assert not rows
+    assert not sandbox.requests
+
+
 def test_the_maps_work_in_meltano(sandbox: Sandbox, tmp_path: Path) -> None:
     tools = Path(sys.executable).parent
     project = (ROOT / "meltano.yml").read_text(encoding="utf-8")
