@@ -213,7 +213,17 @@ class TapLexerActivity(Tap):
     def exporter(self) -> Exporter:
         """What runs export jobs."""
         logger = cast("logging.Logger", self.logger)
-        return Exporter(self.client, self.settings, logger, meanwhile=self.tend_exports)
+        return Exporter(self.client, self.settings, logger, meanwhile=self._while_an_export_is_waited_for)
+
+    def _while_an_export_is_waited_for(self) -> float:
+        """Do other work, and say how far the run is.
+
+        Returns:
+            When to do so again, in seconds of the clock.
+        """
+        wanted = self.tend_exports()
+        self.progress.say(for_export=True)
+        return min(wanted, self.progress.due)
 
     @override
     def discover_streams(self) -> list[LexerStream]:

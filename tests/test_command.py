@@ -330,7 +330,7 @@ def test_a_catalog_that_names_a_stream_in_another_way_is_read_as_before(
 def test_a_slip_in_a_stream_map_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     maps = {
         "user": {"email": None},
-        "users": {"emial": None, "email": None, "number": "id"},
+        "users": {"emial": None, "email": None, "number": "id", "id": "id", "__else__": None},
         "us*": {"first_nam": None, "first_name": None},
         "copy": {"__source__": "users"},
         "groups": None,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """Before every bookmark."""
+
+_RECORDS_BETWEEN_LOOKS: Final = 256
+"""How often it is looked whether a line of progress is due: a stream map may take long for the rows of one window."""
 
 ADDED_COLUMNS = ("date_from", "date_to", "interval", "local_date", "date_label", "form_id")
 """Columns that the tap adds to what Lexer sends."""
@@ -135,8 +138,12 @@ class LexerStream(Stream):
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        is_written = False
         try:
-            yield from super()._generate_record_messages(record)
+            for message in super()._generate_record_messages(record):
+                self.tap.progress.records[self.name] += not is_written  # once, however many streams are made of it
+                is_written = True
+                yield message
         except Exception as error:  # noqa: BLE001 (whatever a stream map's expression does; its text may have the customer's in it)
             msg = f"{self.name}: a stream map fails with {type(error).__name__} (its text is not shown: data may be in it)"
             raise EndOfRun(msg, exit_code=1) from None
@@ -158,9 +165,10 @@ class LexerStream(Stream):
         progress = self.tap.progress
         progress.begin(self.name)
         try:
-            for record in self.read_all(context):
-                progress.records[self.name] += 1
+            for number, record in enumerate(self.read_all(context), 1):
                 yield record
+                if number % _RECORDS_BETWEEN_LOOKS == 0:
+                    progress.say()
             progress.end(self.name)
         except (AccessDeniedError, UnreachableError) as error:
             raise EndOfRun(str(error), exit_code=1) from error

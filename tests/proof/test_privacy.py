@@ -192,6 +192,7 @@ def test_nobody_is_recognised_and_all_joins_hold(
     done, private = load("--config", str(PROFILE), **settings.get(way, {}), stream_map_config={"hash_seed": SEED})
 
     rest = [message for message in done.messages if message["type"] != "RECORD"]
+    assert "stream_maps: " not in done.log, "nothing in the profile is without an effect"
     seen = recognised(*private.values(), *rest) | named_in(done.out, done.log)
     assert seen == set()
     assert {name: len(rows) for name, rows in private.items()} == {name: len(rows) for name, rows in plain.items()}
