@@ -81,6 +81,10 @@ meanwhile."""
 _BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
 _REPORT_STREAMS = frozenset(name for name, stream in _BY_NAME.items() if issubclass(stream, WindowedStream))
 
+_SIGNALS_TO_GIVE_UP: Final = 3
+"""The signal that ends the process where it stands. The first ends the run at a message boundary, and a second comes from schedulers that
+are stopped themselves; but a target that reads no more keeps the tap in a write for ever."""
+
 
 class TapLexerActivity(Tap):
     """Singer tap for Lexer's Activity API."""
@@ -94,6 +98,7 @@ class TapLexerActivity(Tap):
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
         self._exports: list[exports.Export] = []
         self._settings: Settings | ConfigValidationError | None = None
+        self._signals: list[int] = []
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(
                 kwargs["state"],
@@ -493,10 +498,11 @@ class TapLexerActivity(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(
-                each, signal.SIG_IGN
-            )  # a second one would strike while the run ends, where nothing catches it
+        self._signals.append(signum)
+        if len(self._signals) >= _SIGNALS_TO_GIVE_UP:
+            os._exit(128 + self._signals[0])
+        if len(self._signals) > 1:
+            return  # it would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
         end = EndOfRun(f"Ended by {name}. The next run goes on from the last state", exit_code=128 + signum)
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments

@@ -288,6 +288,16 @@ def test_a_configuration_in_place_of_its_path_is_not_shown(tap: Tap, sandbox: Sa
     assert refused(tap, sandbox.config(), "--config", text) == said
 
 
+def test_a_level_of_the_log_that_there_is_not_is_one_clear_line(tap: Tap) -> None:
+    for name in ("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL"):
+        run = tap.run(None, "--version", env={name: "nonsense"})
+        said = f"The environment variable {name} should be one of DEBUG, INFO, WARNING, ERROR and CRITICAL\n"
+        assert (run.code, run.out, run.log) == (1, "", said)
+    for levels in (("debug", "nonsense"), ("", "Warning")):
+        env = dict(zip(("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL"), levels, strict=True))
+        assert tap.run(None, "--version", env=env).code == 0
+
+
 def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
 ) -> None:
