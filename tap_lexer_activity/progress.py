@@ -112,7 +112,9 @@ class Progress:
         """The windows of a request have been read."""
         found = self._of(stream)
         found.windows += len(request.windows)
-        found.read = [*found.read[:1], request]  # the first and the last say the range
+        # The earliest and the latest say the range: one form may be read from another day on than the next.
+        read = [*found.read, request]
+        found.read = [min(read, key=lambda each: each.windows[0]), max(read, key=lambda each: each.windows[-1])]
         self.say()
 
     def fail(self, stream: str, reason: str) -> None:
@@ -140,14 +142,24 @@ class Progress:
         self._waited += seconds
         self.say(wait=seconds)
 
-    def say(self, *, wait: float = 0.0) -> None:
-        """A line for people, if it is time for one, or will be before a wait is over."""
-        now = self._clock()
-        if now + wait - self._said >= self._pace:
-            self._said = now
-            self._logger.info("%s", self._line(wait))
+    @property
+    def due(self) -> float:
+        """When it is time for the next line, in seconds of the clock."""
+        return self._said + self._pace
 
-    def _line(self, wait: float) -> str:
+    def say(self, *, wait: float = 0.0, for_export: bool = False) -> None:
+        """A line for people, if it is time for one, or will be before a wait is over.
+
+        Args:
+            wait: Seconds that the quota makes the run wait.
+            for_export: Whether the run waits for an export, and nobody knows how long.
+        """
+        now = self._clock()
+        if now + wait >= self.due:
+            self._said = now
+            self._logger.info("%s", self._line(wait, for_export=for_export))
+
+    def _line(self, wait: float, *, for_export: bool) -> str:
         calls, seconds = self._quota
         spent = self._limiter.spent
         parts = [
@@ -161,7 +173,7 @@ class Progress:
             parts.append(
                 f"waiting for the quota until {datetime.now().astimezone() + timedelta(seconds=wait):%H:%M:%S}"
             )
-        parts.append(f"about {in_words(self._left(wait))} left")
+        parts.append("waiting for an export" if for_export else f"about {in_words(self._left(wait))} left")
         return "; ".join(parts)
 
     def _planned_requests(self) -> int:

@@ -8,15 +8,17 @@ batch writer, moreover, writes columns that are not selected.) What is written i
 from __future__ import annotations
 
 import zlib
-from collections import deque
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
 import msgspec
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
+from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import EndOfRun
 
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.singerlib.messages import Message
+    from singer_sdk.singerlib.messages import Message, RecordMessage
 
     from tap_lexer_activity.writer import MessageWriter
 
 _PIECE = 1 << 21
+_LONGEST_HOLD: Final = 60.0
+"""Seconds after which the rows of whole windows are written, though a batch file would hold more: within the quota a file of 10,000
+rows can take hours to fill, and what is held back is lost if the process is killed."""
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
@@ -125,6 +130,45 @@ class BatchSink:
             url = self._packed.result()
             self._packed = None
             self._write_message(SDKBatchMessage(stream=self._stream, encoding=self._config.encoding, manifest=[url]))
+
+
+class HeldRows:
+    """Rows that wait until there are enough of them for a BATCH message: those of a stream, and of the streams that maps make of it."""
+
+    def __init__(self, write_message: Callable[[Message], None], config: BatchConfig) -> None:
+        """Prepare.
+
+        Args:
+            write_message: Writes a message.
+            config: The setting `batch_config`.
+        """
+        self._write_message = write_message
+        self._config = config
+        self._lines: dict[str, deque[bytes]] = defaultdict(deque)
+        self._count = 0
+        self._written_at = monotonic()
+
+    def add(self, messages: Iterable[RecordMessage]) -> None:
+        """Take what one record has become."""
+        for message in messages:
+            self._lines[message.stream].append(f"{serialize_json(message.record)}\n".encode())
+        self._count += 1
+
+    def are_enough(self) -> bool:
+        """Whether they are as many as a file may hold."""
+        return self._count >= self._config.batch_size
+
+    def are_old(self) -> bool:
+        """Whether they should not wait any longer than for the end of a window."""
+        return monotonic() - self._written_at >= _LONGEST_HOLD
+
+    def write(self) -> None:
+        """Write them into files, and the messages that name these. Nothing is held any more, also if that fails."""
+        lines, self._lines, self._count = self._lines, defaultdict(deque), 0
+        for stream, content in lines.items():
+            url = write_batch_file(self._config, stream, content)
+            self._write_message(SDKBatchMessage(stream=stream, encoding=self._config.encoding, manifest=[url]))
+        self._written_at = monotonic()
 
 
 def write_batch_file(config: BatchConfig, stream: str, lines: deque[bytes]) -> str:

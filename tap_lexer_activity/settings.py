@@ -293,6 +293,7 @@ class Settings:
             *_url_errors("export_status_url", given["export_status_url"]),
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
+            *_salt_errors(given.get("stream_map_config", {})),
         ]
         zone = _zone(given["timezone"])
         if isinstance(zone, str):
@@ -468,6 +469,15 @@ def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet
                 f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here"
             )
     return errors
+
+
+def _salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
+    salt = stream_map_config.get("hash_seed", "a salt")
+    if isinstance(salt, str) and not salt.strip():
+        return [
+            "stream_map_config[hash_seed]: is blank, and digests without a salt are soon guessed; make one with openssl rand -hex 32"
+        ]
+    return []
 
 
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:

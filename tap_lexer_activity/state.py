@@ -15,6 +15,7 @@ from tap_lexer_activity.windows import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from singer_sdk.helpers.types import TapState
     from singer_sdk.io_base import GenericSingerWriter
@@ -25,12 +26,15 @@ _KEY: Final = "replication_key"
 _PARTS: Final = frozenset({_VALUE, _KEY, "context", "partitions"})
 
 
-def checked_state(state: Any, bookmark_columns: Mapping[str, str | None]) -> dict[str, Any]:
+def checked_state(
+    state: Any, bookmark_columns: Mapping[str, str | None], *, per_form: AbstractSet[str] = frozenset()
+) -> dict[str, Any]:
     """The state, with every bookmark in the one form of the tap.
 
     Args:
         state: What was given as `--state`.
         bookmark_columns: Name of each stream, and its replication key.
+        per_form: Names of the streams that have a bookmark for each NPS form.
 
     Raises:
         ConfigurationError: If it is not a state that this tap wrote: what is wrong with it, and what to do.
@@ -51,15 +55,21 @@ def checked_state(state: Any, bookmark_columns: Mapping[str, str | None]) -> dic
         )
     return state | {
         "bookmarks": {
-            name: _checked_stream(name, bookmark, bookmark_columns[name]) for name, bookmark in bookmarks.items()
+            name: _checked_stream(name, bookmark, bookmark_columns[name], is_per_form=name in per_form)
+            for name, bookmark in bookmarks.items()
         }
     }
 
 
-def _checked_stream(name: str, bookmark: Any, column: str | None) -> dict[str, Any]:
+def _checked_stream(name: str, bookmark: Any, column: str | None, *, is_per_form: bool) -> dict[str, Any]:
     if not isinstance(bookmark, dict):
         raise _UnusableStateError(f"the bookmark of {name} is not an object")
     checked = _checked_bookmark(name, bookmark, column)
+    if is_per_form and _VALUE in checked:
+        raise _UnusableStateError(
+            f"{name} has one bookmark for all NPS forms, and should have one for each. "
+            f"Remove {name} from it to read the stream from start_date"
+        )
     if "partitions" not in checked:
         return checked
     partitions = checked["partitions"]
@@ -68,6 +78,14 @@ def _checked_stream(name: str, bookmark: Any, column: str | None) -> dict[str, A
     ):
         raise _UnusableStateError(f"the partitions of {name} are not a list of objects with a context")
     contexts = [part["context"] for part in partitions]
+    for context in contexts:
+        if not is_per_form:
+            raise _UnusableStateError(f"{name} has a bookmark for {context}, and is not read in parts; remove it")
+        if context.keys() != {"form_id"} or type(context["form_id"]) is not int:
+            raise _UnusableStateError(
+                f"{name} has a bookmark for {context}, which should be like {{'form_id': 55}}. "
+                "Correct it, or remove it to read that form from start_date"
+            )
     if twice := next((context for context in contexts if contexts.count(context) > 1), None):
         raise _UnusableStateError(f"{name} has two bookmarks for {twice}; remove the newer one")
     return checked | {
@@ -76,9 +94,14 @@ def _checked_stream(name: str, bookmark: Any, column: str | None) -> dict[str, A
 
 
 def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -> dict[str, Any]:
-    """A bookmark with its instant in UTC, and without what the SDK puts beside it. Its replication key has to be the stream's."""
-    bookmark = {part: value for part, value in bookmark.items() if part in _PARTS}
-    if bookmark.get(_VALUE) is None:
+    """A bookmark with its instant in UTC, and without what the SDK puts beside it. Its replication key has to be the stream's.
+
+    One that is null is none: the SDK compares what is there.
+    """
+    bookmark = {
+        part: value for part, value in bookmark.items() if part in _PARTS and not (part == _VALUE and value is None)
+    }
+    if _VALUE not in bookmark:
         return bookmark
     if bookmark.get(_KEY, column) != column:
         raise _UnusableStateError(f"the bookmark of {name} is by {bookmark[_KEY]!r} and not by {column!r}")

@@ -46,7 +46,7 @@ from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from types import FrameType
     from typing import IO
 
@@ -81,6 +81,10 @@ meanwhile."""
 _BY_NAME: dict[str, type[LexerStream]] = {vars(stream)["name"]: stream for stream in STREAMS}
 _REPORT_STREAMS = frozenset(name for name, stream in _BY_NAME.items() if issubclass(stream, WindowedStream))
 
+_SIGNALS_TO_GIVE_UP: Final = 3
+"""The signal that ends the process where it stands. The first ends the run at a message boundary, and a second comes from schedulers that
+are stopped themselves; but a target that reads no more keeps the tap in a write for ever."""
+
 
 class TapLexerActivity(Tap):
     """Singer tap for Lexer's Activity API."""
@@ -94,9 +98,12 @@ class TapLexerActivity(Tap):
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
         self._exports: list[exports.Export] = []
         self._settings: Settings | ConfigValidationError | None = None
+        self._signals: list[int] = []
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(
-                kwargs["state"], {name: stream.bookmark_column for name, stream in _BY_NAME.items()}
+                kwargs["state"],
+                {name: stream.bookmark_column for name, stream in _BY_NAME.items()},
+                per_form={name for name, stream in _BY_NAME.items() if issubclass(stream, PerFormStream)},
             )
         if kwargs.get("catalog") is not None:
             kwargs["catalog"] = checked_catalog(kwargs["catalog"], _BY_NAME)
@@ -111,7 +118,8 @@ class TapLexerActivity(Tap):
         except ValueError as error:
             if not self._reads_environment:
                 raise
-            raise ConfigurationError(_unread_variable(self._env_var_prefix) or str(error)) from error
+            wrong = _unread_variable(self._env_var_prefix) or str(error)
+            raise ConfigurationError(_without_tokens(wrong, kwargs.get("config"), self._env_var_prefix)) from None
         if self._reads_environment:
             for caution in _unknown_variables(self._env_var_prefix):
                 self.logger.warning("%s", caution)
@@ -128,7 +136,7 @@ class TapLexerActivity(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
         if self._reads_environment and (wrong := _unread_variable(self._env_var_prefix)):
-            raise ConfigurationError(wrong)
+            raise ConfigurationError(_without_tokens(wrong, self._config, self._env_var_prefix))
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
@@ -210,7 +218,17 @@ class TapLexerActivity(Tap):
     def exporter(self) -> Exporter:
         """What runs export jobs."""
         logger = cast("logging.Logger", self.logger)
-        return Exporter(self.client, self.settings, logger, meanwhile=self.tend_exports)
+        return Exporter(self.client, self.settings, logger, meanwhile=self._while_an_export_is_waited_for)
+
+    def _while_an_export_is_waited_for(self) -> float:
+        """Do other work, and say how far the run is.
+
+        Returns:
+            When to do so again, in seconds of the clock.
+        """
+        wanted = self.tend_exports()
+        self.progress.say(for_export=True)
+        return min(wanted, self.progress.due)
 
     @override
     def discover_streams(self) -> list[LexerStream]:
@@ -480,10 +498,11 @@ class TapLexerActivity(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(
-                each, signal.SIG_IGN
-            )  # a second one would strike while the run ends, where nothing catches it
+        self._signals.append(signum)
+        if len(self._signals) >= _SIGNALS_TO_GIVE_UP:
+            os._exit(128 + self._signals[0])
+        if len(self._signals) > 1:
+            return  # it would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
         end = EndOfRun(f"Ended by {name}. The next run goes on from the last state", exit_code=128 + signum)
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments
@@ -494,6 +513,9 @@ class TapLexerActivity(Tap):
     @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        if any(text.lstrip().startswith(("{", "[", '"')) for text in value):
+            msg = "--config: should be the path of a file, or ENV, and is JSON (its text is not shown)"
+            raise ConfigurationError(msg)
         try:
             return super().cb_config(ctx, param, value)
         except (TypeError, ValueError) as error:
@@ -574,6 +596,13 @@ def _unread_variable(prefix: str) -> str | None:
             shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
             return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {examples[kind]}"
     return None
+
+
+def _without_tokens(text: str, config: Mapping[str, Any] | None, prefix: str) -> str:
+    """A text without the token of the configuration, and without that of the environment: either may have been pasted into another setting."""
+    for token in ((config or {}).get("api_token"), os.environ.get(f"{prefix}API_TOKEN")):
+        text = without_token(text, str(token or ""))
+    return text
 
 
 _BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MEMORY: Final = ":memory:"
-_KEPT: Final = 3600.0
-"""Seconds that a call is kept at least: another limiter of the file may have a longer period."""
+_LONGEST_PERIOD: Final = 86_400.0
+"""Seconds of the longest period that a limiter of the file can have."""
+_KEPT: Final = 2 * _LONGEST_PERIOD
+"""Seconds that a call is kept: a limiter counts it for a period from its end, which may be as much as a period after its begin."""
+_LONGEST_CALL: Final = 3600.0
+"""Seconds that are looked back at least for calls that have not ended long ago: in a short period, one may last for many of them."""
 _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
@@ -116,8 +120,7 @@ class Limiter:
                 return None
             now = self._clock()
             # (A machine that was started anew has a clock that began anew: what is in its future was before that.)
-            old = now - max(_KEPT, 2 * self._seconds)
-            database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (old, now))
+            database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (now - _KEPT, now))
             return database.execute("INSERT INTO calls (begun) VALUES (?)", (now,)).lastrowid
 
     def _leave(self, ticket: int | None) -> None:
@@ -132,7 +135,7 @@ class Limiter:
         found = self._database.execute(
             "SELECT coalesce(ended, min(?, begun + ?)) AS end FROM calls WHERE begun > ? AND begun <= ? "
             "AND end + ? > ? ORDER BY end",
-            (now, self._seconds, now - max(_KEPT, 2 * self._seconds), now, self._seconds, now),
+            (now, self._seconds, now - max(_LONGEST_CALL, 2 * self._seconds), now, self._seconds, now),
         )
         return [end for (end,) in found]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from typing_extensions import override
 from tap_lexer_activity.errors import EndOfRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from singer_sdk.singerlib.messages import Message
 
@@ -33,6 +34,7 @@ class MessageWriter(SingerWriter):
     def __init__(self) -> None:
         super().__init__()
         self._writing = False
+        self._together = False
         self._end: EndOfRun | None = None
         self.state_came_last = False
         """Whether nothing was written since the last STATE."""
@@ -81,17 +83,32 @@ class MessageWriter(SingerWriter):
             raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:
             self._writing = False
+        if self._end is not None and not self._together:
+            raise self._end
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Messages that belong together: a signal ends the run after the last of them, also one that came before the first.
+
+        Raises:
+            EndOfRun: If a signal came.
+        """
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
         if self._end is not None:
             raise self._end
 
     def interrupt(self, end: EndOfRun) -> None:
-        """End the run: now, or after the message that is being written.
+        """End the run: now, or after the message that is being written and those that belong to it.
 
         If the interpreter keeps the exception to itself, as it does with one from a finalizer, the run ends after the next message.
 
         Raises:
-            EndOfRun: `end`, unless a message is being written.
+            EndOfRun: `end`, unless messages are being written.
         """
         self._end = end
-        if not self._writing:
+        if not (self._writing or self._together):
             raise end

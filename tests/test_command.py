@@ -170,6 +170,10 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
             "stream_maps[__else__]: 'drop' is not valid under any of the given schemas",
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
+        *(
+            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and digests without")
+            for salt in ("", " \t")
+        ),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_before_the_first_request(
@@ -202,6 +206,16 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         (
             {"bookmarks": {"summary": {"replication_key_value": "then"}}},
             "The state can't be used: the bookmark of summary is 'then'",
+        ),
+        (
+            {
+                "bookmarks": {
+                    "nps_summary": {
+                        "partitions": [{"context": {"form_id": "55"}, "replication_key_value": "2026-01-01T00:00:00Z"}]
+                    }
+                }
+            },
+            "The state can't be used: nps_summary has a bookmark for {'form_id': '55'}, which should be like",
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
@@ -252,6 +266,38 @@ def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str,
     assert line.startswith(f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like ")
 
 
+@pytest.mark.parametrize("name", ["FORM_IDS", "LOOKBACK_DAYS", "REPORT_PARAMETERS", "INCLUDE_PARTIAL"])
+def test_a_token_in_another_variable_is_not_shown(tap: Tap, sandbox: Sandbox, name: str) -> None:
+    token = "a-token-that-nobody-knows"
+    said = f"The environment variable TAP_LEXER_ACTIVITY_{name} is '[api_token]' and should be like "
+    variable = {f"TAP_LEXER_ACTIVITY_{name}": token}
+    known = variable | {"TAP_LEXER_ACTIVITY_API_TOKEN": token}
+    for run in (
+        tap.run(None, "--config=ENV", env=known),
+        tap.run(sandbox.config(api_token=token), "--config=ENV", env=variable),
+    ):
+        assert (run.code, len(run.errors)) == (1, 1), run.log
+        assert run.errors[0].startswith(said)
+        assert token not in run.log
+
+
+@pytest.mark.parametrize("text", ['{"api_token": "a-token"}', ' \n{"api_token":', '["a-token"]', '"a-token"'])
+def test_a_configuration_in_place_of_its_path_is_not_shown(tap: Tap, sandbox: Sandbox, text: str) -> None:
+    said = "--config: should be the path of a file, or ENV, and is JSON (its text is not shown)"
+    assert refused(tap, None, "--config", text, "a-token") == said
+    assert refused(tap, sandbox.config(), "--config", text) == said
+
+
+def test_a_level_of_the_log_that_there_is_not_is_one_clear_line(tap: Tap) -> None:
+    for name in ("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL"):
+        run = tap.run(None, "--version", env={name: "nonsense"})
+        said = f"The environment variable {name} should be one of DEBUG, INFO, WARNING, ERROR and CRITICAL\n"
+        assert (run.code, run.out, run.log) == (1, "", said)
+    for levels in (("debug", "nonsense"), ("", "Warning")):
+        env = dict(zip(("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL"), levels, strict=True))
+        assert tap.run(None, "--version", env=env).code == 0
+
+
 def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
 ) -> None:
@@ -294,7 +340,7 @@ def test_a_catalog_that_names_a_stream_in_another_way_is_read_as_before(
 def test_a_slip_in_a_stream_map_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     maps = {
         "user": {"email": None},
-        "users": {"emial": None, "email": None, "number": "id"},
+        "users": {"emial": None, "email": None, "number": "id", "id": "id", "__else__": None},
         "us*": {"first_nam": None, "first_name": None},
         "copy": {"__source__": "users"},
         "groups": None,
@@ -375,13 +421,15 @@ def test_odd_catalogs_and_states_are_no_reason_for_a_stack_trace(
 ) -> None:
     odd = {"progress_markers": 5, "replication_key_signpost": ["x"], "starting_replication_value": {}}
     bookmark = {"replication_key": "date_from", "replication_key_value": "2026-04-29T14:00:00Z", **odd}
-    state = {"bookmarks": {"summary": bookmark, "users": odd}}
-    catalog = catalog_of("summary", "users")
+    none = {"replication_key_value": None}
+    parts = {"partitions": [{"context": {"form_id": 55}, **none}]}
+    state = {"bookmarks": {"summary": bookmark, "users": odd, "user_volume": none, "nps_summary": parts}}
+    catalog = catalog_of("summary", "users", "user_volume", "nps_summary")
     for entry in catalog["streams"]:
         entry["stream"] = f"Our {entry['tap_stream_id']}"
     run = tap.run(sandbox.config(start_date="2026-04-29"), catalog=catalog, state=state)
     assert run.code == 0, run.log
-    assert run.records.keys() == {"summary", "users"}
+    assert run.records.keys() == {"summary", "users", "user_volume", "nps_summary"}
 
     for entry in catalog["streams"]:
         for column in entry["schema"]["properties"].values():

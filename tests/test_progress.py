@@ -94,6 +94,26 @@ def test_a_long_wait_is_said_before_it_begins_and_a_short_one_is_not(
     )
 
 
+def test_a_wait_for_an_export_is_said_every_so_often(
+    progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    progress.begin("summary")
+    while clock.now < 150:
+        progress.say(for_export=True)
+        clock.now = progress.due
+    assert [record.getMessage() for record in caplog.records] == [
+        "summary: 0 of 25 windows, 0 records; 0 of 25 requests, 0 of 10 in 300 s; waiting for an export"
+    ] * 2
+
+
+def test_the_days_are_those_of_all_forms_whichever_was_read_first(progress: Progress) -> None:
+    requests = days(5)
+    for request in (requests[3], requests[0], requests[4], requests[1], requests[2]):
+        progress.read("nps_summary", request)
+    assert "2026-03-01 to 2026-03-05" in progress.summary(["nps_summary"])[1]
+
+
 def test_requests_belong_to_the_stream_that_needs_them_also_inside_another(
     progress: Progress, limiter: Limiter
 ) -> None:

@@ -1,19 +1,22 @@
-"""What a second signal does, while a run ends because of the first."""
+"""Signals before there is a tap, and while a run ends because of the first."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from conftest import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import Tap
 
@@ -44,9 +47,7 @@ def test_a_second_signal_does_not_break_into_the_end_of_a_run(
         os.write(sink, b"\n" * full)
         os.close(sink)
         process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 30
-        while not ignores(process.pid, signal.SIGTERM) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert waits_until(lambda: unread(source) > full)
         process.send_signal(signal.SIGINT)  # when the end has begun, and has to wait for somebody to read what it says
         time.sleep(0.5)
         said = log.read().decode()
@@ -55,9 +56,65 @@ def test_a_second_signal_does_not_break_into_the_end_of_a_run(
     assert "Traceback" not in said
 
 
-def ignores(process: int, number: int) -> bool:
-    """Whether a process has said that it does not want to hear of a signal any more."""
-    fields = dict(
-        line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
-    )
-    return bool(int(fields["SigIgn"], 16) & 1 << number - 1)
+SMALLEST_PIPE = 4096
+
+
+def test_a_third_signal_ends_a_run_whose_target_has_stopped_reading(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    command = tap.arguments(new_sandbox().config(start_date="2026-03-20"), catalog=catalog_of("classifications"))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=SMALLEST_PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout is not None
+        pipe = process.stdout.fileno()
+        assert waits_until(lambda: unread(pipe) > 0)
+        time.sleep(2)  # the pipe is full, and the tap is in the middle of a write
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process.send_signal(number)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 143
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_tap_is_loaded_is_no_reason_for_a_stack_trace(
+    tap: Tap, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    loading = "import sys, time\nprint('loading', file=sys.stderr, flush=True)\ntime.sleep(60)\n"
+    (tmp_path / "singer_sdk.py").write_text(loading, encoding="utf-8")
+    with tap.start(None, env={"PYTHONPATH": str(tmp_path)}) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "loading\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == code
+
+
+@pytest.mark.parametrize("option", ["--check", "--plan"])
+def test_ctrl_c_before_there_are_settings_has_the_exit_code_of_any_other(tap: Tap, tmp_path: Path, option: str) -> None:
+    config = tmp_path / "config"
+    os.mkfifo(config)
+    command = [*tap.arguments(None, option), "--config", str(config)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT) as process,
+        config.open("w"),  # as soon as the tap reads it
+    ):
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=10)
+    assert (process.returncode, said) == (130, b"")
+
+
+def waits_until(holds: Callable[[], bool]) -> bool:
+    """Whether something comes true within half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds()
+
+
+def unread(pipe: int) -> int:
+    """Bytes that lie in a pipe."""
+    (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, struct.pack("i", 0)))
+    return int(count)

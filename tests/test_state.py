@@ -12,10 +12,11 @@ from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.writer import MessageWriter
 
 COLUMNS = {"users": None, "summary": "date_from", "nps_volume": "date"}
+A_DAY = "2026-03-01T00:00:00Z"
 
 
 def check(state: Any) -> dict[str, Any]:
-    return checked_state(state, COLUMNS)
+    return checked_state(state, COLUMNS, per_form={"nps_volume"})
 
 
 def bookmark(value: Any, key: str = "date_from") -> dict[str, Any]:
@@ -32,6 +33,14 @@ def test_the_tap_s_own_state_is_taken_as_it_is() -> None:
     }
     assert check(state) == state
     assert check({}) == {"bookmarks": {}}
+
+
+def test_a_bookmark_that_is_null_is_none() -> None:
+    none = {"replication_key": "date_from"}
+    assert check({"bookmarks": {"summary": bookmark(None)}}) == {"bookmarks": {"summary": none}}
+    part = {"context": {"form_id": 55}}
+    parts = {"replication_key_value": None, "partitions": [part | {"replication_key_value": None}]}
+    assert check({"bookmarks": {"nps_volume": parts}}) == {"bookmarks": {"nps_volume": {"partitions": [part]}}}
 
 
 def test_what_the_sdk_puts_beside_a_bookmark_is_left_out() -> None:
@@ -86,6 +95,24 @@ def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
         (
             {"bookmarks": {"nps_volume": {"partitions": [{"context": {"form_id": 55}}, {"context": {"form_id": 55}}]}}},
             "nps_volume has two bookmarks for {'form_id': 55}",
+        ),
+        (
+            {"bookmarks": {"nps_volume": bookmark(A_DAY, "date")}},
+            "nps_volume has one bookmark for all NPS forms, and should have one for each. Remove nps_volume from it",
+        ),
+        *(
+            (
+                {"bookmarks": {"nps_volume": {"partitions": [{"context": context, **bookmark(A_DAY, "date")}]}}},
+                f"nps_volume has a bookmark for {context}, which should be like {{'form_id': 55}}. Correct it, or remove it",
+            )
+            for context in ({"form_id": "55"}, {"form_id": True}, {"form_id": 55, "more": 1}, {"form": 55}, {})
+        ),
+        *(
+            (
+                {"bookmarks": {name: {"partitions": [{"context": {"form_id": 55}}]}}},
+                f"{name} has a bookmark for {{'form_id': 55}}, and is not read in parts; remove it",
+            )
+            for name in ("users", "summary")
         ),
     ],
 )

@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 
 import pytest
 from conftest import Clock, select
-from hosts import HEADER, ROW, Host, with_length
+from hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
@@ -349,6 +349,33 @@ def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) 
     assert tap.story == ["05 05 06", "STATE 06", "06", "STATE 07"]
 
 
+def test_a_batch_does_not_wait_for_more_rows_after_a_window_when_a_minute_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Host(starts=[ROWS, ROWS, *[with_length(b"[]")] * 4, ROWS]) as host:
+        monkeypatch.setattr("tap_lexer_activity.rows.monotonic", lambda: 25.0 * len(host.asked))
+        tap = Told(host, "case_classifications", end_date="2026-01-12", batch_config=batches(tmp_path, 1000))
+        tap.run()
+    assert tap.story == ["05 05 06 06", "STATE 08", "STATE 11", "11 11", "STATE 12"]
+
+
+def test_a_batch_that_a_stream_map_ends_claims_what_is_whole(tmp_path: Path) -> None:
+    maps = {"case_classifications": {"volume": "volume if date_from < '2026-01-07' else 1 / 0"}}
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 1000), stream_maps=maps)
+        assert "a stream map fails with " in tap.failed()
+    assert tap.story == ["05 05 06 06", "STATE 07"]
+
+
+def test_a_batch_that_can_not_be_written_is_not_claimed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path / "file" / "folder", 3))
+        assert "batch_config: " in tap.failed()
+    assert not bookmarks(tap.state)
+    assert not [message for message in tap.recording.messages if message["type"] == "BATCH"]
+
+
 def test_batches_of_a_stream_map_s_streams_are_written_before_the_bookmark(tmp_path: Path) -> None:
     maps = {
         "a": {"__source__": "summary", "total_volume": "total_volume + 1"},
@@ -392,6 +419,50 @@ def test_long_rows_are_converted_a_few_at_a_time(size: int, rows: int, expected:
     chunks = list(exports._chunks(read_rows(lines), lines))  # noqa: SLF001 (what takes memory is what it keeps at a time)
     assert [int(row[0]) for chunk in chunks for row in chunk] == list(range(rows))
     assert [len(chunk) for chunk in chunks] == expected
+
+
+# What a run says of itself
+
+
+def test_the_table_counts_what_was_written(tmp_path: Path) -> None:
+    maps: dict[str, Any] = {
+        "case_classifications": {"__filter__": "volume > 5"},
+        "copy": {"__source__": "case_classifications", "__filter__": "volume > 5"},
+    }
+    for more in ({}, {"batch_config": batches(tmp_path, 1000)}):
+        with Host(starts=[ROWS]) as host:
+            tap = Told(host, "case_classifications", stream_maps=maps, **more)
+            tap.run()
+        assert tap.progress.summary(["case_classifications"])[1].split()[:2] == ["case_classifications", "3"]
+
+
+def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tap_lexer_activity.tap.PACE_OF_A_FILE", 0.0)
+    caplog.set_level(logging.INFO)
+    with Host(with_length(HEADER + ROW * 600)) as host:
+        maps = {"mention_sla_export": {"state": "state"}}
+        Told(host, "mention_sla_export", stream_maps=maps).run()
+    said = [line.split(";")[0] for line in caplog.messages if " windows, " in line]
+    assert said[-3:] == [
+        "mention_sla_export: 0 of 3 windows, 256 records",
+        "mention_sla_export: 0 of 3 windows, 512 records",
+        "mention_sla_export: 3 of 3 windows, 600 records",
+    ]
+
+
+def test_an_export_that_is_waited_for_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tap_lexer_activity.tap.PACE_OF_A_FILE", 0.2)
+    caplog.set_level(logging.INFO)
+    with Host(FILE, statuses=[PENDING, COMPLETE]) as host:
+        tap = TapLexerActivity(config=host.config(), catalog=select("mention_sla_export"), message_writer=Recording())
+        tap.run()
+    said = [line for line in caplog.messages if line.endswith("; waiting for an export")]
+    assert len(said) > 5, "the first question alone is a second after the start"
+    assert said[-1].startswith("mention_sla_export: 0 of 1 windows, 0 records; ")
 
 
 # What a run asks for

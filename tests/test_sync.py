@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import signal
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from conftest import Run
 from jsonschema import Draft202012Validator, FormatChecker
 
 if TYPE_CHECKING:
@@ -487,6 +490,31 @@ def test_batch_files_hold_what_the_state_claims(
             assert all(record in read for record in complete), "no state ahead of its batch"
     assert read == plain
     assert bookmark == "2026-04-30T14:00:00Z"
+
+
+@pytest.mark.parametrize(("end", "code"), [("a signal", 143), ("a refused token", 1)])
+def test_whatever_ends_a_run_batch_files_hold_the_windows_that_were_read(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path, end: str, code: int
+) -> None:
+    batch = {"encoding": {"format": "jsonl"}, "storage": {"root": f"file://{tmp_path}"}}
+    config, catalog = sandbox.config(start_date="2026-04-01"), catalog_of("user_volume")
+    plain = tap.run(config, catalog=catalog).records["user_volume"]
+    arrived = itertools.count(1)
+    if end == "a refused token":
+        sandbox.fault("unauthorized", "user_volume", times=None, after=9)
+    with tap.start(config | {"batch_config": batch}, catalog=catalog) as process:
+        if end == "a signal":
+            sandbox.on_request = lambda: process.send_signal(signal.SIGTERM) if next(arrived) == 10 else None
+        run = Run(code, *process.communicate(timeout=60))
+    assert process.returncode == code, run.log
+    described, written, state = run.messages
+    assert (described["type"], written["type"], state["type"]) == ("SCHEMA", "BATCH", "STATE")
+    read = [row for url in written["manifest"] for row in read_gzip(Path(url.removeprefix("file://")))]
+    bookmark = state["value"]["bookmarks"]["user_volume"]["replication_key_value"]
+    assert bookmark == "2026-04-09T14:00:00Z", "nine windows"
+    assert read == [record for record in plain if record["date_from"] < bookmark]
+    (line,) = [line for line in run.log.splitlines() if "ended early" in line]
+    assert line.split("|", 3)[3].split()[:2] == ["user_volume", str(len(read))]
 
 
 def read_gzip(path: Path) -> list[dict[str, Any]]:

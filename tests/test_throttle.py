@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lexer_activity.errors import RequestsSpentError
+from tap_lexer_activity.settings import SETTINGS
 from tap_lexer_activity.throttle import Limiter, shared_file
 
 
@@ -204,17 +205,29 @@ def test_a_file_that_can_not_be_used_is_told_of_once_and_costs_a_period_at_most(
     assert clock.slept == waits == [8 if broken == "from the start" else 10]
 
 
-def test_calls_of_the_last_hour_are_kept_for_limiters_of_a_longer_period_and_no_others(tmp_path: Path) -> None:
+def test_a_limiter_of_the_longest_period_counts_what_one_of_a_short_period_left_long_ago(tmp_path: Path) -> None:
+    longest = SETTINGS["properties"]["rate_limit_seconds"]["maximum"]
+    clock = Clock()
+    short, long = limiter_of(clock, tmp_path / "quota"), Limiter(5, longest, file=tmp_path / "quota", clock=clock)
+    with long.call():
+        clock.now += longest
+    for _ in range(2):
+        with short.call():
+            clock.now += longest / 2 - 1
+    assert long.places() == 5 - 3
+
+
+def test_calls_of_the_last_two_days_are_kept_and_no_others(tmp_path: Path) -> None:
     clock = Clock()
     limiter = limiter_of(clock, tmp_path / "quota")
     for _ in range(3):
         with limiter.call():
-            clock.now += 1800
+            clock.now += 86_400
     with sqlite3.connect(tmp_path / "quota") as database:
-        assert database.execute("SELECT begun FROM calls").fetchall() == [(1000,), (2800,), (4600,)]
+        assert database.execute("SELECT begun FROM calls").fetchall() == [(1000,), (87_400,), (173_800,)]
     clock.now += 1
     with limiter.call(), sqlite3.connect(tmp_path / "quota") as database:
-        assert database.execute("SELECT begun FROM calls").fetchall() == [(4600,), (6401,)]
+        assert database.execute("SELECT begun FROM calls").fetchall() == [(173_800,), (260_201,)]
 
 
 def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:

@@ -5,25 +5,22 @@ Where this departs from the SDK's usual stream, and why:
 - The client is the tap's, not the stream's (`RESTStream` has a session each): the quota and the token are one.
 - A bookmark is moved by a window that was read to its end, not by the greatest record (`_increment_stream_state` does nothing):
   an empty window has been read too, and a record says nothing of those that came with it.
-- A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in.
+- A STATE follows each window. In batch mode it has to wait for the BATCH message that the window's records are in, which comes at
+  the end of the run at the latest, whatever ends it.
 - An error ends its stream, or its form's part of it, and not the run (`get_records`).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict, deque
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._state import get_state_if_exists
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
-from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
@@ -49,12 +46,16 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_lexer_activity.client import LexerClient
+    from tap_lexer_activity.rows import HeldRows
     from tap_lexer_activity.settings import Settings
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """Before every bookmark."""
+
+_RECORDS_BETWEEN_LOOKS: Final = 256
+"""How often it is looked whether a line of progress is due: a stream map may take long for the rows of one window."""
 
 ADDED_COLUMNS = ("date_from", "date_to", "interval", "local_date", "date_label", "form_id")
 """Columns that the tap adds to what Lexer sends."""
@@ -89,7 +90,8 @@ class LexerStream(Stream):
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
         self.tap = tap
-        self._holds_back = False
+        self._held: HeldRows | None = None
+        self._unsaid: list[tuple[Context | None, str]] = []
         self.primary_keys = self.keys
         self.replication_key = self.bookmark_column
 
@@ -136,8 +138,12 @@ class LexerStream(Stream):
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        is_written = False
         try:
-            yield from super()._generate_record_messages(record)
+            for message in super()._generate_record_messages(record):
+                self.tap.progress.records[self.name] += not is_written  # once, however many streams are made of it
+                is_written = True
+                yield message
         except Exception as error:  # noqa: BLE001 (whatever a stream map's expression does; its text may have the customer's in it)
             msg = f"{self.name}: a stream map fails with {type(error).__name__} (its text is not shown: data may be in it)"
             raise EndOfRun(msg, exit_code=1) from None
@@ -159,9 +165,10 @@ class LexerStream(Stream):
         progress = self.tap.progress
         progress.begin(self.name)
         try:
-            for record in self.read_all(context):
-                progress.records[self.name] += 1
+            for number, record in enumerate(self.read_all(context), 1):
                 yield record
+                if number % _RECORDS_BETWEEN_LOOKS == 0:
+                    progress.say()
             progress.end(self.name)
         except (AccessDeniedError, UnreachableError) as error:
             raise EndOfRun(str(error), exit_code=1) from error
@@ -185,23 +192,30 @@ class LexerStream(Stream):
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         """Write BATCH messages, their files with selection and stream maps applied: the SDK's own writer skips both."""
-        from tap_lexer_activity.rows import write_batch_file  # noqa: PLC0415 (discovery needs none of it)
+        from tap_lexer_activity.rows import HeldRows  # noqa: PLC0415 (discovery needs none of it)
 
-        self._holds_back = True
-        records = self._sync_records(context, write_messages=False)
-        while chunk := list(islice(records, batch_config.batch_size)):
-            lines: dict[str, deque[bytes]] = defaultdict(deque)
-            for message in chain.from_iterable(map(self._generate_record_messages, chunk)):
-                lines[message.stream].append(f"{serialize_json(message.record)}\n".encode())
-            for stream, content in lines.items():
-                url = write_batch_file(batch_config, stream, content)
-                self._tap.write_message(SDKBatchMessage(stream=stream, encoding=batch_config.encoding, manifest=[url]))
-            self.say_bookmarks()
+        self._held = HeldRows(self._tap.write_message, batch_config)
+        try:
+            for record in self._sync_records(context, write_messages=False):
+                self._held.add(self._generate_record_messages(record))
+                if self._held.are_enough():
+                    self._write_what_is_read()
+            self._write_what_is_read()
+        finally:
+            self._write_what_is_read()  # before a signal, or whatever else it is, ends the run
+
+    def _write_what_is_read(self) -> None:
+        """Write the rows that are held back, and then the bookmarks of the windows that have been read to their end."""
+        with self.tap.writer.whole():
+            bookmarks, self._unsaid = self._unsaid, []  # if the rows can't be written, nothing says that they were
+            if self._held is not None:
+                self._held.write()
+            for context, text in bookmarks:
+                state = self.get_context_state(context)
+                if text > state.get("replication_key_value", ""):
+                    state.update(replication_key=self.bookmark_column, replication_key_value=text)
+                    self.state_manager.is_flushed = False
             self._write_state_message()
-        self.say_bookmarks()  # of windows without records
-
-    def say_bookmarks(self) -> None:
-        """Put the bookmarks of all windows so far into the state: their records have been written."""
 
 
 class WindowedStream(LexerStream):
@@ -215,7 +229,6 @@ class WindowedStream(LexerStream):
 
     def __init__(self, tap: TapLexerActivity) -> None:
         super().__init__(tap)
-        self._unsaid: list[tuple[Context | None, str]] = []
         self._plans: dict[int | None, Plan] = {}
 
     @property
@@ -362,18 +375,8 @@ class WindowedStream(LexerStream):
         if instant is None or self.settings.backfill is not None:
             return
         self._unsaid.append((context, windows.to_text(instant)))
-        if not self._holds_back:
-            self.say_bookmarks()
-            self._write_state_message()
-
-    @override
-    def say_bookmarks(self) -> None:
-        for context, text in self._unsaid:
-            state = self.get_context_state(context)
-            if text > state.get("replication_key_value", ""):
-                state.update(replication_key=self.bookmark_column, replication_key_value=text)
-                self.state_manager.is_flushed = False
-        self._unsaid.clear()
+        if self._held is None or self._held.are_old():
+            self._write_what_is_read()
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:

@@ -192,6 +192,7 @@ def test_nobody_is_recognised_and_all_joins_hold(
     done, private = load("--config", str(PROFILE), **settings.get(way, {}), stream_map_config={"hash_seed": SEED})
 
     rest = [message for message in done.messages if message["type"] != "RECORD"]
+    assert "stream_maps: " not in done.log, "nothing in the profile is without an effect"
     seen = recognised(*private.values(), *rest) | named_in(done.out, done.log)
     assert seen == set()
     assert {name: len(rows) for name, rows in private.items()} == {name: len(rows) for name, rows in plain.items()}
@@ -242,6 +243,13 @@ def test_without_a_salt_nothing_of_a_person_is_emitted(load: Callable[..., tuple
         done, rows = load("--config", str(PROFILE), code=1, **settings)
         assert "a stream map fails with KeyError" in done.errors[-1]
         assert named_in(done.out, done.log) | recognised(rows) == set()
+
+
+def test_with_a_blank_salt_nothing_is_read(load: Callable[..., tuple[Run, Rows]], sandbox: Sandbox) -> None:
+    done, rows = load("--config", str(PROFILE), code=1, stream_map_config={"hash_seed": " "})
+    assert done.errors[-1].startswith("stream_map_config[hash_seed]: is blank")
+    assert not rows
+    assert not sandbox.requests
 
 
 def test_the_maps_work_in_meltano(sandbox: Sandbox, tmp_path: Path) -> None:
