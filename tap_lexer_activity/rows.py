@@ -84,18 +84,16 @@ class RecordSink:
 class BatchSink:
     """Writes the files of BATCH messages: JSON lines, gzipped at the level that costs least time."""
 
-    def __init__(
-        self, write_message: Callable[[Message], None], config: BatchConfig, stream: str, names: Sequence[str]
-    ) -> None:
+    def __init__(self, writer: MessageWriter, config: BatchConfig, stream: str, names: Sequence[str]) -> None:
         """Prepare.
 
         Args:
-            write_message: Writes a message.
+            writer: The tap's writer.
             config: The setting `batch_config`.
             stream: Name of the stream as targets see it.
             names: The rows' columns.
         """
-        self._write_message = write_message
+        self._writer = writer
         self._config = config
         self._stream = stream
         self._row = _record_type(names)
@@ -122,14 +120,18 @@ class BatchSink:
         """Begin to write a file, when the one before is written."""
         self._announce()
         if self._lines:
-            self._packed = self._packer.submit(write_batch_file, self._config, self._stream, self._lines)
+            # Nobody would tell a thread to end whose start was broken off by a signal, and the interpreter would wait for it for ever.
+            with self._writer.whole():
+                self._packed = self._packer.submit(write_batch_file, self._config, self._stream, self._lines)
         self._lines, self._count = deque(), 0
 
     def _announce(self) -> None:
         if self._packed is not None:
             url = self._packed.result()
             self._packed = None
-            self._write_message(SDKBatchMessage(stream=self._stream, encoding=self._config.encoding, manifest=[url]))
+            self._writer.write_message(
+                SDKBatchMessage(stream=self._stream, encoding=self._config.encoding, manifest=[url])
+            )
 
 
 class HeldRows:

@@ -78,6 +78,37 @@ def test_a_third_signal_ends_a_run_whose_target_has_stopped_reading(
         assert process.wait(10) == 143
 
 
+STRUCK = """
+import signal
+import threading
+
+start = threading.Thread.start
+
+
+def struck(thread):
+    start(thread)
+    if thread.name.startswith("ThreadPoolExecutor"):
+        signal.raise_signal(signal.SIGTERM)
+
+
+threading.Thread.start = struck
+"""
+
+
+def test_a_signal_while_the_packing_of_a_batch_file_begins_ends_the_run(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STRUCK, encoding="utf-8")
+    (batches := tmp_path / "batches").mkdir()
+    config = new_sandbox(export_seconds=0).config(
+        start_date="2026-04-01",
+        batch_config={"encoding": {"format": "jsonl"}, "storage": {"root": batches.as_uri()}, "batch_size": 10},
+    )
+    run = tap.run(config, catalog=catalog_of("mention_sla_export"), env={"PYTHONPATH": str(tmp_path)}, timeout=30)
+    assert run.code == 143, run.log
+    assert "Traceback" not in run.log
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_the_tap_is_loaded_is_no_reason_for_a_stack_trace(
     tap: Tap, tmp_path: Path, number: signal.Signals, code: int

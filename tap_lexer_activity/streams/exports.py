@@ -281,7 +281,7 @@ class Export(WindowedStream):
         from tap_lexer_activity.rows import BatchSink, RecordSink  # noqa: PLC0415 (discovery needs none of it)
 
         if self._batch_config is not None:
-            return BatchSink(self.tap.write_message, self._batch_config, stream_map.stream_alias, names)
+            return BatchSink(self.tap.writer, self._batch_config, stream_map.stream_alias, names)
         return RecordSink(self.tap.writer, stream_map.stream_alias, names)
 
     @override

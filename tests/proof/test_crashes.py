@@ -13,6 +13,7 @@ import json
 import random
 import signal
 import subprocess
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -180,11 +181,15 @@ class Pipeline:
                 if next(arrived) == request:
                     process.send_signal(number)
 
+            # (A run that would go on for ever fails the test by its exit code.)
+            (too_long := threading.Timer(120, process.kill)).start()
             self.sandbox.on_request = strike
             read = [output.readline() for _ in range(message or 0)]
             if message is not None:
                 process.send_signal(number)
             rest = output.readall()
+            process.wait()
+            too_long.cancel()
         self.sandbox.on_request = lambda: None
         return Crash(process.returncode, read, rest)
 
