@@ -36,12 +36,14 @@ def coverage(text: str) -> list[dict[str, object]]:
 
 
 def mutation(text: str) -> list[dict[str, object]]:
-    """How many mutants of each module the tests notice."""
+    """How many mutants of each module the tests notice. A module of which not all have been tried has no row."""
     modules: dict[str, Counter[str]] = defaultdict(Counter)
     for module, outcome in RESULT.findall(text):
         modules[module][outcome] += 1
     rows: list[dict[str, object]] = []
     for module, outcomes in modules.items():
+        if outcomes["not checked"]:
+            continue
         count = outcomes.total()
         noticed = outcomes["killed"] + outcomes["timeout"] + outcomes["segfault"]
         row = {"mutants": count, "noticed": noticed, "survived": outcomes["survived"], "score": _share(noticed, count)}
