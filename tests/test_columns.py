@@ -77,6 +77,8 @@ def test_names_are_unique_and_leave_those_of_the_tap_alone() -> None:
         "x" * 60,
     ]
     assert [column["title"] for column in found.values()] == ["State", "state", "(column 3)", *headers[3:]]
+    own = {"date_from": TEXT}
+    assert list(with_columns(own, ["Date From"], own)) == ["date_from", f"date_from_{digest('Date From')}"]
     assert unique_headers(["A", "A", "", ""]) == ["A", "A (2)", "(column 3)", "(column 4)"]
 
 
@@ -323,7 +325,9 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
         "062272f1acac3ba598b286aca39691ad",
         "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
-    assert "timeless" in whole.surprises
+    assert whole.surprises["timeless"].startswith(
+        "a row has no time to know it by; such rows are doubled if they change"
+    )
 
 
 def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
@@ -370,6 +374,8 @@ def test_rows_that_are_alike_in_all_that_can_not_change_are_told_of() -> None:
         ([["a", "2026-01-01"]], (("account",), ("opened_date",)), True, True),
         ([["a", "1 May 9:30"]], (("account",), ("opened_date",)), True, False),
         ([["a", ""]], (("account",), ("opened_date",)), False, True),
+        ([["a"]], (("account",), ("opened_date",)), False, True),
+        ([["a"], ["a", "2026-01-01"]], (("account",), ("opened_date",)), False, True),
         ([], (), False, False),
     ],
 )
@@ -378,6 +384,10 @@ def test_rows_that_only_their_order_tells_apart_are_found(
 ) -> None:
     found = lacks_times(iter([["Account", "Opened Date"], *rows]), stable, by_the_clock=by_the_clock)
     assert found is lacks
+
+
+def test_a_file_without_even_a_header_has_no_rows_without_a_time() -> None:
+    assert not lacks_times(iter([]), (), by_the_clock=True)
 
 
 def test_without_its_stable_columns_a_row_is_all_it_has() -> None:
