@@ -58,6 +58,10 @@ TRIES: Final = 5
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
 _LARGEST_EXPONENT: Final = 400
+_NO_WORD: Final = re.compile(
+    r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
+)
+"""What stands between blanks and is not one word, with the signs that may stand around it."""
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
@@ -275,10 +279,11 @@ class LexerClient:
         status = response.status_code
         if status == HTTPStatus.OK or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES:
             return
-        said = f"{what}: {status} {self.quote(response.reason or '')}".rstrip()
+        shown = plain_words if is_secret else str
+        said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
         if message := self._message(body):
-            said += f", Lexer says: {message}"
-        if is_secret:
+            said += f", Lexer says: {shown(message)}"
+        if is_secret and response.request.method == "GET":  # of a job that has been started
             said = f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
@@ -398,6 +403,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
         seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
     return iter(seen)
+
+
+def plain_words(text: str) -> str:
+    """A text with its words, and with nothing that could be a token or a part of an address."""
+    return _NO_WORD.sub("[...]", text)
 
 
 def described(body: Mapping[str, Any]) -> str:

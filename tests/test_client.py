@@ -30,7 +30,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from tap_lexer_activity import client as module
-from tap_lexer_activity.client import QUOTE, LexerClient, described, retry_after
+from tap_lexer_activity.client import QUOTE, LexerClient, described, plain_words, retry_after
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotFoundError,
@@ -672,17 +672,35 @@ def test_a_refusal_does_not_show_the_token(status: bytes) -> None:
     assert "a-token" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("'mention_sla_export' is an unknown type, (sorry).", "'mention_sla_export' is an unknown type, (sorry)."),
+        ("It's a well-known date_to: 2026-03-01", "It's a well-known date_to: [...]"),
+        ("see https://a.example/x?y=Z now", "see [...] now"),
+        ("JOB0123 abc.def ab/cd ab+cd= %2Fab", "[...] [...] [...] [...] [...]"),
+        ("f" * 24 + " " + "f" * 25, "f" * 24 + " [...]"),
+        ("Größe, bitte!", "Größe, bitte!"),
+        ("", ""),
+    ],
+)
+def test_plain_words_are_no_secrets(text: str, shown: str) -> None:
+    assert plain_words(text) == shown
+
+
 @pytest.mark.parametrize("code", [400, 404, 429, 503])
-def test_an_answer_about_an_export_is_never_quoted(code: int) -> None:
+def test_of_an_answer_about_an_export_nothing_is_quoted_that_may_be_a_secret(code: int) -> None:
     text = b'{"error": "no job r3p0rt.T0k3n/ab+c= at files.example.com/x?sig=abc%2Fdef"}'
     refused = refusal(b"%d No r3p0rt.T0k3n/ab+c=" % code, text)
     with Host(statuses=[refused], starts=[refused]) as host:
         client = Client(host)
-        for ask in (partial(client.status, "r3p0rt.T0k3n/ab+c="), partial(client.report, BODY, is_secret=True)):
+        for ask, said in (
+            (partial(client.status, "r3p0rt.T0k3n/ab+c="), " (Lexer's words are not shown: a link may be in them)"),
+            (partial(client.report, BODY, is_secret=True), " No [...], Lexer says: no job [...] at [...]"),
+        ):
             with pytest.raises((FatalAPIError, RetriableAPIError)) as raised:
                 ask(what="the job", tries=1)
-            said = f"the job: {code} (Lexer's words are not shown: a link may be in them)"
-            assert str(raised.value).startswith(said)
+            assert str(raised.value).startswith(f"the job: {code}{said}")
             assert not re.search("r3p0rt|sig=", str(raised.value))
     assert host.jobs[0] == "token=r3p0rt.T0k3n%2Fab%2Bc%3D"
 

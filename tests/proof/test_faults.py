@@ -276,7 +276,9 @@ def changed() -> Iterator[Cell]:
         yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
     yield Cell("hourly_buckets", SERIES, None, fails("one bucket for each day was asked for", 1))
     hours = {"series_interval": "hour"}
-    yield Cell("daily_buckets", SERIES, None, fails("one bucket for each hour was asked for", 1), settings=hours)
+    # (Asked twice: it might be an account where nothing happened but in the hour after midnight.)
+    days = replace(fails("one bucket for each hour was asked for", 2), shown="fails")
+    yield Cell("daily_buckets", SERIES, None, days, settings=hours)
     yield Cell("other_window", SERIES, None, fails("one bucket for each day was asked for", 1))
     yield Cell("other_window", FORM_SERIES, None, fails("days of UTC were asked for, and a row of", 1))
     for kind in (REPORT, FORM):
