@@ -19,6 +19,7 @@ from dagster import (
     define_asset_job,
     multiprocess_executor,
 )
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNTS = yaml.safe_load((ROOT / "orchestrate" / "accounts.meltano.yml").read_text(encoding="utf-8"))
@@ -39,7 +40,9 @@ def load_of(account: str, schema: str) -> AssetsDefinition:
     @asset(name=schema, pool=schema, retry_policy=AGAIN, description=f"The tables that {account} loads")
     def load(context: AssetExecutionContext, meltano: PipesSubprocessClient) -> MaterializeResult:
         command = ["meltano", "--environment=accounts", "run", account, "target-postgres"]
-        return meltano.run(command=command, cwd=str(ROOT), context=context).get_materialize_result()
+        # Dagster's pools are not exact on SQLite: two runs that ask in the same moment may both get the only place.
+        with FileLock(ROOT / ".meltano" / f"{schema}.lock"):
+            return meltano.run(command=command, cwd=str(ROOT), context=context).get_materialize_result()
 
     return load
 

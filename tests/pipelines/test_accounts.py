@@ -179,13 +179,15 @@ def test_accounts_are_loaded_side_by_side_and_one_that_fails_stops_no_other(
         assert json.loads(state["state"])["singer_state"]["bookmarks"].keys() == STREAMS
 
 
-def test_two_runs_at_once_take_turns_at_each_account(fleet: Fleet, sandboxes: dict[str, Sandbox]) -> None:
+@pytest.mark.parametrize("places", [1, 2], ids=["as the page says", "Dagster lets in both"])
+def test_two_runs_at_once_take_turns_at_each_account(fleet: Fleet, sandboxes: dict[str, Sandbox], places: int) -> None:
     fleet.keep({NORTH})
+    path = fleet.folder / "orchestrate" / "dagster.yaml"
+    before, after = path.read_text(encoding="utf-8").split("default_limit: 1")
+    path.write_text(f"{before}default_limit: {places}{after}", encoding="utf-8")
     codes, log = fleet.schedule(times=2)
     assert codes == [0, 0], log
-    assert fleet.events(*ENDS) == [(NORTH, "STEP_SUCCESS")] * 2, (
-        "without a pool the second finds the first at work, and fails"
-    )
+    assert fleet.events(*ENDS) == [(NORTH, "STEP_SUCCESS")] * 2, f"one finds the other at work, and fails: {log}"
     assert sandboxes[SOUTH].requests == []
 
 
