@@ -19,6 +19,8 @@ from itertools import chain, islice, zip_longest
 from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_lexer_activity.shapes import MOST_DIGITS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
@@ -102,11 +104,11 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
     first header that makes its name.
     """
     found: list[str | None] = []
-    by_header = {schema["title"]: name for name, schema in properties.items() if schema.get("title")}
+    by_header = {schema["title"]: name for name, schema in properties.items() if isinstance(schema.get("title"), str)}
     used = set(taken)
     for header, key in zip(headers, unique_headers(headers), strict=True):
         name = by_header.get(key) or column_name(header)
-        if name in properties and name not in used and properties[name].get("title") in {None, key}:
+        if name in properties and name not in used and properties[name].get("title") in (None, key):
             used.add(name)
             found.append(name)
         else:
@@ -195,8 +197,13 @@ def _read_number(cell: str) -> Decimal | None:
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
     """Whole numbers, also if they are written as `15.0`; `None` for another cell."""
-    numbers = read_numbers(cells)
-    return [int(number) if number is not None and number == number.to_integral_value() else None for number in numbers]
+    return [
+        # (Python writes no whole number of thousands of digits.)
+        int(number)
+        if number is not None and number.adjusted() <= MOST_DIGITS and number == number.to_integral_value()
+        else None
+        for number in read_numbers(cells)
+    ]
 
 
 _WORDS: Final = {
@@ -251,6 +258,8 @@ class Identity:
         self._by_the_clock = by_the_clock
         self.timeless = 0
         """Rows so far that have no time."""
+        self.undated = 0
+        """Rows so far that have no time of day, where little else tells rows apart, and so an id of all their columns."""
         self.alike = 0
         """Rows so far that another one before them was like, in what makes their id."""
         places: dict[str, int] = {}
@@ -321,6 +330,7 @@ class Identity:
         if self._by_the_clock:
             if all(map(_has_clock, times)):
                 return keys
+            self.undated += sum(not _has_clock(time) for time in times)
             rows = zip(keys, times, zip(*cells, strict=True), strict=True)
             return [key if _has_clock(time) else self._whole_key(row) for key, time, row in rows]
         if "" not in times:
@@ -459,7 +469,14 @@ class Converter:
         if self._identity.timeless:
             self.surprises.setdefault(
                 "timeless",
-                "a row has no time to know it by; such rows are doubled if they change, or are read again with another export_window_days",
+                "a row has no time to know it by; such rows are doubled if they change, or are read again with another export_window_days, "
+                "and may take each other's place if a backfill reads a part of their window",
+            )
+        if self._identity.undated:
+            self.surprises.setdefault(
+                "undated",
+                "a row is dated without a time of day, which many may share; its id is made of all its columns instead, "
+                "so if it changes it becomes a new row",
             )
         if self._identity.alike and self._identity.is_stable:
             self.surprises.setdefault(

@@ -27,7 +27,7 @@ SCHEMAS: Final = SchemaDirectory(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
 """One JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
 
 
-_MOST_DIGITS: Final = 400
+MOST_DIGITS: Final = 400
 """Digits of a whole number that are read: more than any number has that Python's floats can be."""
 
 
@@ -37,7 +37,7 @@ def _is_number(_: object, value: object) -> bool:
 
 def _is_integer(_: object, value: object) -> bool:
     if isinstance(value, Decimal):  # (one with a huge exponent would take for ever to write)
-        return value.is_finite() and value.adjusted() <= _MOST_DIGITS and value == value.to_integral_value()
+        return value.is_finite() and value.adjusted() <= MOST_DIGITS and value == value.to_integral_value()
     return _is_number(_, value) and (not isinstance(value, float) or value.is_integer())
 
 

@@ -6,14 +6,17 @@ import difflib
 import json
 import math
 import os
+import re
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import click
@@ -46,7 +49,7 @@ from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from types import FrameType
     from typing import IO
 
@@ -513,8 +516,8 @@ class TapLexerActivity(Tap):
     @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        if any(text.lstrip().startswith(("{", "[", '"')) for text in value):
-            msg = "--config: should be the path of a file, or ENV, and is JSON (its text is not shown)"
+        if any(_LIKE_SETTINGS.search(text) and not _is_file(text) for text in value):
+            msg = "--config: should be the path of a file, or ENV, and looks like settings (its text is not shown)"
             raise ConfigurationError(msg)
         try:
             return super().cb_config(ctx, param, value)
@@ -598,9 +601,21 @@ def _unread_variable(prefix: str) -> str | None:
     return None
 
 
-def _without_tokens(text: str, config: Mapping[str, Any] | None, prefix: str) -> str:
+_LIKE_SETTINGS: Final = re.compile(r"""[{}"'\n]|^\s*\[|: |api_token""")
+"""What stands in settings, and hardly in the path of a file."""
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # too long for a path, or with a NUL
+        return False
+
+
+def _without_tokens(text: str, config: object, prefix: str) -> str:
     """A text without the token of the configuration, and without that of the environment: either may have been pasted into another setting."""
-    for token in ((config or {}).get("api_token"), os.environ.get(f"{prefix}API_TOKEN")):
+    given = config.get("api_token") if isinstance(config, Mapping) else None
+    for token in (given, os.environ.get(f"{prefix}API_TOKEN")):
         text = without_token(text, str(token or ""))
     return text
 

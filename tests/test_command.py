@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import ENVIRONMENT
+from singer_sdk.exceptions import ConfigurationError
+
+from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import Tap
 
@@ -281,11 +285,41 @@ def test_a_token_in_another_variable_is_not_shown(tap: Tap, sandbox: Sandbox, na
         assert token not in run.log
 
 
-@pytest.mark.parametrize("text", ['{"api_token": "a-token"}', ' \n{"api_token":', '["a-token"]', '"a-token"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"api_token": "a-token"}',
+        ' \n{"api_token":',
+        '["a-token"]',
+        '"a-token"',
+        "'a-token'",
+        "api_token=a-token",
+        "x: a-token",
+    ],
+)
 def test_a_configuration_in_place_of_its_path_is_not_shown(tap: Tap, sandbox: Sandbox, text: str) -> None:
-    said = "--config: should be the path of a file, or ENV, and is JSON (its text is not shown)"
+    said = "--config: should be the path of a file, or ENV, and looks like settings (its text is not shown)"
     assert refused(tap, None, "--config", text, "a-token") == said
     assert refused(tap, sandbox.config(), "--config", text) == said
+
+
+def test_a_path_may_have_braces_in_it(tap: Tap, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "{it's}: [1].json"
+    path.write_text(json.dumps(sandbox.config()), encoding="utf-8")
+    assert tap.run(None, "--config", str(path), "--check").code == 0
+    assert "should be the path of a file" in tap.run(None, "--config", f"{path}{'x' * 5000}", "--check").log
+
+
+@pytest.mark.filterwarnings("ignore:Passing a .*config file path")
+def test_a_variable_that_can_not_be_read_is_told_of_also_where_the_configuration_is_a_path(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(sandbox.config()), encoding="utf-8")
+    monkeypatch.setenv("TAP_LEXER_ACTIVITY_LOOKBACK_DAYS", "x")
+    for given in (path, [path]):
+        with pytest.raises(ConfigurationError, match="LOOKBACK_DAYS is 'x' and should be like 7"):
+            TapLexerActivity(config=given, parse_env_config=True)
 
 
 def test_a_level_of_the_log_that_there_is_not_is_one_clear_line(tap: Tap) -> None:

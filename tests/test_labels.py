@@ -66,6 +66,9 @@ START = datetime(2026, 5, 1, tzinfo=UTC)
         (1, 5, 5 * DAY, DAY),  # labels are ends
         (1, 4, 5 * DAY, None),  # only those between
         (0, 6, 5 * DAY, None),  # one too many
+        (1, 6, 5 * DAY, None),  # one too many, and the first is missing
+        (-1, 5, 5 * DAY, None),  # one too many before
+        (-1, 7, 5 * DAY, None),
         (0, 0, 5 * DAY, None),  # none at all
         (0, 5, 4 * DAY + timedelta(hours=7), timedelta(0)),  # the last day is still open
         (1, 5, 4 * DAY + timedelta(hours=7), DAY),

@@ -645,12 +645,39 @@ def test_days_that_were_not_asked_for_are_left_out() -> None:
     assert [record["date_label"] for record in told.records] == wanted
 
 
+def surveyed(*days: int) -> bytes:
+    moments = [datetime(2026, 1, day, tzinfo=UTC) for day in days]
+    rows = [{"date": at.isoformat(), "timestamp": int(at.timestamp()), "data": {"sent": 1}} for at in moments]
+    return with_length(json.dumps(rows).encode())
+
+
+@pytest.mark.parametrize(
+    ("labels", "local_dates"),
+    [
+        ((3, 5, 6, 7), ["2026-01-05", "2026-01-06", "2026-01-07"]),
+        ((5, 6, 7, 8), ["2026-01-05", "2026-01-06", "2026-01-07"]),
+        ((6, 7, 8), ["2026-01-05", "2026-01-06", "2026-01-07"]),
+        ((6, 7, 8, 9), [None, None, None]),
+        ((6, 7, 8, 20), [None, None, None]),
+    ],
+)
+def test_days_of_a_survey_that_were_not_asked_for_do_not_move_the_others(
+    labels: tuple[int, ...], local_dates: list[str | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Host(FORMS, starts=[surveyed(*labels)]) as host:
+        told = Told(host, "nps_volume", form_ids=[55])
+        told.run()
+    assert [record.get("local_date") for record in told.records] == local_dates
+    assert ("left out: 2026-01-20T00:00:00+00:00" in caplog.text) == (20 in labels)
+
+
 @pytest.mark.parametrize(
     ("interval", "labels", "said"),
     [
         ("day", ["2025-12-01 00:00"], "one bucket for each day was asked for"),
         ("day", ["2026-01-05 00:00", "2026-01-20 13:00"], "one bucket for each day was asked for"),
         ("day", ["2026-01-05 00:00", "2026-01-20"], "one bucket for each day was asked for"),
+        ("day", ["2026-01-05 00:00", "2026-1-06 00:00"], "one bucket for each day was asked for"),
         ("hour", ["2026-01-05 07:00", "2026-01-20 07:00"], "set timezone to that of the account"),
     ],
 )

@@ -58,11 +58,19 @@ def grain_is_wrong(labels: Iterable[str], asked: Window, interval: Interval) -> 
 
 
 def _is_day(label: str) -> bool:
-    """Whether a label is that of a day."""
+    """Whether a label is that of a day, and written as all labels are: another way to write it might be of a day that was asked for."""
     try:
-        return datetime.strptime(label, _LABEL).time() == time()  # noqa: DTZ007 (a wall clock time)
+        shown = datetime.strptime(label, _LABEL)  # noqa: DTZ007 (a wall clock time)
     except ValueError:
         return False
+    return shown.time() == time() and shown.strftime(_LABEL) == label
+
+
+def _tell_of_strays(stream: WindowedStream, what: str, dates: Iterable[str]) -> None:
+    """Warn of days that were not asked for, if there are any."""
+    if shown := ", ".join(sorted(dates)):
+        quoted = stream.client.quote(shown)
+        stream.logger.warning("%s: days that were not asked for came as well, and are left out: %s", what, quoted)
 
 
 class Series(WindowedStream):
@@ -152,9 +160,7 @@ class Series(WindowedStream):
         is_beside = self.interval == "day" and len(strays) < len(labels) and all(map(_is_day, strays))
         grain_fits = not grain_is_wrong(labels, request.asked, self.interval) or self._is_quiet(labels, buckets, what)
         if (not strays or is_beside) and grain_fits:
-            if strays:
-                shown = self.client.quote(", ".join(strays))
-                self.logger.warning("%s: days that were not asked for came as well, and are left out: %s", what, shown)
+            _tell_of_strays(self, what, strays)
             return
         msg = (
             f"{what}: one bucket for each {self.interval} was asked for, and these came: "
@@ -272,6 +278,9 @@ class NpsVolume(PerFormStream):
         shift = label_shift(labels, request.asked)
         first, last = request.asked.start - windows.DAY, request.asked.end + windows.DAY
         has_what_was_asked_for = any(first <= label <= last for label in labels)
+        if has_what_was_asked_for:
+            strays = [row["date"] for row, label in zip(rows, labels, strict=True) if not first <= label <= last]
+            _tell_of_strays(self, what, strays)
         for row, label in zip(rows, labels, strict=True):
             if (label - request.asked.start) % windows.DAY or not has_what_was_asked_for:
                 msg = f"{what}: days of UTC were asked for, and a row of {row['date']} came"
@@ -300,11 +309,13 @@ class NpsVolume(PerFormStream):
 def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:
     """How far a label lies behind the start of its day: nothing, or a day if it is its end. `None` if the answer does not show it.
 
-    Only the start of the first day and the end of the last tell: every label between would fit both.
+    Only the start of the first day and the end of the last tell: every label between would fit both. Nor do they tell if other days
+    than those that were asked for came as well.
     """
     seen = set(labels)
     days = -((asked.start - asked.end) // windows.DAY)
-    starts, ends = asked.start in seen, asked.start + days * windows.DAY in seen
-    if starts == ends:
+    end = asked.start + days * windows.DAY
+    starts, ends = asked.start in seen, end in seen
+    if starts == ends or min(seen) < asked.start or max(seen) > end:
         return None
     return timedelta(0) if starts else windows.DAY
