@@ -21,7 +21,7 @@ CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "warehouse.duckdb"
 PAGE = "report.html"
 
-nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", f"proof-{PYTHON}", f"pipelines-{PYTHON}"]
+nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", "proof", f"pipelines-{PYTHON}"]
 
 
 @nox.session(python=PYTHON)
@@ -46,7 +46,7 @@ def tests(session: nox.Session) -> None:
     test_wheel(session, "not pipelines and not proof", workers=2 * CORES)  # much of their time is waits
 
 
-@nox.session(python=SUPPORTED)
+@nox.session(python=PYTHON)
 def proof(session: nox.Session) -> None:
     """Faults, crashes and the tests of others: a sample of each, or with `-- --long --figures` all of it, for docs/proof.md."""
     test_wheel(session, "proof", workers=2 * CORES)

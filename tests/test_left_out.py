@@ -6,10 +6,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-from proof.report import DOCUMENT, markdown
+from proof import test_faults, test_secrets
+from proof.report import DOCUMENT, filled, markdown, merged
 from proof.suites import CHECKS, FILES, LEFT_OUT, left_out
 
 PROOF = Path(__file__).with_name("proof")
@@ -32,6 +34,23 @@ def test_every_check_of_a_suite_is_mirrored_by_its_name_or_left_out_with_a_reaso
 
 def test_the_page_has_every_check_that_is_left_out_and_the_reason() -> None:
     assert markdown(left_out()) in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_faults_and_the_ways_to_leak_that_are_tried() -> None:
+    page = DOCUMENT.read_text(encoding="utf-8")
+    tables = {
+        "faults": merged(map(test_faults.row_of, test_faults.CELLS)),
+        "fault_cells": [test_faults.counted()],
+        "secrets": merged(row for row, _ in test_secrets.groups(is_long=True)),
+    }
+    assert filled(page, tables) == page, "run the long proofs again, for their tables are of other ones"
+
+
+def test_the_page_has_the_modules_that_mutation_changes() -> None:
+    settings = tomllib.loads((PROOF.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    page = DOCUMENT.read_text(encoding="utf-8")
+    (table,) = re.findall(r"<!-- table: mutation -->\n(.*?)<!-- end -->", page, re.DOTALL)
+    assert re.findall(r"^\| (tap\S+)", table, re.MULTILINE) == settings["only_mutate"]
 
 
 def test_no_table_of_the_page_is_empty() -> None:

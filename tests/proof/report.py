@@ -11,6 +11,10 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / ".proof"
@@ -22,13 +26,20 @@ Row = dict[str, object]
 
 def kept(folder: Path) -> dict[str, list[Row]]:
     """The rows of each table, by their names. What several with one name have in a column is the last that is not empty."""
-    tables: dict[str, dict[str, Row]] = defaultdict(dict)
+    tables: dict[str, list[Row]] = defaultdict(list)
     for file in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            found = tables[file.name.split(".")[0]].setdefault(str(next(iter(row.values()))), row)
-            found.update({column: value for column, value in row.items() if value != ""})
-    return {table: [rows[name] for name in sorted(rows)] for table, rows in tables.items()}
+        lines = file.read_text(encoding="utf-8").splitlines()
+        tables[file.name.split(".")[0]] += map(json.loads, lines)
+    return {table: merged(rows) for table, rows in tables.items()}
+
+
+def merged(rows: Iterable[Row]) -> list[Row]:
+    """One row for each name, which is what a row has first, sorted."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        mine = found.setdefault(str(next(iter(row.values()))), dict(row))
+        mine.update({column: value for column, value in row.items() if value != ""})
+    return [found[name] for name in sorted(found)]
 
 
 def markdown(rows: list[Row]) -> str:

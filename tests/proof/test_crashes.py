@@ -37,13 +37,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3 * 3600)]
 
-ALL_KINDS = ("users", "summary", "nps_summary", "case_volume", "nps_volume", "mention_sla_export", "nps_submissions")
+EXPORTS = ("mention_sla_export", "nps_submissions")
+ALL_KINDS = ("users", "summary", "nps_summary", "case_volume", "nps_volume", *EXPORTS)
 START = {"start_date": "2026-04-29", "export_window_days": 1}
 SMALLEST_PIPE = 4096
 """Bytes that the tap can be ahead of its reader: a few messages."""
 
-ENDS = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 128 + signal.SIGTERM}
-IS_OVER = (0, -signal.SIGTERM)
+ENDS = {number: 128 + number for number in (signal.SIGTERM, signal.SIGINT)} | {signal.SIGKILL: -signal.SIGKILL}
+IS_OVER = (0, -signal.SIGTERM, -signal.SIGINT)
 """How a run ends that has written all before the signal comes: by itself, or by the interpreter, which no longer has the tap's handler."""
 
 
@@ -60,12 +61,16 @@ def batches(folder: Path) -> dict[str, Any]:
 LATER = "a run a day later, with a lookback, gone on from when numbers have changed"
 CHANGED = {"summary", "case_volume", "mention_sla_export"}
 """What the sandbox restates of the last two days within six hours, if its contact centre is grown of the seed 26."""
+FIRST = "a first load, with the window that is still open, also by Ctrl-C"
+LARGE = "exports, written in pieces that are larger than the pipe"
 KINDS_OF_RUNS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "a first load, with the window that is still open": lambda _: {"lookback_days": 0, "include_partial": True},
+    FIRST: lambda _: {"lookback_days": 0, "include_partial": True},
     LATER: lambda _: {"lookback_days": 2},
+    LARGE: lambda _: {"lookback_days": 0, "start_date": "2026-04-30"},
     "batch files": lambda folder: {"lookback_days": 0, **batches(folder)},
     "runs that max_requests ends": lambda _: {"lookback_days": 0, "max_requests": 9},
 }
+SANDBOXES: dict[str, dict[str, Any]] = {LATER: {"seed": "26"}, LARGE: {"messages_per_day": 40}}
 
 
 def loaded(lines: list[bytes]) -> Warehouse:
@@ -116,9 +121,9 @@ class Leg:
     messages: list[bytes]
     requests: int
 
-    def points(self) -> Iterator[dict[str, Any]]:
-        """Every crash that there can be."""
-        for number in (signal.SIGKILL, signal.SIGTERM):
+    def points(self, *signals: signal.Signals) -> Iterator[dict[str, Any]]:
+        """Every crash that there can be by one of these."""
+        for number in signals:
             yield from ({"number": number, "message": n + 1} for n in range(len(self.messages)))
             yield from ({"number": number, "request": n + 1} for n in range(self.requests))
 
@@ -211,22 +216,23 @@ def test_a_run_that_is_ended_anywhere_and_run_again_leaves_the_tables_of_one_tha
     tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path: Path, kind: str, is_long: bool,
     keep: Callable[..., None],
 ) -> None:  # fmt: skip
-    sandbox = new_sandbox(messages_per_day=3, export_seconds=0, **{"seed": "26"} if kind == LATER else {})
-    catalog, more = catalog_of(*ALL_KINDS), KINDS_OF_RUNS[kind](tmp_path)
+    sandbox = new_sandbox(export_seconds=0, **({"messages_per_day": 3} | SANDBOXES.get(kind, {})))
+    catalog, more = catalog_of(*(EXPORTS if kind == LARGE else ALL_KINDS)), START | KINDS_OF_RUNS[kind](tmp_path)
     later = sandbox.clock + timedelta(hours=6 if kind == LATER else 0)
-    pipeline = Pipeline(tap, sandbox, sandbox.config(**START, **more), catalog, tmp_path, later)
+    pipeline = Pipeline(tap, sandbox, sandbox.config(**more), catalog, tmp_path, later)
     state, before = None, list[bytes]()
     if kind == LATER:
         with pipeline.at(sandbox.clock - timedelta(days=1)):
             yesterday = tap.run(sandbox.config(**START), catalog=catalog)
         state, before = yesterday.state, yesterday.out.encode().splitlines(keepends=True)
     with pipeline.at(later):
-        partial = {"include_partial": more.get("include_partial", False)}
-        expected = Warehouse().load(tap.run(sandbox.config(**START, **partial), catalog=catalog)).tables
+        once = {name: value for name, value in more.items() if name in {*START, "include_partial"}}
+        expected = Warehouse().load(tap.run(sandbox.config(**once), catalog=catalog)).tables
     legs = list(pipeline.legs(state, before))
     undisturbed = loaded([*legs[-1].before, *legs[-1].messages]).tables
     assert {name for name in expected if undisturbed[name] != expected[name]} == (CHANGED if kind == LATER else set())
-    points = [(leg, point) for leg in legs for point in leg.points()]
+    signals = (signal.SIGKILL, signal.SIGTERM, *([signal.SIGINT] if kind == FIRST else []))
+    points = [(leg, point) for leg in legs for point in leg.points(*signals)]
     if not is_long:
         points = random.Random(kind).sample(points, 3)  # noqa: S311 (the same in each run)
 
@@ -236,7 +242,7 @@ def test_a_run_that_is_ended_anywhere_and_run_again_leaves_the_tables_of_one_tha
         for messages, kept in leg.outcomes(crash):
             if loaded(messages + pipeline.rest(kept)).tables != expected:
                 different.append((point, kept))
-        if point["number"] == signal.SIGTERM:
+        if point["number"] != signal.SIGKILL:
             assert not crash.rest or crash.rest.endswith(b"\n"), point
         if crash.code != ENDS[point["number"]]:
             # (A tap that waits for an answer is there to be struck.)
@@ -248,9 +254,9 @@ def test_a_run_that_is_ended_anywhere_and_run_again_leaves_the_tables_of_one_tha
             message["value"] for leg in legs for message in map(json.loads, leg.messages) if message["type"] == "STATE"
         ]
         assert {json.dumps(state) for state in emitted} <= pipeline.rest_by_state.keys()
+    assert not different
     keep("crashes", **{
         "run": kind, "messages": sum(len(leg.messages) for leg in legs), "requests": sum(leg.requests for leg in legs),
         "kill points": len(points) - late, "signals that came too late": late,
         "states gone on from": len(pipeline.rest_by_state), "differences": len(different),
     })  # fmt: skip
-    assert not different

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import re
 import secrets
 import signal
 import socket
@@ -16,6 +17,7 @@ import subprocess
 import threading
 import time
 import traceback
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import cycle, product
 from pathlib import Path
@@ -145,6 +147,20 @@ class Mode:
     sample: bool = True
 
 
+JANE = "Jane Remington", "Where is my order?"
+ODD_FILES = {
+    "an object": json.dumps(dict(zip(("Customer Username", "Customer Message"), JANE, strict=True))),
+    "a list": json.dumps([*JANE, "TOKEN"]),
+    "a page": f"<html><title>{JANE[0]}</title><p>{JANE[1]} TOKEN",
+    "a sentence": f"{JANE[0]} asks: {JANE[1]}",
+    "rows without a header": f"{JANE[0]},{JANE[1]}\r\n{JANE[1]},yes\r\n",
+    "other separators": f"Account Name;Customer Username;Customer Message\r\nOne;{JANE[0]};{JANE[1]}\r\n",
+    "an open quote": f'Account Name,Customer Username\r\nOne,"{JANE[0]} and TOKEN',
+    "numbers and times that are none": f"Account Name,Customer Wait Time (min),Customer Publish Date (UTC),State\r\n"
+    f"One,{JANE[0]},{JANE[1]},{JANE[0]}\r\nTwo,1,2026-04-28,{JANE[1]}\r\n",
+}
+"""What a file host may send in place of a right file, with customers' texts in it."""
+HAVE_ROWS = ("rows without a header", "numbers and times that are none")
 DISCOVERED = {"discover_export_columns": True}
 BATCHES = {"batch_config": {"encoding": {"format": "jsonl", "compression": "none"}, "storage": {"root": "BATCHES"}}}
 BROKEN_MAP = {"stream_maps": {"mention_sla_export": {"customer_message": "int(customer_message)"}}}
@@ -186,6 +202,11 @@ MODES = {
         Mode("a stream map that fails in a batch", settings=BROKEN_MAP | BATCHES, code=1, sample=False),
         Mode("a stream map that is none", settings={"stream_maps": {"users": {"email": "sha256(email"}}}, code=1, sample=False),
     ],
+    "files that are odd": [
+        Mode(f"a file host that sends {what}", faults=(("not_json", "download", None, text),),
+             streams=("mention_sla_export", "users"), code=int(what not in HAVE_ROWS), sample=number % 3 == 0)
+        for number, (what, text) in enumerate(ODD_FILES.items())
+    ],
     "runs that are broken off": [
         Mode("stdout that is closed", through='exec "$@" >&-', code=1),
         Mode("stdout that is full", through='exec "$@" >/dev/full', code=1),
@@ -211,6 +232,8 @@ VALUES = {
     "export_unknown_status": "TOKEN",
     "many_classifications": 1_000,
 }
+OWN_FILES = re.compile(r"tap-lexer-activity-\w+/quota-[0-9a-f]{8}\.sqlite3(-journal)?")
+"""All that a run leaves among temporary files."""
 
 
 def fault_modes() -> Iterator[Mode]:
@@ -236,29 +259,27 @@ def fault_modes() -> Iterator[Mode]:
         )
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """All modes with all ways to log, and all faults with those that tell most; or a sample, each with one of the latter."""
-    if "mode" not in metafunc.fixturenames:
-        return
-    is_long = metafunc.config.getoption("long")
-    faults = list(fault_modes())
-    groups = MODES | {
-        "faults of answers": [mode for mode in faults if FAULTS[mode.faults[0][0]][0] not in EXPORT_PLACES],
-        "faults of exports": [mode for mode in faults if FAULTS[mode.faults[0][0]][0] in EXPORT_PLACES],
-    }
-    cases = []
-    for group, modes in groups.items():
+def groups(is_long: bool) -> Iterator[tuple[dict[str, object], list[tuple[Mode, str]]]]:
+    """All modes with all ways to log, and all faults with those that tell most; or a sample, each with one of the latter.
+
+    Each group with its row of the table `secrets` in docs/proof.md.
+    """
+    faults = defaultdict(list)
+    for mode in fault_modes():
+        place = FAULTS[mode.faults[0][0]][0]
+        faults["faults of exports" if place in EXPORT_PLACES else "faults of answers"].append(mode)
+    for group, modes in (MODES | faults).items():
         chosen = [mode for mode in modes if is_long or mode.sample]
         logs = tuple(LOGS) if group in MODES else TALKATIVE
-        pairs = list(product(chosen, logs) if is_long else zip(chosen, cycle(TALKATIVE), strict=False))
-        row = {
-            "what is run": group,
-            "ways": len(chosen),
-            "runs": len(pairs),
-            "kinds of log": len(logs),
-        }
-        cases += [(row, mode, log) for mode, log in pairs]
-    metafunc.parametrize(("row", "mode", "log"), cases, ids=[f"{mode.name}-{log}" for _, mode, log in cases])
+        runs = list(product(chosen, logs) if is_long else zip(chosen, cycle(TALKATIVE), strict=False))
+        yield {"what is run": group, "ways": len(chosen), "runs": len(runs), "kinds of log": len(logs)}, runs
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "mode" in metafunc.fixturenames:
+        found = groups(metafunc.config.getoption("long"))
+        cases = [(row, mode, log) for row, runs in found for mode, log in runs]
+        metafunc.parametrize(("row", "mode", "log"), cases, ids=[f"{mode.name}-{log}" for _, mode, log in cases])
 
 
 # What is searched for
@@ -461,7 +482,7 @@ def test_no_way_to_run_the_tap_leaves_a_secret_anywhere(
     connected = [ast.literal_eval(value) for what, value in run.events if what == "connect"]
     assert {port for _, port, *_ in connected} <= ports
 
-    assert {Path(name).parts[0].rpartition("-")[0] for name in run.temporary} <= {"tap-lexer-activity"}
+    assert [name for name in run.temporary if not OWN_FILES.fullmatch(name)] == []
     named = [Path(ast.literal_eval(value)) for what, value in run.events if what == "write"]
     allowed = (run.folder / "temporary", run.folder / "batches", Path("/dev"))
     assert [path for path in named if path.is_absolute() and not any(map(path.is_relative_to, allowed))] == []
