@@ -1,4 +1,7 @@
-"""The rows of an export by the fast way and by the SDK's ordinary one, as records and in batch files: the same, whatever is in them."""
+"""The rows of an export by the fast way and by the SDK's ordinary one, as records and in batch files: the same, whatever is in them.
+
+And their values are those that Python's own readers find in the file.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import json
 import logging
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from tap_lexer_activity.columns import column_name
 from tap_lexer_activity.exports import Exporter, Job
 from tap_lexer_activity.tap import TapLexerActivity
 
@@ -149,6 +155,49 @@ def rows_of_batches(case: Case, **more: Any) -> list[dict[str, Any]]:
     return [parsed(line) for line in lines]
 
 
+TYPES = {
+    "customer_publish_date_utc": "time",
+    "customer_wait_time_min": "number",
+    "within_customer_sla": "boolean",
+    "score_min": "number",
+    "seen_utc": "time",
+    "within_other_sla": "boolean",
+}
+"""Of the columns that are no text."""
+
+
+def check_values(case: Case, rows: list[dict[str, Any]]) -> None:
+    """Hold the rows against the file, as `csv`, `json` and `datetime` read it."""
+    header, *lines = [row for row in csv.reader(io.StringIO(case.content.decode("utf-8-sig"), newline="")) if row]
+    places: dict[str, int] = {}
+    for place, text in enumerate(header):
+        places.setdefault(column_name(text), place)
+    columns = {name: places[name] for name in map(column_name, KNOWN + FOUND) if name in places}
+    for row, cells in zip(rows, lines, strict=True):
+        for name, place in columns.items():
+            if name in row:
+                check_value(name, row, header[place], cells[place] if place < len(cells) else "")
+
+
+def check_value(name: str, row: dict[str, Any], header: str, cell: str) -> None:
+    """Hold one value against its cell. One that can't be read is null, and the cell's text stands in `additional_columns`."""
+    value = row[name]
+    if value is None:
+        assert not cell or row["additional_columns"][header] == cell
+        assert not cell or name in TYPES
+    elif name not in TYPES:
+        assert value == cell
+    elif TYPES[name] == "number":
+        (digits,) = value
+        assert Decimal(digits) == json.loads(cell, parse_float=Decimal, parse_int=Decimal)
+    elif TYPES[name] == "boolean":
+        assert value is (cell.lower() in {"yes", "true", "1"})
+        assert value or cell.lower() in {"no", "false", "0"}
+    else:
+        moment = datetime.fromisoformat(cell)
+        assert datetime.fromisoformat(value) == (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
 def test_every_way_gives_the_same_rows(is_long: bool, keep: Callable[..., None]) -> None:
     counts = {"exports": 0, "rows": 0}
     ordinary: dict[str, Any] = {"stream_maps": {STREAM: {}}}  # a map that does nothing is enough to need the SDK's way
@@ -164,6 +213,7 @@ def test_every_way_gives_the_same_rows(is_long: bool, keep: Callable[..., None])
         assert rows_of_batches(case) == rows_of_batches(case, **ordinary) == rows
         assert not any(case.deselected & row.keys() for row in rows)
         assert len({row["record_id"] for row in rows}) == len(rows)
+        check_values(case, rows)
         counts["exports"] += 1
         counts["rows"] += len(rows)
 
