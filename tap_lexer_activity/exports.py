@@ -285,7 +285,12 @@ class Exporter:
 
     def _download(self, url: str, what: str) -> IO[bytes]:
         fetch = backoff.on_exception(
-            backoff.expo, TruncatedError, max_tries=DOWNLOADS, jitter=backoff.random_jitter, logger=None
+            backoff.expo,
+            TruncatedError,
+            max_tries=DOWNLOADS,
+            jitter=backoff.random_jitter,
+            on_backoff=self._log_retry,
+            logger=None,
         )(self._download_once)
         fetch = backoff.on_exception(
             _host_waits,

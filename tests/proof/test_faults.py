@@ -206,7 +206,7 @@ def passing() -> Iterator[Cell]:
                 lasting = replace(fails(says, None), shown="waits six periods, fails")
             yield Cell(fault, kind, None, lasting, settings=settings)
             # A request that is struck ahead of its turn is left for its turn, without a word.
-            says_so = "" if kind.ahead or (file.tries == 3 and kind is DOWNLOAD) else "next try in"
+            says_so = "" if kind.ahead else "next try in"
             yield Cell(fault, kind, 2, replace(AGAIN, says=says_so), settings=settings)
 
 
@@ -313,9 +313,9 @@ def exports() -> Iterator[Cell]:
     yield Cell("export_expired_link", DOWNLOAD, None, REFUSED_LINK)
     yield Cell("export_foreign_host", DOWNLOAD, None, whole("all there, without the token"))
     yield Cell("export_unknown_host", DOWNLOAD, None, fails("no download: the host's name is not known", None))
-    yield Cell("export_cut", DOWNLOAD, 2, AGAIN)
+    yield Cell("export_cut", DOWNLOAD, 2, replace(AGAIN, says="next try in"))
     yield Cell("export_cut", DOWNLOAD, None, CUT_FILE)
-    yield Cell("export_cut_silent", DOWNLOAD, 2, AGAIN)
+    yield Cell("export_cut_silent", DOWNLOAD, 2, replace(AGAIN, says="next try in"))
     yield Cell("export_cut_silent", DOWNLOAD, None, fails("it ends in the middle of a line", 3))
     yield Cell("export_redirect", DOWNLOAD, None, whole("followed, all there"))
     yield Cell("export_gzip", DOWNLOAD, None, whole())
