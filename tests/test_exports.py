@@ -446,6 +446,9 @@ def test_daily_runs_lose_no_row_that_only_its_order_tells_from_others(
             assert run.code == 0, run.log
             warehouse.load(run)
             state = run.state
+            named = [line for line in run.log.splitlines() if "a row " in line]
+            assert named
+            assert all("export 'case_details' from 2026-02-20" in line for line in named), "of what was read"
     assert len(clean.records["case_details"]) == len(days)
     assert warehouse.tables == new_warehouse().load(clean).tables
     # (A window of 30 days begins on 15 February.)

@@ -54,6 +54,11 @@ def test_a_bookmark_is_brought_to_the_one_form_that_sorts_as_text(text: str) -> 
     assert check({"bookmarks": {"summary": bookmark(text)}})["bookmarks"]["summary"] == bookmark("2026-03-01T00:00:00Z")
 
 
+def test_a_bookmark_may_be_as_early_as_a_start_date() -> None:
+    state = {"bookmarks": {"summary": bookmark("1999-12-31T10:00:00Z")}}
+    assert check(state) == state
+
+
 def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
     found = check({"bookmarks": {"summary": {"replication_key_value": "2026-03-01T00:00:00Z"}}})
     assert found["bookmarks"]["summary"] == bookmark("2026-03-01T00:00:00Z")

@@ -160,9 +160,9 @@ class Export(WindowedStream):
                 if not queue.jobs:
                     self._submit_ahead(context)
                 with self.tap.progress.requests_of(self.name):
-                    file = self._file(request, job, context)
+                    file, what = self._file(request, job, context)
                 with file as lines:
-                    records = self._records(lines, request, context, job.what)
+                    records = self._records(lines, request, context, what)
                     if self.ABORT_AT_RECORD_COUNT is None:
                         yield from records
                     else:
@@ -173,19 +173,22 @@ class Export(WindowedStream):
             queue.requests.clear()
             queue.jobs.clear()
 
-    def _file(self, request: Request, job: Job, context: Context | None) -> TextIO:
-        """The file of a job. If it has rows that only their order tells apart, the one of the whole window, where that stays the same."""
+    def _file(self, request: Request, job: Job, context: Context | None) -> tuple[TextIO, str]:
+        """The file of a job, and the job's name for errors.
+
+        If it has rows that only their order tells apart, that is the file of the whole window, where their order stays the same.
+        """
         file = self.tap.exporter.file(job)
         begin = self._begin_of_window(request.asked.start)
         if begin == request.asked.start or not self._lacks_times(file):
-            return file
+            return file, job.what
         file.close()
         whole = replace(request, asked=windows.Window(begin, request.asked.end))
         job = self.tap.exporter.start(self.body(whole, context))
         self.logger.info(
             "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
         )
-        return self.tap.exporter.file(job)
+        return self.tap.exporter.file(job), job.what
 
     def _begin_of_window(self, instant: datetime) -> datetime:
         """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
