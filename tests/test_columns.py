@@ -347,6 +347,7 @@ def test_cases_that_only_a_date_would_tell_apart_are_told_apart_by_all_they_have
         found = [*converter.convert([*rows])[0]]
         for surprise in ("timeless", "undated"):
             assert (surprise in converter.surprises) == any(":" not in row[1] for row in rows)
+        assert converter.surprises.get("undated", "a row is dated without").startswith("a row is dated without")
         return found
 
     assert ids(["", "1 May 2026", "new"]) != ids(["", "1 May 2026", "closed"])

@@ -251,10 +251,12 @@ def test_a_job_that_lexer_has_forgotten_is_started_anew_once(exporter_of: Callab
 
 @pytest.mark.parametrize(("sent", "said"), CUT)
 def test_a_file_that_is_cut_off_is_fetched_three_times(
-    exporter_of: Callable[..., Exporter], clock: Clock, sent: bytes, said: str
+    exporter_of: Callable[..., Exporter], clock: Clock, caplog: pytest.LogCaptureFixture, sent: bytes, said: str
 ) -> None:
     with Host(sent, sent, FILE) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert [said in message and message.endswith(" s") for message in caplog.messages] == [True, True]
+    assert all(message.startswith(f"{WHAT}: ") and "; next try in " in message for message in caplog.messages)
     assert clock.sleeps == [1, 1.5, 2.5], "the first question, and two more tries"
     with Host(sent) as host, pytest.raises(TruncatedError) as raised:
         read(exporter_of(host))
