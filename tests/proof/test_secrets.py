@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, product
 from pathlib import Path
@@ -514,16 +515,17 @@ def test_customers_texts_lie_in_a_file_without_a_name_and_only_while_a_run_lasts
     config, env = sandbox.config(start_date="2026-01-01", export_window_days=360), {"TMPDIR": str(temporary)}
     with tap.start(config, catalog=catalog_of("mention_sla_export"), env=env) as process:
 
-        def spools() -> list[Path]:
-            files = [path for path in Path(f"/proc/{process.pid}/fd").iterdir() if path.exists() or path.is_symlink()]
-            return [
-                path
-                for path in files
-                if str(path.readlink()).startswith(str(temporary)) and "deleted" in path.readlink().name
-            ]
+        def spools() -> dict[Path, bytes]:
+            contents = {}
+            for path in Path(f"/proc/{process.pid}/fd").iterdir():
+                with suppress(FileNotFoundError):  # of a file that has just been closed
+                    opened = path.readlink()
+                    if opened.is_relative_to(temporary) and "deleted" in opened.name:
+                        contents[path] = path.read_bytes()
+            return contents
 
         # Nobody reads stdout, so the run stands still in the middle of the file.
-        wait_for(lambda: any(found(CUSTOMERS, path.read_bytes()) for path in spools()))
+        wait_for(lambda: found(CUSTOMERS, *spools().values()))
         assert all(path.stat().st_nlink == 0 and path.stat().st_mode & 0o077 == 0 for path in spools())
         lying = content_of(temporary)
         process.kill()
