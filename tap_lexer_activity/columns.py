@@ -101,7 +101,7 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
     """The property for each header, or `None` if it has none.
 
     A property that discovery has found is for the header that it names as its `title`, and for no other. Any other property is for the
-    first header that makes its name.
+    first header that makes its name. (In a catalog, a title may be anything: a list can't be looked up.)
     """
     found: list[str | None] = []
     by_header = {schema["title"]: name for name, schema in properties.items() if isinstance(schema.get("title"), str)}

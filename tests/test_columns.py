@@ -340,6 +340,12 @@ def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
     assert found[0]["record_id"] == turned[0]["record_id"] == wider[0]["record_id"] != other[0]["record_id"]
 
 
+def test_a_title_that_is_no_text_names_no_header() -> None:
+    for title in (["State"], {"State": 1}, 7):
+        found, _ = convert([["new"]], ["State"], {"state": {"type": ["string", "null"], "title": title}})
+        assert (found[0].get("state"), found[0]["additional_columns"]) == (None, {"State": "new"})
+
+
 def test_cases_that_only_a_date_would_tell_apart_are_told_apart_by_all_they_have() -> None:
     def ids(*rows: list[str]) -> list[str]:
         stable = (("account",), ("date_opened",))
