@@ -8,6 +8,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tap_lexer_activity.stdout import make_stdout_whole
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -22,6 +24,8 @@ def main() -> None:
     level = next((name for name in _LEVELS if os.environ.get(name)), None)
     if level is not None and os.environ[level].upper() not in logging.getLevelNamesMapping():
         sys.exit(f"The environment variable {level} should be one of DEBUG, INFO, WARNING, ERROR and CRITICAL")
+
+    make_stdout_whole()
 
     from tap_lexer_activity.tap import TapLexerActivity  # noqa: PLC0415 (a second that a signal may come in)
 

@@ -15,6 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError, SyncLif
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.stdout import StdoutError, discard_stdout, flush_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,16 +33,29 @@ class LexerCommand(click.Command):
         logging.captureWarnings(capture=True)
         warnings.filterwarnings("once", category=DeprecationWarning)
         try:
-            super().main(args, *rest, **kwargs)
+            self._main(args, *rest, **kwargs)
         except EndOfRun as end:
             self._end(end.exit_code, *str(end).splitlines())
         except ConfigValidationError as error:
             self._end(1, *(error.errors or [str(error)]))
         except SyncLifecycleSignal:
             raise
-        except (SingerSDKError, OSError, ValueError) as error:
+        except OSError as error:
+            if isinstance(error, (BrokenPipeError, StdoutError)):
+                discard_stdout()
+            self._end(1, " ".join(str(error).split()))
+        except (SingerSDKError, ValueError) as error:
             self._end(1, " ".join(str(error).split()))
         sys.exit(0)
+
+    def _main(self, args: Sequence[str] | None, *rest: Any, **kwargs: Any) -> None:
+        """Run the command, and write what it has printed."""
+        try:
+            super().main(args, *rest, **kwargs)
+        except SystemExit as end:  # of options such as --discover, and of unusable ones
+            if end.code:
+                raise
+        flush_stdout()
 
     def _end(self, exit_code: int, *lines: str) -> NoReturn:
         for line in lines:

@@ -14,7 +14,6 @@ import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -38,10 +37,12 @@ from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotFoundError,
     QuotaExceededError,
+    UnavailableError,
     UnexpectedAnswerError,
     UnreachableError,
     without_token,
 )
+from tap_lexer_activity.retry import is_transient, retry_after, waits
 from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
 
 if TYPE_CHECKING:
@@ -218,8 +219,9 @@ class LexerClient:
             logger=None,
         )
         @backoff.on_exception(
-            backoff.expo,
+            waits,
             RetriableAPIError,
+            longest=QUOTA_PERIODS * self._settings.rate_limit_seconds,
             giveup=lambda error: isinstance(error, QuotaExceededError),
             max_tries=tries,
             jitter=backoff.random_jitter,
@@ -285,6 +287,7 @@ class LexerClient:
             said += f", Lexer says: {shown(message)}"
         if is_secret and response.request.method == "GET":  # of a job that has been started
             said = f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
+        wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
@@ -293,13 +296,12 @@ class LexerClient:
                 )
                 raise AccessDeniedError(said)
             case HTTPStatus.TOO_MANY_REQUESTS:
-                wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
                 raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
             case HTTPStatus.NOT_FOUND:
                 said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
                 raise NotFoundError(said)
-            case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise RetriableAPIError(said, response)
+            case _ if is_transient(status):
+                raise UnavailableError(said, wait or 0.0)
             case _:
                 raise FatalAPIError(said)
 
@@ -414,20 +416,6 @@ def described(body: Mapping[str, Any]) -> str:
     """A report request, for people."""
     form = f", form {body['form']}" if "form" in body else ""
     return f"{body['type']!r} from {body['date_from']} to {body['date_to']}{form}"
-
-
-def retry_after(header: str | None, *, now: datetime) -> float | None:
-    """Seconds to wait that a `Retry-After` header asks for (a number of seconds or a date), or `None` if it says nothing usable."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 class _NoConnectionError(RetriableAPIError):

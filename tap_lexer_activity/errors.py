@@ -29,16 +29,20 @@ class NotFoundError(FatalAPIError):
     """Lexer answered 404: a request that is not well-formed, an address that does not exist, or a job that it has forgotten."""
 
 
-class QuotaExceededError(RetriableAPIError):
-    """Lexer answered 429.
+class UnavailableError(RetriableAPIError):
+    """A host answered that it can't answer now.
 
     Attributes:
-        wait: Seconds to wait before the next try.
+        wait: Seconds that it asks to wait before the next try; 0 if it asks for none.
     """
 
-    def __init__(self, message: str, wait: float) -> None:
+    def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
         self.wait = wait
+
+
+class QuotaExceededError(UnavailableError):
+    """A host answered 429."""
 
 
 class RequestsSpentError(FatalAPIError):

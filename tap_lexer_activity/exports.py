@@ -32,7 +32,6 @@ from tap_lexer_activity.client import (
     described,
     is_distrusted,
     reason,
-    retry_after,
 )
 from tap_lexer_activity.columns import is_cut_off, read_rows
 from tap_lexer_activity.errors import (
@@ -42,16 +41,18 @@ from tap_lexer_activity.errors import (
     NotFoundError,
     QuotaExceededError,
     TruncatedError,
+    UnavailableError,
     UnexpectedAnswerError,
     without_token,
 )
+from tap_lexer_activity.retry import is_transient, retry_after, waits
 from tap_lexer_activity.settings import is_this_machine
 from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.transport import ProxyVariableError, TimedSession
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from backoff.types import Details
 
@@ -293,7 +294,7 @@ class Exporter:
             logger=None,
         )(self._download_once)
         fetch = backoff.on_exception(
-            _host_waits,
+            waits,
             RetriableAPIError,
             giveup=lambda error: isinstance(error, TruncatedError),
             longest=self._settings.export_timeout,
@@ -388,21 +389,12 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
     said = f"{what}: the file host {host} answers {status}"
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
         raise LinkExpiredError(said)
+    wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)) or 0.0
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
-        raise QuotaExceededError(said, wait or 0.0)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise RetriableAPIError(said)
+        raise QuotaExceededError(said, wait)
+    if is_transient(status):
+        raise UnavailableError(said, wait)
     raise FatalAPIError(said)
-
-
-def _host_waits(longest: float) -> Generator[float, Any, None]:
-    """Seconds to wait for the file host: what it asks for, but at least 1, 2, 4 and so on."""
-    least = 1.0
-    error = yield 0.0
-    while True:
-        error = yield min(longest, max(getattr(error, "wait", 0.0), least))
-        least *= 2
 
 
 def _spooled(response: requests.Response, what: str, timeout: int) -> IO[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +12,7 @@ from singer_sdk.singerlib.messages import StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.stdout import discard_stdout, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,11 +74,9 @@ class MessageWriter(SingerWriter):
         self._writing = True
         self.state_came_last = False
         try:
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+            write_all(sys.stdout.buffer, lines)
         except OSError as error:
-            # Whatever the interpreter still flushes at its end has nowhere to go either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_stdout()
             msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept"
             raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:

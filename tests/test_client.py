@@ -30,15 +30,17 @@ from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from tap_lexer_activity import client as module
-from tap_lexer_activity.client import QUOTE, LexerClient, described, plain_words, retry_after
+from tap_lexer_activity.client import QUOTE, LexerClient, described, plain_words
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotFoundError,
     QuotaExceededError,
     RequestsSpentError,
+    UnavailableError,
     UnexpectedAnswerError,
     UnreachableError,
 )
+from tap_lexer_activity.retry import retry_after
 from tap_lexer_activity.settings import Settings
 from tap_lexer_activity.throttle import Limiter
 
@@ -265,6 +267,9 @@ STUMBLES = [
         "503 Service Unavailable, Lexer says: <p>Back at nine</p>",
     ),
     (refusal(b"599 "), "599"),
+    (refusal(b"408 Request Timeout"), "408 Request Timeout"),
+    (refusal(b"421 Misdirected Request"), "421 Misdirected Request"),
+    (refusal(b"425 Too Early"), "425 Too Early"),
     (b"", "the connection broke off (ConnectionError) (HOST)"),
     (interim(b"101 Switching Protocols"), "the connection broke off (ConnectionError) (HOST)"),
     (interim(b"100 Continue", b"") * 21 + ANSWER, "the connection broke off (ConnectionError) (HOST)"),
@@ -295,9 +300,31 @@ def test_what_stumbles_is_tried_five_times_with_growing_waits(
     assert clock.sleeps == [1.5, 2.5, 4.5, 8.5]
     assert caplog.messages == [f"{said}; next try in {wait} s" for wait in (2, 2, 4, 8)]
     assert client.limiter.spent == len(host.asked) == 5
+    has_a_status = re.match(r"\d{3}\b", said.removeprefix(f"{WHAT}: "))
     with Host(starts=[sent]) as host:
-        failed(Client(host), RetriableAPIError)
+        failed(Client(host), UnavailableError if has_a_status else RetriableAPIError)
     assert len(host.asked) == 5
+
+
+@pytest.mark.parametrize("status", [b"408 Request Timeout", b"425 Too Early", b"500 Oops", b"503 Service Unavailable"])
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        (b"20", 20.5),
+        (b"Mon, 01 Jan 2125 00:00:00 GMT", 6 * PERIOD + 0.5),
+        (b"86400", 6 * PERIOD + 0.5),
+        (b"0", 1.5),
+        (b"-5", 1.5),
+        (b"soon", 1.5),
+    ],
+)
+def test_a_host_that_is_unavailable_is_left_alone_as_long_as_it_asks_for(
+    clock: Clock, status: bytes, header: bytes, wait: float
+) -> None:
+    stumbles = refusal(status, more=b"Retry-After: %s\r\n" % header)
+    with Host(starts=[stumbles, ANSWER]) as host:
+        assert Client(host).summary() == {"total_volume": 5}
+    assert clock.sleeps == [wait]
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from singer_sdk.singerlib.messages import RecordMessage
 from urllib3 import HTTPResponse
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.client import retry_after
 from tap_lexer_activity.columns import Converter, is_cut_off, read_rows
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
 from tap_lexer_activity.exports import _ANSWER, Complete, _spooled, standing
+from tap_lexer_activity.retry import retry_after
 from tap_lexer_activity.settings import Settings
 from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.state import checked_state

@@ -124,8 +124,10 @@ class Leg:
     def points(self, *signals: signal.Signals) -> Iterator[dict[str, Any]]:
         """Every crash that there can be by one of these."""
         for number in signals:
-            yield from ({"number": number, "message": n + 1} for n in range(len(self.messages)))
-            yield from ({"number": number, "request": n + 1} for n in range(self.requests))
+            for unbuffered in ("", "1"):  # most images of containers set it: then stdout is the bare file
+                way = {"number": number, "unbuffered": unbuffered}
+                yield from (way | {"message": n + 1} for n in range(len(self.messages)))
+                yield from (way | {"request": n + 1} for n in range(self.requests))
 
     def outcomes(self, crash: Crash) -> Iterator[tuple[list[bytes], Any]]:
         """What a target may have loaded after a crash, and the state that it has kept."""
@@ -169,15 +171,22 @@ class Pipeline:
         return self.rest_by_state[key]
 
     def crash(
-        self, state: Any, number: signal.Signals, *, message: int | None = None, request: int | None = None
+        self,
+        state: Any,
+        number: signal.Signals,
+        unbuffered: str,
+        *,
+        message: int | None = None,
+        request: int | None = None,
     ) -> Crash:
         """Run from a state, and send a signal when a message has been read, or when a request has arrived."""
+        env = ENVIRONMENT | {"PYTHONUNBUFFERED": unbuffered}
         arrived = itertools.count(1)
         command = self.tap.arguments(self.config, catalog=self.catalog, state=state)
         with (
             (self.folder / "log").open("wb") as log,
             subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, bufsize=0, pipesize=SMALLEST_PIPE, env=ENVIRONMENT
+                command, stdout=subprocess.PIPE, stderr=log, bufsize=0, pipesize=SMALLEST_PIPE, env=env
             ) as process,
         ):
             output = cast("io.FileIO", process.stdout)
