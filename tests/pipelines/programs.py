@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("PIPELINES_FOLDER") or ROOT / ".pipelines")
 NOBODY = "nobody"
 STARTS_WITHIN = 30
+TEMPORARY = tempfile.gettempdir()
+"""Not a test's own: another user has to reach it, and a socket's path has to be short."""
 
 
 def environment(name: str, *requirements: str) -> Path:
@@ -74,7 +76,7 @@ class Postgres:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=TEMPORARY))
         self._programs = postgres_programs(self._folder)
         self._server: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
