@@ -206,7 +206,11 @@ def temporary_folder(factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(tempfile, "tempdir", folder)
         patched.setenv("TMPDIR", folder)
-        patched.setitem(ENVIRONMENT, "TMPDIR", folder)
+        for name in {
+            "conftest",
+            __name__,
+        } & sys.modules.keys():  # pytest imports this file by its path, tests by its name
+            patched.setitem(sys.modules[name].ENVIRONMENT, "TMPDIR", folder)
         yield
 
 
