@@ -12,7 +12,8 @@ import sys
 import unicodedata
 from array import array
 from collections import deque
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from itertools import chain, islice, zip_longest
@@ -20,9 +21,11 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.shapes import MOST_DIGITS
+from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
 LONGEST_NAME: Final = 60
 """Characters, and bytes, of a column's name: Postgres cuts names at 63 bytes."""
@@ -152,6 +155,7 @@ _usual_times: Final = re.compile(
     rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
 ).fullmatch
 _time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII).fullmatch
+_date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
 _usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
 _number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
@@ -229,6 +233,90 @@ def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[
     if "integer" in kinds:
         return read_integers
     return read_times if schema.get("format") == "date-time" else None
+
+
+# Local dates
+
+
+_ANSWERED: Final = (
+    {"submitted", "submission", "submit"},
+    {"completed", "completion"},
+    {"received", "recorded"},
+    {"answered", "responded"},
+    {"created"},
+)
+"""Words for what is done with an answer to a survey, the best first."""
+_A_TIME: Final = frozenset({"date", "datetime", "timestamp", "utc"})
+_BESIDE: Final = frozenset({"at", "on", "time", "survey", "nps", "form", "customer", "response", "answer", "feedback"})
+_MOST_HOURS: Final = 20_000
+"""Hours whose date is kept: those of two years, so that a file full of odd times does not fill the memory."""
+
+
+def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | None:
+    """The place of the column that says when a row happened, or `None` if there is none.
+
+    Args:
+        headers: The cells of the first row.
+        names: Names that the column may have, the best first. Without any, it is the one that is named as the time of an answer to a
+            survey: submitted, completed, received, answered or created, in this order, best with a word for a time beside it; else a
+            mere `Date` or `Timestamp`. No other words may be in it, because a question may ask for a date, too.
+    """
+    found = [column_name(header) for header in headers]
+    if names := tuple(names):
+        return next((found.index(name) for name in names if name in found), None)
+    ranks = {place: rank for place, name in enumerate(found) if (rank := _rank(set(name.split("_")))) is not None}
+    return min(ranks, key=ranks.__getitem__, default=None)
+
+
+def _rank(words: set[str]) -> tuple[bool, int] | None:
+    """How well the words of a name say that it is the time of an answer, the least first; `None` if they do not."""
+    done = next((rank for rank, choice in enumerate(_ANSWERED) if words & choice), None)
+    if words - _A_TIME - _BESIDE - set().union(*_ANSWERED) or (done is None and not words & _A_TIME):
+        return None
+    is_time = bool(words & (_A_TIME | {"at", "on", "time"}))
+    return (not is_time, len(_ANSWERED) if done is None else done)
+
+
+class LocalDates(dict[str, str | None]):
+    """Calendar dates of times in UTC in one zone, by the beginning of a time: its hour, minute or second, as `2026-03-01T10`.
+
+    `None` if the date changes within it, or if there is none. Rows share their hours, so most dates are found by one look.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, begin: str) -> str | None:
+        if len(self) >= _MOST_HOURS:
+            self.clear()
+        start = datetime.fromisoformat(f"{begin}{':00:00'[len(begin) - 13 :]}+00:00")
+        length = {13: timedelta(minutes=59, seconds=59), 16: timedelta(seconds=59)}.get(len(begin), timedelta())
+        found = None
+        with suppress(OverflowError):  # the first or last day that there is
+            first, last = (local_date(moment, self._zone) for moment in (start, start + length))
+            found = first.isoformat() if first == last else None
+        self[begin] = found
+        return found
+
+    def of(self, times: Sequence[str | None], cells: Sequence[str]) -> Sequence[str | None]:
+        """The dates of cells.
+
+        Args:
+            times: The cells as times in UTC (see `read_times`), `None` for one that is none.
+            cells: The cells. One that is a date without a time of day is that date.
+        """
+        found = [time and self[time[:13]] for time in times]
+        if None in found:
+            return [day or self._of(time, cell) for day, time, cell in zip(found, times, cells, strict=True)]
+        return found
+
+    def _of(self, time: str | None, cell: str) -> str | None:
+        if time:
+            return self[time[:16]] or self[time[:19]]
+        with suppress(ValueError):
+            return date.fromisoformat(cell).isoformat() if _date(cell) else None
+        return None
 
 
 # Identity
@@ -384,7 +472,8 @@ class Converter:
     It works on many rows at a time, column by column: that is what Python does fast.
 
     Attributes:
-        columns: Names of the columns: `record_id`, those that the schema and the export have in common, `additional_columns`.
+        columns: Names of the columns: `record_id`, those that the schema and the export have in common, `local_date` if it is wanted
+            and there is a time to have it from, `additional_columns`.
         surprises: What was found and should be said once: a sentence for each kind.
     """
 
@@ -398,6 +487,8 @@ class Converter:
         taken: Iterable[str] = (),
         window: str = "",
         by_the_clock: bool = False,
+        dated_by: Iterable[str] = (),
+        zone: ZoneInfo | None = None,
     ) -> None:
         """Compare a header with a schema.
 
@@ -409,6 +500,8 @@ class Converter:
             taken: Columns of the tap's own, which no column of the export may be named as.
             window: The export's window, as text.
             by_the_clock: See `Identity`.
+            dated_by: Names of the column that says when a row happened: see `place_of_time`.
+            zone: Whose calendar the `local_date` is of; without it there is none.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
@@ -417,7 +510,15 @@ class Converter:
         self._known = [(place, reader_for(properties[name])) for place, name in known]
         self._others = [place for place, name in enumerate(names) if name is None]
         self._identity = Identity(headers, stable, window, by_the_clock=by_the_clock)
-        self.columns = ("record_id", *(name for _, name in known), "additional_columns")
+        self._dates: LocalDates | None = None
+        if zone is not None and "local_date" in wanted and (time := place_of_time(headers, dated_by)) is not None:
+            self._dates, self._time = LocalDates(zone), time
+            typed = (
+                number for number, (place, read) in enumerate(self._known, 1) if (place, read) == (time, read_times)
+            )
+            self._typed_time = next(typed, None)  # among the columns
+        dates = () if self._dates is None else ("local_date",)
+        self.columns = ("record_id", *(name for _, name in known), *dates, "additional_columns")
         self.surprises: dict[str, str] = {}
         if stable and not self._identity.is_stable:
             wanted = ", ".join(choice[0] for choice in stable)
@@ -453,6 +554,10 @@ class Converter:
                 columns.append(values := read(column))
                 if None in values:
                     self._keep_unread(place, column, values, more)
+        if self._dates is not None:
+            column = cells[self._time]
+            times = read_times(column) if self._typed_time is None else columns[self._typed_time]
+            columns.append(self._dates.of(times, column))
         if self._others:
             keys = [self._keys[place] for place in self._others]
             others = zip(*(cells[place] for place in self._others), strict=True)

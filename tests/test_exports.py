@@ -8,9 +8,11 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
@@ -117,6 +119,44 @@ def test_a_quarter_of_rows_arrives_once_each_and_stays_so(
     assert warehouse.load(other).tables[stream].keys() == once.keys(), "another length of windows, and the same ids"
     assert loaded_rows(list(warehouse.tables[stream].values())).total() == truth.total()
     assert not sandbox.leaks
+
+
+def test_each_row_has_the_day_on_which_it_happened(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    # (The clocks of the account change on 5 April.)
+    config = sandbox.config(start_date="2026-03-20")
+    fast = tap.run(config, catalog=catalog_of(*EXPORTS))
+    slow = tap.run(config | {"stream_maps": {name: {} for name in EXPORTS}}, catalog=catalog_of(*EXPORTS))
+    truth = Counter(message["local_date"] for message in sandbox.truth("2026-03-20T00:00:00+11:00", LAST_DAY))
+    for run in (fast, slow):
+        assert run.code == 0, run.log
+        assert Counter(record["local_date"] for record in records(run, "mention_sla_export")) == truth
+        for stream, header in (("case_details", "Date Opened (UTC)"), ("nps_submissions", "Submitted At (UTC)")):
+            found = records(run, stream)
+            times = [datetime.fromisoformat(f"{row['additional_columns'][header]}+00:00") for row in found]
+            assert [row["local_date"] for row in found] == [
+                time.astimezone(ZoneInfo("Australia/Sydney")).date().isoformat() for time in times
+            ]
+            assert len({row["local_date"] for row in found}) > len({row["date_from"] for row in found})
+
+
+@pytest.mark.parametrize("stream", EXPORTS)
+def test_a_file_without_the_time_of_its_rows_gives_no_date(tap: Tap, catalog_of: CatalogOf, stream: str) -> None:
+    sent = with_length(b"Account,State,Sent At (UTC)\r\nAcme,new,2026-01-05 10:00:00\r\n")
+    with Survey(sent) as host:
+        run = tap.run(host.config(), catalog=catalog_of(stream))
+    assert run.code == 0, run.log
+    (record,) = records(run, stream)
+    assert record["local_date"] is None
+    assert (record["date_from"], record["date_to"]) == ("2025-12-17T00:00:00Z", "2026-01-15T23:59:59Z")
+
+
+def test_a_date_that_is_not_selected_is_nowhere(tap: Tap, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        entry["metadata"] += [{"breadcrumb": ["properties", "local_date"], "metadata": {"selected": False}}]
+    run = run_with(tap, catalog, with_length(HEADER + ROW))
+    assert run.code == 0, run.log
+    assert "local_date" not in run.out
 
 
 @pytest.mark.parametrize("stream", EXPORTS)
@@ -325,6 +365,14 @@ def test_a_disk_without_room_is_a_clear_error(
     assert done.returncode == 1
     assert "the export can't be kept in" in done.stderr
     assert "TMPDIR" in done.stderr
+
+
+class Survey(Host):
+    """Has an NPS form, too."""
+
+    @override
+    def next(self, kind: str) -> bytes:
+        return with_length(b'[{"id": 1, "nps": true}]') if self.path.endswith("/forms") else super().next(kind)
 
 
 def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COMPLETE, **more: Any) -> Run:

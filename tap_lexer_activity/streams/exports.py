@@ -64,6 +64,8 @@ class Export(WindowedStream):
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
     by_the_clock: ClassVar[bool] = False
     """Whether little but their time tells rows apart, so that a date alone does not."""
+    dated_by: ClassVar[tuple[str, ...]] = ()
+    """Names of the column that says when a row happened; if none, it is found by what it is called (see `place_of_time`)."""
     is_documented: ClassVar[bool] = False
     """Whether a document names the columns."""
 
@@ -226,6 +228,8 @@ class Export(WindowedStream):
                 taken=OWN_COLUMNS,
                 window=windows.to_text(window.start),
                 by_the_clock=self.by_the_clock,
+                dated_by=self.dated_by,
+                zone=self.zone,
             )
             fixed = dict.fromkeys(wanted) | self.columns(window) | dict(context or {})
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
@@ -289,7 +293,8 @@ class Export(WindowedStream):
 
     @override
     def columns(self, window: Window) -> Record:
-        return {name: value for name, value in super().columns(window).items() if name != "interval"}
+        # (The date of a row is its own.)
+        return {name: value for name, value in super().columns(window).items() if name in {"date_from", "date_to"}}
 
     @override
     def get_record_counter(self, **options: Any) -> metrics.Counter:
@@ -359,10 +364,11 @@ class MentionSlaExport(Export):
 
     name = "mention_sla_export"
     is_documented = True
+    dated_by = ("customer_publish_date_utc",)
     stable = (
         ("account_name",),
         ("source_type",),
-        ("customer_publish_date_utc",),
+        dated_by,
         ("customer_username",),
         ("customer_message",),
     )
@@ -378,7 +384,8 @@ class CaseDetails(Export):
 
     name = "case_details"
     by_the_clock = True  # (cases of e-mail have no account)
-    stable = (("account",), ("network",), ("date_opened", "date_opened_utc"))
+    dated_by = ("date_opened", "date_opened_utc")
+    stable = (("account",), ("network",), dated_by)
 
 
 class NpsSubmissions(PerFormStream, Export):
