@@ -66,8 +66,14 @@ LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _CHUNK: Final = 1 << 18
 _LONGEST_HEADER: Final = 1 << 16
+_LONGEST_ERROR: Final = 1 << 14
 _GZIP: Final = b"\x1f\x8b"
 _NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')
+_LINK_REFUSED: Final = re.compile(
+    rb"expired|access ?denied|invalid ?(?:token|signature)|signature ?does ?not ?match|authentication ?failed",
+    re.IGNORECASE,
+)
+"""What the file hosts of the large clouds say of a link that is too old."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 _NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
@@ -386,7 +392,7 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
             raise UnexpectedAnswerError(msg)
         return
     said = f"{what}: the file host {host} answers {status}"
-    if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+    if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE} or _refuses_the_link(response):
         raise LinkExpiredError(said)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
@@ -394,6 +400,17 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RetriableAPIError(said)
     raise FatalAPIError(said)
+
+
+def _refuses_the_link(response: requests.Response) -> bool:
+    """Whether an error that might be about anything is about the link: S3 answers 400 where the key that signed it has expired."""
+    if response.status_code not in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
+        return False
+    try:
+        body = response.raw.read(_LONGEST_ERROR, decode_content=True)
+    except (HTTPError, OSError):
+        return False
+    return _LINK_REFUSED.search(body) is not None
 
 
 def _host_waits(longest: float) -> Generator[float, Any, None]:

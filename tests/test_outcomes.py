@@ -222,11 +222,25 @@ def test_a_proxy_for_the_file_host_that_is_no_address_is_named_and_not_shown(
     assert clock.sleeps == [1]
 
 
-@pytest.mark.parametrize("code", [b"403 Forbidden", b"404 Not Found", b"410 Gone"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *(with_length(b"SIGNATURE", status=code) for code in (b"403 Forbidden", b"404 Not Found", b"410 Gone")),
+        *(
+            with_length(b"<Error><Code>%s</Code><Key>SIGNATURE</Key></Error>" % said, status=code)
+            for code, said in [
+                (b"400 Bad Request", b"ExpiredToken"),
+                (b"400 Bad Request", b"AccessDenied</Code><Message>Request has expired"),
+                (b"400 Bad Request", b"InvalidToken"),
+                (b"401 Unauthorized", b"AuthenticationFailed"),
+            ]
+        ),
+        with_length(gzip.compress(b"Access denied"), more=b"Content-Encoding: gzip\r\n", status=b"400 Bad Request"),
+    ],
+)
 def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
-    exporter_of: Callable[..., Exporter], code: bytes, caplog: pytest.LogCaptureFixture
+    exporter_of: Callable[..., Exporter], refused: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = with_length(b"SIGNATURE", status=code)
     with Host(*[refused] * 3, FILE) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
     twice = ["status token", "file"] * 2
@@ -236,7 +250,7 @@ def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
     with Host(refused) as host, pytest.raises(LinkExpiredError) as raised:
         read(exporter_of(host))
     assert host.asked == ["start token", *twice, "start token", *twice]
-    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code[:3].decode()}"
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {refused[9:12].decode()}"
 
 
 def test_a_job_that_lexer_has_forgotten_is_started_anew_once(exporter_of: Callable[..., Exporter]) -> None:
@@ -324,11 +338,15 @@ def test_a_file_host_that_asks_for_patience_gets_it_within_bounds(
 
 
 def test_another_status_of_the_file_host_is_final(exporter_of: Callable[..., Exporter]) -> None:
-    refused = with_length(b"SIGNATURE", status=b"400 Bad Request")
-    with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
-        read(exporter_of(host))
-    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
-    assert host.asked.count("file") == 1
+    for refused in (
+        with_length(b"InvalidArgument SIGNATURE", status=b"400 Bad Request"),
+        with_length(b"", 1000, status=b"400 Bad Request"),  # one that breaks off
+        with_length(b"x" * (1 << 17) + b"expired", status=b"400 Bad Request"),  # no error of a file host is so long
+    ):
+        with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
+            read(exporter_of(host))
+        assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
+        assert host.asked.count("file") == 1
 
 
 @pytest.mark.parametrize("packed", [b"br", b"Deflate", b"zstd"])
