@@ -18,6 +18,8 @@ from decimal import Decimal
 from hashlib import blake2b
 from itertools import chain, islice, zip_longest
 from math import isinf
+from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.shapes import MOST_DIGITS
@@ -455,6 +457,7 @@ def lacks_times(rows: Iterator[list[str]], stable: Sequence[Sequence[str]], *, b
     identity = Identity(headers, stable, by_the_clock=by_the_clock)
     width = len(headers)
     while chunk := list(islice(rows, 100)):
+        chunk = without_headers(chunk, headers)
         cells = list(zip_longest(*chunk, fillvalue=""))[:width]
         cells += [("",) * len(chunk)] * (width - len(cells))
         deque(identity.keys(cells), maxlen=0)
@@ -464,6 +467,29 @@ def lacks_times(rows: Iterator[list[str]], stable: Sequence[Sequence[str]], *, b
 
 
 # Rows
+
+
+def without_headers(rows: list[list[str]], headers: Sequence[str]) -> list[list[str]]:
+    """Rows without those that are the header once more, as in a file that was joined of several."""
+    if headers[-1] not in map(itemgetter(-1), rows):
+        return rows
+    first = {headers[0], f"\ufeff{headers[0]}", f'\ufeff"{headers[0]}"'}  # each file may begin with its mark
+    return [row for row in rows if row[0] not in first or row[1:] != headers[1:]]
+
+
+def is_title(headers: Sequence[str], below: Iterable[list[str]], names: Container[str]) -> bool:
+    """Whether the first row of a file, which has no known column in it, is a title above the header.
+
+    It is if a row below it has known columns, or if it leaves half of the cells below it without a name.
+
+    Args:
+        headers: The first row.
+        below: The rows below it, the first of them.
+        names: Names of the columns that are known.
+    """
+    rows = list(below)
+    is_narrow = bool(rows) and 2 * sum(map(bool, headers)) <= len(rows[0])
+    return is_narrow or any(sum(column_name(cell) in names for cell in row) > 1 for row in rows)
 
 
 class Converter:
@@ -548,11 +574,11 @@ class Converter:
                 found = read(list(filter(None, column)))
                 rest_of = iter(found)
                 columns.append([next(rest_of) if cell else None for cell in column])
-                if None in found:
+                if NoneType in map(type, found):  # (to compare decimals with `None` takes six times as long)
                     self._keep_unread(place, column, columns[-1], more)
             else:
                 columns.append(values := read(column))
-                if None in values:
+                if NoneType in map(type, values):
                     self._keep_unread(place, column, values, more)
         if self._dates is not None:
             column = cells[self._time]
@@ -615,8 +641,13 @@ class Converter:
                 )
 
 
+_names_the_separator: Final = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE).fullmatch
+
+
 def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
-    """The rows of a CSV, the header first. Blank lines are no rows.
+    """The rows of a CSV, the header first. Blank lines are no rows, and neither is a first line such as `sep=;`.
+
+    Spreadsheets write that line to name what separates the columns.
 
     Args:
         lines: A text file opened with `newline=""`, so that cells keep their own line breaks.
@@ -625,7 +656,11 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
     Raises:
         csv.Error: Where quotes are not closed or do not end a cell, if they have to be.
     """
-    return filter(None, csv.reader(lines, strict=strict))
+    lines = iter(lines)
+    first = next(lines, "")
+    named = _names_the_separator(first)
+    separator = named[1] if named else ","
+    return filter(None, csv.reader(lines if named else chain([first], lines), strict=strict, delimiter=separator))
 
 
 def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:

@@ -301,6 +301,23 @@ def test_what_decides_is_the_file_and_not_how_it_is_chunked(exporter_of: Callabl
             read(exporter_of(host))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_in_any_encoding_is_whole_or_not(
+    exporter_of: Callable[..., Exporter], encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    long = (HEADER + ROW * 5000).decode() + 'Acme,"サポート ""so"",\r\nso"\r\n'
+    sent = long.encode(encoding)
+    with Host(with_length(pack(sent))) as host:
+        assert read(exporter_of(host)) == long
+    width = len("\n".encode(encoding)) - len("".encode(encoding))
+    for end in (3 * width, 2 * width + 1, 9 * width):  # the last quote, some of a line break, the middle of the cell
+        with Host(with_length(pack(sent[:-end]))) as host, pytest.raises(TruncatedError, match="the middle of a row"):
+            read(exporter_of(host))
+    with Host(without_length(sent[: -2 * width])) as host, pytest.raises(TruncatedError, match="the middle of a line"):
+        read(exporter_of(host))
+
+
 def test_lines_may_end_as_they_did_on_old_machines(exporter_of: Callable[..., Exporter]) -> None:
     old = (HEADER + ROW).replace(b"\r\n", b"\r")
     with Host(without_length(old)) as host:

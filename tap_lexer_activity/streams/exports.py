@@ -6,7 +6,7 @@ import csv
 import math
 from collections import deque
 from dataclasses import dataclass, field, replace
-from itertools import compress, islice, repeat
+from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -16,8 +16,17 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import TRIES
-from tap_lexer_activity.columns import Converter, lacks_times, matched, read_rows, with_columns
+from tap_lexer_activity.columns import (
+    Converter,
+    is_title,
+    lacks_times,
+    matched,
+    read_rows,
+    with_columns,
+    without_headers,
+)
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError
+from tap_lexer_activity.exports import NOT_THE_HEADER
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_A_TIME: Final = 160
 _BYTES_AT_A_TIME: Final = 1 << 22
+_MOST_TITLES: Final = 20
+"""Lines above the header that are looked for."""
 
 _JOBS_AHEAD: Final = 3
 """Jobs of one bookmark that are started ahead of their turn, for links expire."""
@@ -201,7 +212,7 @@ class Export(WindowedStream):
     def _lacks_times(self, file: TextIO) -> bool:
         try:
             return lacks_times(read_rows(file), self.stable, by_the_clock=self.by_the_clock)
-        except (csv.Error, UnicodeDecodeError):
+        except csv.Error:
             return False  # whoever reads its rows will say so
         finally:
             file.seek(0)
@@ -210,11 +221,11 @@ class Export(WindowedStream):
 
     def _records(self, lines: TextIO, request: Request, context: Context | None, what: str) -> Iterator[Record]:
         """The records of a file. None if they are written here already."""
-        rows = read_rows(lines)
         converter: Converter | None = None
         sink: Sink | None = None
         try:
-            if (headers := next(rows, None)) is None:
+            headers, rows = self._header(lines, what)
+            if not headers:
                 self.logger.warning("%s: the file is empty, without even a header", what)
                 return
             wanted = self._wanted_columns()
@@ -237,7 +248,7 @@ class Export(WindowedStream):
             sink = self._sink(names, wanted)
             is_wanted = [name in wanted for name in names]
             count = 0
-            for chunk in _chunks(rows, lines):
+            for chunk in self._without_headers(_chunks(rows, lines), headers, what):
                 count += len(chunk)
                 columns = [*converter.convert(chunk), *map(repeat, own.values())]
                 if sink is None:
@@ -254,7 +265,7 @@ class Export(WindowedStream):
             if sink is not None:
                 sink.close()
             self._check_header(headers, count, what)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except csv.Error as error:
             if sink is not None:
                 sink.close()  # what has been read is announced; the bookmark stays
             raise _unreadable(what, error) from error
@@ -263,6 +274,34 @@ class Export(WindowedStream):
                 if surprise not in self._said:
                     self.logger.warning("%s: %s", what, surprise)
                     self._said.add(surprise)
+
+    def _header(self, lines: TextIO, what: str) -> tuple[list[str], Iterator[list[str]]]:
+        """The header, empty if there is none, and the rows below it."""
+        rows = read_rows(lines)
+        headers = next(rows, [])
+        properties = self.schema["properties"]
+        if any(matched(headers, properties, OWN_COLUMNS)):
+            return headers, rows
+        below = list(islice(rows, _MOST_TITLES))
+        if is_title(headers, below, properties.keys() - set(OWN_COLUMNS)):
+            msg = f"{what}: {NOT_THE_HEADER}"
+            raise UnexpectedAnswerError(msg)
+        return headers, chain(below, rows)
+
+    def _without_headers(
+        self, chunks: Iterator[list[list[str]]], headers: list[str], what: str
+    ) -> Iterator[list[list[str]]]:
+        """Rows without those that are the header once more, of which is told."""
+        repeated = 0
+        try:
+            for chunk in chunks:
+                rows = without_headers(chunk, headers)
+                repeated += len(chunk) - len(rows)
+                if rows:
+                    yield rows
+        finally:
+            if repeated:
+                self.logger.warning("%s: lines that are the header once more, and are left out: %d", what, repeated)
 
     def _check_header(self, headers: list[str], count: int, what: str) -> None:
         """Refuse a file without rows if nothing says that it is an export: it may be a sentence of some proxy."""
@@ -325,8 +364,8 @@ class Export(WindowedStream):
                 file = self.tap.exporter.file(self.tap.exporter.start(self.body(request, context)))
             with file as lines:
                 try:
-                    headers = next(read_rows(lines), [])
-                except (csv.Error, UnicodeDecodeError) as error:
+                    headers, _ = self._header(lines, self.name)
+                except csv.Error as error:
                     raise _unreadable(self.name, error) from error
             properties = with_columns(properties, headers, OWN_COLUMNS)
         self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
@@ -346,11 +385,9 @@ def _chunks(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]
         yield chunk
 
 
-def _unreadable(what: str, error: csv.Error | UnicodeDecodeError) -> FatalAPIError:
-    """An error for a file that can't be read. The library's own text of a decoding error has the bytes in it."""
-    not_text = isinstance(error, UnicodeDecodeError)
-    said = "the file is not UTF-8" if not_text else f"the file is not well-formed CSV ({error})"
-    msg = f"{what}: {said}"
+def _unreadable(what: str, error: csv.Error) -> FatalAPIError:
+    """An error for a file that can't be read."""
+    msg = f"{what}: the file is not well-formed CSV ({error})"
     return FatalAPIError(msg)
 
 
