@@ -42,6 +42,8 @@ _DIGEST: Final = 8
 """Hex digits behind a name that would not be the only one."""
 _FIRST_SIZE: Final = 16
 """Rows of one export that need no larger table, as a power of two."""
+_JOINERS: Final = "\u200c\u200d"
+"""Say how letters are joined in writing, and show nothing."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 
 csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
@@ -57,10 +59,16 @@ def column_name(header: str) -> str:
 
 
 def _whole_name(header: str) -> str:
-    text = unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold()
-    ascii_text = "".join(_ascii(char) for char in text if not unicodedata.combining(char))
-    kept = "".join(char if char.isalnum() else "_" for char in ascii_text)
-    return re.sub("_+", "_", kept).strip("_")
+    kept = [""]
+    for char in unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold():
+        if char.isalnum():
+            kept.append(_ascii(char))
+        elif unicodedata.category(char).startswith("M"):
+            if not kept[-1].isascii():
+                kept.append(char)  # of a script whose letters are others without it, such as that of Hindi
+        elif char not in _JOINERS:
+            kept.append("_")
+    return re.sub("_+", "_", unicodedata.normalize("NFC", "".join(kept))).strip("_")
 
 
 def _ascii(char: str) -> str:
