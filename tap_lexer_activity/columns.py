@@ -11,12 +11,11 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections import deque
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import chain, islice, zip_longest
+from itertools import chain
 from math import isinf
 from operator import itemgetter
 from types import NoneType
@@ -453,27 +452,6 @@ def _has_clock(time: str) -> bool:
     return ":" in time
 
 
-def lacks_times(rows: Iterator[list[str]], stable: Sequence[Sequence[str]], *, by_the_clock: bool) -> bool:
-    """Whether an export has rows that only their order may tell apart, however its window is cut. Reads up to the first.
-
-    Args:
-        rows: The rows of its file, the header first.
-        stable: See `Identity`.
-        by_the_clock: See `Identity`.
-    """
-    headers = next(rows, [])
-    identity = Identity(headers, stable, by_the_clock=by_the_clock)
-    width = len(headers)
-    while chunk := list(islice(rows, 100)):
-        chunk = without_headers(chunk, headers)
-        cells = list(zip_longest(*chunk, fillvalue=""))[:width]
-        cells += [("",) * len(chunk)] * (width - len(cells))
-        deque(identity.keys(cells), maxlen=0)
-        if identity.timeless:
-            return True
-    return False
-
-
 # Rows
 
 
@@ -603,6 +581,11 @@ class Converter:
         columns.append(rest)
         self._say_what_ids_are_worth()
         return columns
+
+    @property
+    def has_timeless(self) -> bool:
+        """Whether some of the rows so far have no time, so that only their order tells them apart."""
+        return self._identity.timeless > 0
 
     def _say_what_ids_are_worth(self) -> None:
         if self._identity.timeless:

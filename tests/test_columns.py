@@ -27,7 +27,6 @@ from tap_lexer_activity.columns import (
     column_name,
     column_schema,
     is_cut_off,
-    lacks_times,
     matched,
     place_of_time,
     read_booleans,
@@ -529,18 +528,15 @@ def test_rows_that_are_alike_in_all_that_can_not_change_are_told_of() -> None:
         ([["a", ""]], (("account",), ("opened_date",)), False, True),
         ([["a"]], (("account",), ("opened_date",)), False, True),
         ([["a"], ["a", "2026-01-01"]], (("account",), ("opened_date",)), False, True),
-        ([], (), False, False),
     ],
 )
 def test_rows_that_only_their_order_tells_apart_are_found(
     rows: list[list[str]], stable: Any, by_the_clock: bool, lacks: bool
 ) -> None:
-    found = lacks_times(iter([["Account", "Opened Date"], *rows]), stable, by_the_clock=by_the_clock)
-    assert found is lacks
-
-
-def test_a_file_without_even_a_header_has_no_rows_without_a_time() -> None:
-    assert not lacks_times(iter([]), (), by_the_clock=True)
+    converter = Converter(["Account", "Opened Date"], {}, (), stable, by_the_clock=by_the_clock)
+    assert not converter.has_timeless
+    converter.convert(rows)
+    assert converter.has_timeless is lacks
 
 
 def test_without_its_stable_columns_a_row_is_all_it_has() -> None:

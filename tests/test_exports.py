@@ -717,6 +717,43 @@ def test_rows_with_a_time_are_not_read_from_the_start_of_their_window(tap: Tap, 
     assert len(again.records["case_details"]) == 2
 
 
+@pytest.mark.parametrize("way", ["records", "mapped", "batch"])
+@pytest.mark.parametrize("late", [0, 1, 160, 500])
+def test_a_row_without_a_time_that_comes_late_costs_no_row_and_doubles_none(
+    tap: Tap, catalog_of: CatalogOf, tmp_path: Path, way: str, late: int
+) -> None:
+    def rows(day: str, count: int) -> str:
+        timed = [f"Acme,Email,{day} {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02},{n}" for n in range(count)]
+        return "\r\n".join([*timed, *timed[-3:], "Acme,Email,,9", "Acme,Email,,9", *timed[-2:]])
+
+    storage: dict[str, Any] = {
+        "encoding": {"format": "jsonl", "compression": "none"},
+        "storage": {"root": f"file://{tmp_path}"},
+    }
+    ways: dict[str, dict[str, Any]] = {
+        "records": {},
+        "mapped": {"stream_maps": {"case_details": {}}},
+        "batch": {"batch_config": storage | {"batch_size": 100}},
+    }
+    days = {"2026-03-09": rows("2026-03-09", 200), "2026-03-10": rows("2026-03-10", late)}
+    with Diary("Account,Network,Date Opened,Score", days) as host:
+        settings = {"start_date": "2026-02-20", "end_date": "2026-03-11", "lookback_days": 0}
+        clean = tap.run(host.config(**settings), catalog=catalog_of("case_details"))
+        state = {"bookmarks": {"case_details": {"replication_key_value": "2026-03-10T00:00:00Z"}}}
+        host.jobs.clear()
+        run = tap.run(host.config(**settings, **ways[way]), catalog=catalog_of("case_details"), state=state)
+    assert (clean.code, run.code) == (0, 0), run.log
+    assert host.ranges == [("2026-03-10", "2026-03-10"), ("2026-02-20", "2026-03-10")]
+    names = [name for message in run.messages if message["type"] == "BATCH" for name in message["manifest"]]
+    lines = "".join(Path(name.removeprefix("file://")).read_text("utf-8") for name in names).splitlines()
+    found = [*run.records["case_details"], *map(json.loads, lines)]
+    assert len({record["record_id"] for record in found}) == len(found), "no key comes twice"
+    expected = {record["record_id"]: record for record in clean.records["case_details"]}
+    assert {record["record_id"]: record for record in found} == expected
+    assert f"case_details {len(found)} " in " ".join(run.log.split()), "as the table of the run counts them"
+    assert bookmark(run.state, "case_details") == "2026-03-11T00:00:00Z"
+
+
 # Discovery
 
 
