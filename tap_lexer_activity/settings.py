@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import ipaddress
 import re
@@ -105,6 +106,13 @@ SETTINGS: Final = th.PropertiesList(
         default=1800,
         title="Export timeout",
         description="Longest wait for one export job, in seconds.",
+    ),
+    th.Property(
+        "export_encoding",
+        th.StringType,
+        default="UTF-8",
+        title="Export encoding",
+        description="Encoding of the files of exports, such as `Windows-1252`. A file that names its own, by a byte order mark, is read as that.",
     ),
     th.Property(
         "discover_export_columns",
@@ -248,6 +256,7 @@ class Settings:
     include_partial: bool
     export_window_days: int
     export_timeout: int
+    export_encoding: str
     discover_export_columns: bool
     form_ids: tuple[int, ...] | None
     report_parameters: Mapping[str, Mapping[str, Any]]
@@ -291,6 +300,7 @@ class Settings:
             *_token_errors(given["api_token"]),
             *_url_errors("api_url", given["api_url"]),
             *_url_errors("export_status_url", given["export_status_url"]),
+            *_encoding_errors(given["export_encoding"]),
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
             *_salt_errors(given.get("stream_map_config", {})),
@@ -449,6 +459,17 @@ def is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _encoding_errors(name: str) -> list[str]:
+    try:
+        codecs.getincrementaldecoder(name)
+        "a".encode(name)  # which no codec does that is for other things than text
+    except (LookupError, UnicodeError, ValueError):
+        return [
+            f"export_encoding: {name!r} is no encoding that is known; it should be one such as UTF-8, UTF-16 or Windows-1252"
+        ]
+    return []
 
 
 def _parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet[str]) -> list[str]:
