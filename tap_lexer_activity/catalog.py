@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from copy import deepcopy
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,7 +61,7 @@ def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> d
     Raises:
         ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
     """
-    content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+    content = deepcopy(catalog.to_dict() if isinstance(catalog, Catalog) else catalog)
     try:
         Draft202012Validator(_CATALOG).validate(content)
     except ValidationError as error:
@@ -79,10 +81,32 @@ def _with_keys(entry: dict[str, Any], stream: type[LexerStream]) -> dict[str, An
     if missing := [key for key in keys if key not in entry["schema"]["properties"]]:
         msg = f"The catalog can't be used: {name} has the key {', '.join(missing)} and no such property"
         raise ConfigurationError(msg)
+    # What a user sets stands in the metadata; beside it, the entry may have the method that discovery wrote.
+    methods = (root.get("replication-method"), root.get("forced-replication-method"), entry.get("replication_method"))
+    method = next((given for given in methods if given is not None), None)
     metadata = [item for item in entry.get("metadata", []) if item["breadcrumb"][1:] not in [[key] for key in keys]]
     metadata += [{"breadcrumb": ["properties", key], "metadata": {"inclusion": "automatic"}} for key in keys]
-    more = {"stream": name, "metadata": metadata, "key_properties": keys, "replication_key": stream.bookmark_column}
+    more: dict[str, Any] = {
+        "stream": name,
+        "metadata": metadata,
+        "key_properties": keys,
+        "replication_key": stream.bookmark_column,
+    }
+    if method is not None:
+        more["replication_method"] = _method(name, stream, method)
     return {**entry, **more}
+
+
+def _method(name: str, stream: type[LexerStream], given: object) -> str:
+    """A replication method in the SDK's spelling: it compares the text, and would take `full_table` for incremental."""
+    known = [REPLICATION_FULL_TABLE, *([REPLICATION_INCREMENTAL] if stream.bookmark_column else [])]
+    method = str(given).upper().replace("-", "_")
+    if method not in known:
+        msg = (
+            f"The catalog can't be used: the replication method of {name} is {given!r}; it can be {' or '.join(known)}"
+        )
+        raise ConfigurationError(msg)
+    return method
 
 
 def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:

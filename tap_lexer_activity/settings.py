@@ -233,6 +233,12 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
 }
 """JSON schema of `batch_config`, stricter than the SDK's: that can write Parquet, too, but leaves columns in it that are not selected."""
 
+FAKER_CONFIG: Final = (
+    "Seed and locale of [Faker](https://faker.readthedocs.io), which expressions of stream maps know as `fake`. "
+    "Needs the extra `faker` of this package."
+)
+"""Description of `faker_config`: the SDK's own leaves open whether there is such an extra."""
+
 _OWN: Final = frozenset(SETTINGS["properties"])
 _SHARED_TYPE: Final = frozenset({"user_volume", "workflow_states"})
 _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
@@ -304,6 +310,7 @@ class Settings:
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
             *_salt_errors(given.get("stream_map_config", {})),
+            *_map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
         ]
         zone = _zone(given["timezone"])
         if isinstance(zone, str):
@@ -499,6 +506,14 @@ def _salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
             "stream_map_config[hash_seed]: is blank, and digests without a salt are soon guessed; make one with openssl rand -hex 32"
         ]
     return []
+
+
+def _map_errors(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) -> list[str]:
+    if not stream_maps:
+        return []
+    from tap_lexer_activity.maps import lacks  # noqa: PLC0415 (most runs have no maps)
+
+    return lacks(stream_maps, stream_map_config)
 
 
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:

@@ -29,6 +29,7 @@ from singer_sdk.exceptions import (
     RetriableAPIError,
 )
 from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.helpers.capabilities import TapCapabilities
 from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib.messages import StateMessage
 from typing_extensions import override
@@ -38,9 +39,10 @@ from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.maps import mend
 from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
-from tap_lexer_activity.settings import BATCH_CONFIG, SETTINGS, Settings, without_bare_types
+from tap_lexer_activity.settings import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, Settings, without_bare_types
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import IO
 
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_lexer_activity.windows import Request
@@ -96,6 +99,10 @@ class TapLexerActivity(Tap):
     package_name = "tap-lexer-activity"
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
     message_writer_class = MessageWriter
+    # The messages of activate-version need a version in every record, and rows of exports go past the SDK.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        capability for capability in Tap.capabilities if capability is not TapCapabilities.ACTIVATE_VERSION
+    ]
 
     def __init__(self, **kwargs: Any) -> None:
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
@@ -134,6 +141,7 @@ class TapLexerActivity(Tap):
         properties = config_jsonschema["properties"]
         properties["stream_maps"] = without_bare_types(properties["stream_maps"])
         properties["batch_config"] = BATCH_CONFIG
+        properties["faker_config"]["description"] = FAKER_CONFIG
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -281,6 +289,8 @@ class TapLexerActivity(Tap):
             except MappingError as error:
                 msg = f"stream_maps: the map for {name} can't be used: {error}"
                 raise ConfigurationError(msg) from error
+            for stream_map in self._mapper.stream_maps[name]:
+                mend(stream_map)
         for caution in without_effect(self.config.get("stream_maps") or {}, schemas):
             self.logger.warning("%s", caution)
 
@@ -533,8 +543,8 @@ class TapLexerActivity(Tap):
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
+        state: IO[bytes] | None = None,
+        catalog: IO[bytes] | None = None,
         check: bool = False,
         plan: bool = False,
     ) -> None:
@@ -544,8 +554,8 @@ class TapLexerActivity(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
-            state=None if state is None else _json(state),
-            catalog=None if catalog is None else _json(catalog),
+            state=None if state is None else _json("--state", state),
+            catalog=None if catalog is None else _json("--catalog", catalog),
             parse_env_config=bool(config and config.parse_env),
             setup_mapper=not (check or plan),
         )
@@ -560,6 +570,9 @@ class TapLexerActivity(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        for option in command.params:
+            if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
+                option.type = click.File("rb")
         check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
         plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
         return LexerCommand(
@@ -639,8 +652,14 @@ def _unknown_variables(prefix: str) -> list[str]:
     ]
 
 
-def _json(file: IO[str]) -> Any:
-    """The content of a file.
+_MEND: Final = {
+    "--state": "For a first load leave --state out; otherwise give it the last state that the target kept, or everything is read again",
+    "--catalog": "Make it anew with --discover",
+}
+
+
+def _json(option: str, file: IO[bytes]) -> Any:
+    """The content of a file in UTF-8, whatever the machine's locale, with or without a byte order mark.
 
     Raises:
         ConfigurationError: If it is not JSON, or null.
@@ -648,11 +667,13 @@ def _json(file: IO[str]) -> Any:
     text = file.read()
     try:
         content = json.loads(text)
+    except UnicodeDecodeError:
+        wrong = "is not in UTF-8"
     except (ValueError, RecursionError) as error:
         wrong = f"is not JSON: {error}" if text.strip() else "is empty"
     else:
         if content is not None:
             return content
         wrong = "is null"
-    msg = f"{file.name} {wrong}. If there is none yet, leave it out"
+    msg = f"{option}: {file.name} {wrong}. {_MEND[option]}"
     raise ConfigurationError(msg)

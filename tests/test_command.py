@@ -223,8 +223,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
-        ("null", "3.json is null. If there is none yet, leave it out"),
-        ("\n", "3.json is empty. If there is none yet, leave it out"),
+        ("null", "3.json is null. For a first load leave --state out; otherwise give it the last state"),
+        ("\n", "3.json is empty. For a first load leave --state out; otherwise give it the last state"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -244,7 +244,7 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
             {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
             "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
         ),
-        ("null", "is null. If there is none yet, leave it out"),
+        ("null", "is null. Make it anew with --discover"),
         ([], "The catalog can't be used: it is not as a catalog should be"),
         ("nonsense", "is not JSON"),
     ],
@@ -252,6 +252,83 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
 def test_a_catalog_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, catalog: Any, line: str) -> None:
     assert line in refused(tap, sandbox.config(), catalog=catalog)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONUTF8": "1"}]
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_catalog_and_state_are_in_utf_8_under_any_locale(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, locale: dict[str, str], mark: str
+) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "mention_sla_export":
+            entry["schema"]["properties"]["grüße"] = {"type": ["null", "string"], "title": "Grüße"}
+    state = {"bookmarks": {"mention_sla_export": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    texts = [mark + json.dumps(content, ensure_ascii=False) for content in (catalog, state)]
+    run = tap.run(sandbox.config(start_date="2026-04-20"), catalog=texts[0], state=texts[1], env=locale)
+    assert run.code == 0, run.log
+    (schema,) = (message["schema"] for message in run.messages if message["type"] == "SCHEMA")
+    assert "grüße" in schema["properties"]
+    assert "2026-04-20" not in {record["local_date"] for record in run.records["mention_sla_export"]}, "it has a state"
+
+
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+def test_a_file_in_another_encoding_is_refused_by_its_name(
+    tap: Tap, sandbox: Sandbox, tmp_path: Path, option: str
+) -> None:
+    (path := tmp_path / "given.json").write_bytes('{"bookmarks": "grüße"}'.encode("latin-1"))
+    line = refused(tap, sandbox.config(), option, str(path))
+    assert line.startswith(f"{option}: {path} is not in UTF-8. ")
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+@pytest.mark.parametrize(
+    ("method", "reads_all"),
+    [("FULL_TABLE", True), ("full_table", True), ("full-table", True), ("INCREMENTAL", False), ("incremental", False)],
+)
+def test_a_replication_method_counts_however_it_is_written(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str, method: str, *, reads_all: bool
+) -> None:
+    state = {"bookmarks": {"summary": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    catalog = with_method(catalog_of("summary"), where, method)
+    run = tap.run(sandbox.config(start_date="2026-04-20", lookback_days=0), catalog=catalog, state=state)
+    assert run.code == 0, run.log
+    assert len(run.records["summary"]) == (11 if reads_all else 0)
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+def test_a_replication_method_that_does_not_exist_is_refused(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str
+) -> None:
+    for name, method, known in (
+        ("summary", "HOURLY", "FULL_TABLE or INCREMENTAL"),
+        ("summary", "LOG_BASED", "FULL_TABLE or INCREMENTAL"),
+        ("users", "INCREMENTAL", "FULL_TABLE"),
+    ):
+        line = refused(tap, sandbox.config(), catalog=with_method(catalog_of(name), where, method, name))
+        assert line == f"The catalog can't be used: the replication method of {name} is {method!r}; it can be {known}"
+    assert not sandbox.requests
+
+
+def with_method(catalog: dict[str, Any], where: str, method: str, name: str = "summary") -> dict[str, Any]:
+    (entry,) = (entry for entry in catalog["streams"] if entry["tap_stream_id"] == name)
+    if where == "entry":
+        entry["replication_method"] = method
+    else:
+        (root,) = (item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
+        root["replication-method"] = method
+        entry["replication_method"] = "INCREMENTAL"  # as discovery writes it
+    return catalog
+
+
+def test_activate_version_is_neither_named_nor_accepted(tap: Tap, sandbox: Sandbox) -> None:
+    assert "activate" not in tap.run(None, "--about").out
+    assert "emit_activate_version_messages: there is no such setting" in refused(
+        tap, sandbox.config(emit_activate_version_messages=True)
+    )
 
 
 def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:

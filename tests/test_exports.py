@@ -637,7 +637,7 @@ def test_a_stream_map_that_fails_does_not_show_the_customer_s_text(tap: Tap, cat
     maps = {"mention_sla_export": {"x": "float(customer_message)"}}
     run = run_with(tap, catalog_of("mention_sla_export"), with_length(HEADER + ROW), stream_maps=maps)
     assert run.code == 1
-    assert "a stream map fails with" in run.errors[0]
+    assert "mention_sla_export: the stream map for x fails with ValueError" in run.errors[0]
     assert "hello" not in run.log
 
 
