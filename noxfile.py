@@ -153,7 +153,7 @@ def constraints(session: nox.Session) -> None:
     """Bring constraints.txt up to date: the newest versions that go together on every supported Python."""
     groups = [argument for group in ("lint", "types", "tests", "measuring", "demo") for argument in ("--group", group)]
     session.run(
-        *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", "--extra", "faker", *groups),
+        *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", *groups),
         *("--universal", "--python-version", SUPPORTED[0], "--upgrade", "--no-header", "--no-annotate", "--quiet"),
         *("--output-file", "constraints.txt"),
         external=True,

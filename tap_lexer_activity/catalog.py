@@ -13,7 +13,8 @@ from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from tap_lexer_activity.streams.base import LexerStream
 
@@ -107,6 +108,37 @@ def _method(name: str, stream: type[LexerStream], given: object) -> str:
         )
         raise ConfigurationError(msg)
     return method
+
+
+def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> set[str]:
+    """The streams that `--select` chooses.
+
+    Args:
+        select: Patterns with commas between them, such as `summary,nps_*` or `!users`. A `!` takes away what others have chosen;
+            if there is nothing else, from those that are selected anyway.
+        streams: All there are.
+        default: Those that are selected without it.
+
+    Raises:
+        ConfigurationError: If there is a pattern that no stream is like.
+    """
+    patterns = [pattern.strip() for pattern in select.split(",") if pattern.strip()]
+    for pattern in patterns:
+        name = pattern.removeprefix("!")
+        if any(fnmatch(stream, name) for stream in streams):
+            continue
+        if name.partition(".")[0] in streams:
+            msg = f"--select: {pattern!r} names a column, and it chooses streams; columns are chosen in a catalog"
+        else:
+            msg = f"--select: there is no stream like {pattern!r}{_hint(name, streams)}"
+        raise ConfigurationError(msg)
+    if not patterns:
+        msg = "--select: names no stream; it should be like 'summary,nps_*' or '!users'"
+        raise ConfigurationError(msg)
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    first = {stream for stream in streams if any(fnmatch(stream, name) for name in wanted)} if wanted else set(default)
+    return {stream for stream in first if not any(fnmatch(stream, name) for name in unwanted)}
 
 
 def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:

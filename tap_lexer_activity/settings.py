@@ -87,6 +87,19 @@ SETTINGS: Final = th.PropertiesList(
         description="Windows that started within this many days before the bookmark are read again, because Lexer's numbers keep moving.",
     ),
     th.Property(
+        "export_lookback_days",
+        th.IntegerType(minimum=0, maximum=3650),
+        title="Lookback of exports",
+        description="The same for the three exports, whose cases stay open for weeks. Default: `lookback_days`.",
+    ),
+    th.Property(
+        "start_dates",
+        th.ObjectType(additional_properties=th.StringType),
+        title="Start dates of streams",
+        description="Stream name to a date or date-time, for streams that begin elsewhere than at `start_date`. "
+        'Example: `{"mention_sla_export": "2026-03-01"}`.',
+    ),
+    th.Property(
         "include_partial",
         th.BooleanType,
         default=False,
@@ -259,6 +272,8 @@ class Settings:
     report_interval: Interval
     series_interval: Interval
     lookback_days: int
+    export_lookback_days: int
+    starts: Mapping[str, datetime]
     include_partial: bool
     export_window_days: int
     export_timeout: int
@@ -321,6 +336,8 @@ class Settings:
             raise ConfigValidationError(
                 _SUMMARY, errors=[*errors, *(wrong for wrong in (start, end) if isinstance(wrong, str))]
             )
+        starts, wrong_starts = _starts(given, zone, report_streams, now)
+        errors += wrong_starts
         backfill = _backfill(given, zone, end, now)
         if isinstance(backfill, str):
             errors.append(backfill)
@@ -335,6 +352,8 @@ class Settings:
             start=start,
             present=present,
             backfill=backfill,
+            starts=starts,
+            export_lookback_days=_whole(given.get("export_lookback_days", given["lookback_days"])),
             # No bookmark would bring a run back to a part of a window that is over.
             include_partial=given["include_partial"] and not (backfill and present < now.replace(microsecond=0)),
             form_ids=None if form_ids is None else tuple(sorted(map(_whole, form_ids))),
@@ -346,6 +365,10 @@ class Settings:
                 if name in SETTINGS["properties"] and name not in _PARSED
             },
         )
+
+    def start_of(self, stream: str) -> datetime:
+        """Where a stream begins: by `start_dates`, or at `start_date`."""
+        return self.starts.get(stream, self.start)
 
     def cautions(self) -> list[str]:
         """What is allowed and yet probably not meant, one sentence each."""
@@ -380,7 +403,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, (float, Decimal)) else value
 
 
-_PARSED: Final = frozenset({"form_ids", "include_partial", "report_parameters", "max_requests"})
+_PARSED: Final = frozenset({"export_lookback_days", "form_ids", "include_partial", "report_parameters", "max_requests"})
 _SUMMARY: Final = "The configuration can't be used"
 
 
@@ -535,6 +558,30 @@ def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now:
             f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
         ]
     return []
+
+
+def _starts(
+    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], now: datetime
+) -> tuple[dict[str, datetime], list[str]]:
+    """The setting `start_dates`, and what is wrong with it."""
+    starts: dict[str, datetime] = {}
+    errors = []
+    for stream, text in given.get("start_dates", {}).items():
+        name = f"start_dates[{stream}]"
+        start = _instant(name, text, zone)
+        if stream not in report_streams:
+            close = difflib.get_close_matches(stream, report_streams, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it may name {', '.join(sorted(report_streams))}"
+            errors.append(f"{name}: there is no stream {stream!r} that is read in windows; {hint}")
+        elif isinstance(start, str):
+            errors.append(start)
+        elif start < EARLIEST:
+            errors.append(f"{name}: {text!r} is before the year 2000; Lexer has no data that old")
+        elif start > now:
+            errors.append(f"{name}: {text!r} is in the future; it should be the first day to read")
+        else:
+            starts[stream] = start
+    return starts, errors
 
 
 def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:

@@ -32,9 +32,10 @@ from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.capabilities import TapCapabilities
 from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib.messages import StateMessage
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_lexer_activity.catalog import checked_catalog, without_effect
+from tap_lexer_activity.catalog import checked_catalog, chosen, without_effect
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
@@ -104,7 +105,8 @@ class TapLexerActivity(Tap):
         capability for capability in Tap.capabilities if capability is not TapCapabilities.ACTIVATE_VERSION
     ]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, select: str | None = None, **kwargs: Any) -> None:
+        self._select = select
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
         self._exports: list[exports.Export] = []
         self._settings: Settings | ConfigValidationError | None = None
@@ -251,6 +253,11 @@ class TapLexerActivity(Tap):
         if self._streams is None:
             found = super().streams
             self._streams = {name: found[name] for name in _BY_NAME}
+            if self._select is not None:
+                known = [name for name in _BY_NAME if self.input_catalog is None or self.input_catalog.get_stream(name)]
+                wanted = chosen(self._select, known, {name for name in known if found[name].selected})
+                for name in known:
+                    found[name].selected = name in wanted
             if self._config.get("discover_export_columns") and self.input_catalog is None:
                 self._discover_export_columns()
         return self._streams
@@ -448,6 +455,19 @@ class TapLexerActivity(Tap):
         """
         return min((stream.tend() for stream in self._exports), default=math.inf)
 
+    def test(self) -> None:
+        """Read one record of every selected stream.
+
+        Raises:
+            EndOfRun: With exit code 1 if a stream fails.
+        """
+        selected = self._selected()
+        self.run_sync_dry_run(dry_run_record_limit=1, streams=selected)
+        if failures := self.progress.failures:
+            lines = [f"Failed: {', '.join(dict.fromkeys(name for name, _ in failures))}"]
+            raise EndOfRun("\n".join([*lines, *(f"{name}: {reason}" for name, reason in failures)]), exit_code=1)
+        self.logger.info("The %d selected streams can be read", len(selected))
+
     def run(self) -> None:
         """Read every selected stream.
 
@@ -537,6 +557,35 @@ class TapLexerActivity(Tap):
 
     @override
     @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        if value and (select := ctx.params.get("select")) is not None:
+            config = ctx.params.get("config")
+            tap = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+                validate_config=cls.dynamic_catalog,
+                setup_mapper=False,
+                select=select,
+            )
+            tap.run_discovery()
+            ctx.exit()
+        super().cb_discover(ctx, param, value)
+
+    @override
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        if value == CliTestOptionValue.All.value:
+            config = ctx.params.get("config")
+            cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+                select=ctx.params.get("select"),
+            ).test()
+            ctx.exit()
+        super().cb_test(ctx, param, value)
+
+    @override
+    @classmethod
     def invoke(  # type: ignore[override]  # named options in place of the SDK's **kwargs, as the SDK's own taps have
         cls,
         *,
@@ -547,6 +596,7 @@ class TapLexerActivity(Tap):
         catalog: IO[bytes] | None = None,
         check: bool = False,
         plan: bool = False,
+        select: str | None = None,
     ) -> None:
         if about:
             cls.print_about(about_format)
@@ -558,6 +608,7 @@ class TapLexerActivity(Tap):
             catalog=None if catalog is None else _json("--catalog", catalog),
             parse_env_config=bool(config and config.parse_env),
             setup_mapper=not (check or plan),
+            select=select,
         )
         if check:
             tap.check()
@@ -575,10 +626,16 @@ class TapLexerActivity(Tap):
                 option.type = click.File("rb")
         check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
         plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+        select = click.Option(
+            ["--select"],
+            is_eager=True,  # --discover and --test need it
+            metavar="STREAMS",
+            help="Streams to read, such as 'summary,nps_*', or to leave out, such as '!users'; in place of the catalog's selection.",
+        )
         return LexerCommand(
             name=command.name,
             callback=command.callback,
-            params=[*command.params, check, plan],
+            params=[*command.params, check, plan, select],
             help=command.help,
             context_settings=command.context_settings,
             logger=cls.logger,

@@ -743,16 +743,16 @@ def test_a_refused_token_ends_the_run_where_it_stands() -> None:
     assert len(host.asked) == 2
 
 
-def test_a_trial_run_says_which_stream_fails_unless_an_account_need_not_have_it() -> None:
-    with Host(starts=[REFUSED]) as host:
-        tap = Told(host, "summary", "workflow_states")
-        for name in ("summary", "workflow_states"):
-            tap.streams[name].ABORT_AT_RECORD_COUNT = 1
-        with pytest.raises(EndOfRun, match=r"^summary failed: report 'summary' from .* 400 Bad Request") as raised:
-            list(tap.streams["summary"].get_records(None))
+def test_a_trial_run_reads_what_is_selected_and_names_what_fails() -> None:
+    with Host(starts=[REFUSED, SUMMARY]) as host:
+        tap = Told(host, "summary", "case_summary")
+        with pytest.raises(
+            EndOfRun, match=r"^Failed: summary\nsummary: report 'summary' from .* 400 Bad Request"
+        ) as raised:
+            tap.test()
         assert raised.value.exit_code == 1
-        assert list(tap.streams["workflow_states"].get_records(None)) == []
-    assert [name for name, _ in tap.progress.failures] == ["workflow_states"]
+        assert len(host.asked) == 2
+    assert tap.story == ["05"]
 
 
 def test_two_rows_for_one_key_are_named() -> None:
