@@ -106,7 +106,7 @@ class Pipeline:
 
     def tables(self, keys: dict[str, list[str]]) -> Tables:
         """Rows by key; timestamps are in UTC."""
-        with duckdb.connect(str(self._folder / "warehouse.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(self._folder / "demo.duckdb"), read_only=True) as connection:
             return {name: self._rows(connection.table(f"lexer.{name}"), key) for name, key in keys.items()}
 
     @staticmethod

@@ -80,6 +80,7 @@ def test_recent_windows_appear_again_and_the_statement_keeps_the_newest_row_of_e
     sandbox = new_centre()
     start = sandbox.start_date
     env = {"TARGET_JSONL_DO_TIMESTAMP_FILE": json.dumps(file_per_run), "TZ": "UTC"}
+    env["TARGET_JSONL_DESTINATION_PATH"] = "output"  # as in `prod`
     for clock in (sandbox.clock, A_WEEK_LATER):
         sandbox.clock = clock
         project.run(settings_of(sandbox, start_date=start), env)
