@@ -696,17 +696,26 @@ _BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromke
 
 def _unknown_variables(prefix: str) -> list[str]:
     """What is named nearly like a setting in the environment, and is none."""
-    names = {f"{prefix}{name.upper()}" for name in TapLexerActivity.config_jsonschema["properties"]}
-    others = sorted(name for name in os.environ.keys() - names if name.startswith(prefix))
-    close = {
-        name: difflib.get_close_matches(name.removeprefix(prefix), [n.removeprefix(prefix) for n in names], n=1)
-        for name in others
-    }
+    names = [name.upper() for name in TapLexerActivity.config_jsonschema["properties"]]
+    others = sorted(name.removeprefix(prefix) for name in os.environ if name.startswith(prefix))
+    close = {name: _meant(name, names) for name in others if name not in names}
     return [
-        f"The environment variable {name} is no setting; did you mean {prefix}{found[0]}?"
-        for name, found in close.items()
-        if found
+        f"The environment variable {prefix}{name} is no setting; did you mean {prefix}{meant}?"
+        for name, meant in close.items()
+        if meant
     ]
+
+
+def _meant(name: str, names: Sequence[str]) -> str | None:
+    """The setting that a variable was probably meant for, if it is not one of Meltano's.
+
+    Meltano passes on extras, such as `_SELECT`, and the settings of extractors whose names begin like this tap's: `EMEA_API_TOKEN`
+    is that of `tap-lexer-activity-emea`.
+    """
+    of_another = {setting for setting in names if name.endswith(f"_{setting}")}
+    others = [setting for setting in names if setting not in of_another]
+    found = difflib.get_close_matches(name, others, n=1, cutoff=0.9 if of_another else 0.6)
+    return found[0] if found and not name.startswith("_") else None
 
 
 _MEND: Final = {

@@ -420,6 +420,21 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     assert len(run.records["summary"]) == 1
 
 
+def test_variables_of_meltano_and_of_other_extractors_are_no_slips(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    settings = ("API_TOKEN", "START_DATE", "TIMEZONE", "API_URL", "LOOKBACK_DAYS", "EXPORT_TIMEOUT", "STREAM_MAPS")
+    env = {f"TAP_LEXER_ACTIVITY_{name}_{setting}": "x" for name in ("_EMEA", "NORTH") for setting in settings}
+    env |= {f"TAP_LEXER_ACTIVITY__{extra}": "x" for extra in ("SELECT", "CATALOG", "LOAD_SCHEMA", "STATE", "METADATA")}
+    slips = {"TAP_LEXER_ACTIVITY_EXPRT_LOOKBACK_DAYS": "3", "TAP_LEXER_ACTIVITY_TIMEZON": "x"}
+    line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
+    run = tap.run(None, *line, env=env | slips)
+    assert run.code == 0, run.log
+    assert run.log.count("is no setting; did you mean") == len(slips)
+    assert "TIMEZON is no setting; did you mean TAP_LEXER_ACTIVITY_TIMEZONE?" in run.log
+    assert "EXPRT_LOOKBACK_DAYS is no setting; did you mean TAP_LEXER_ACTIVITY_EXPORT_LOOKBACK_DAYS?" in run.log
+
+
 def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     env = {"TAP_LEXER_ACTIVITY_LOOKBACK": "3", "TAP_LEXER_ACTIVITY_INCLUDE_PARTIAL": "No"}
     line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]

@@ -79,6 +79,14 @@ class Pipeline:
         self._project.write_text(project, encoding="utf-8")
         self._written = project
 
+    def add_extractor(self, definition: str) -> None:
+        """Add an extractor to the file."""
+        self._written = self._written.replace(
+            "  loaders:\n  - name: target-duckdb\n", f"{definition}  loaders:\n  - name: target-duckdb\n", 1
+        )
+        assert definition in self._written
+        self._project.write_text(self._written, encoding="utf-8")
+
     def run(self, clock: str) -> int:
         """Run it against a sandbox at this time; how many requests it took."""
         return self.meltano(clock, "run", "lexer-to-duckdb")[0]
@@ -210,3 +218,21 @@ def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) 
     assert sorted(str(day) for (day,) in rows) == [
         "2026-03-02", "2026-03-09", "2026-04-06", "2026-04-13", "2026-04-20",
     ]  # fmt: skip
+
+
+def test_an_extractor_that_inherits_plans_its_own_streams_and_hears_no_false_warning(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    child = """\
+  - name: tap-lexer-activity--emea
+    inherit_from: tap-lexer-activity
+    select: [summary.*]
+"""
+    pipeline.add_extractor(child)
+    for name, streams in (("tap-lexer-activity--emea", {"summary"}), ("tap-lexer-activity", {"users", "summary"})):
+        _, plan, log = pipeline.meltano(CLOCK, "invoke", f"{name}:plan")
+        assert streams <= {line.split()[0] for line in plan.splitlines() if line and line[0].isalpha()}
+        assert ("users" in plan) == ("users" in streams)
+        assert "is no setting" not in log
+        _, _, log = pipeline.meltano(CLOCK, "invoke", f"{name}:check")
+        assert "The token works" in log
+        assert "is no setting" not in log

@@ -744,15 +744,15 @@ def test_a_refused_token_ends_the_run_where_it_stands() -> None:
 
 
 def test_a_trial_run_reads_what_is_selected_and_names_what_fails() -> None:
-    with Host(starts=[REFUSED, SUMMARY]) as host:
-        tap = Told(host, "summary", "case_summary")
+    with Host(starts=[REFUSED, ROWS]) as host:
+        tap = Told(host, "summary", "case_classifications")
         with pytest.raises(
             EndOfRun, match=r"^Failed: summary\nsummary: report 'summary' from .* 400 Bad Request"
         ) as raised:
             tap.test()
         assert raised.value.exit_code == 1
         assert len(host.asked) == 2
-    assert tap.story == ["05"]
+    assert tap.story == ["STATE", "05", "STATE"]
 
 
 def test_two_rows_for_one_key_are_named() -> None:
