@@ -31,6 +31,7 @@ class LexerCommand(click.Command):
     @override
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> NoReturn:
         logging.captureWarnings(capture=True)
+        warnings.formatwarning = _in_one_line
         warnings.filterwarnings("once", category=DeprecationWarning)
         try:
             self._main(args, *rest, **kwargs)
@@ -61,3 +62,8 @@ class LexerCommand(click.Command):
         for line in lines:
             self._logger.error("%s", line)
         sys.exit(exit_code)
+
+
+def _in_one_line(message: Warning | str, category: type[Warning], *_: object, **__: object) -> str:
+    """A warning for the log: Python's own text has a path and a line of code in it."""
+    return f"{' '.join(str(message).split())} ({category.__name__})"

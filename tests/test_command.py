@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +19,6 @@ from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Tap
 
@@ -69,10 +73,57 @@ def test_version_and_about_print_and_end_well(tap: Tap) -> None:
     assert json.loads(about.out)["name"] == "tap-lexer-activity"
 
 
+END_OF_LIFE = """
+import datetime
+from singer_sdk.helpers import _compat
+_compat.warn_python_eol.__defaults__ = (datetime.date.fromisoformat({day!r}), (3, 11))
+from tap_lexer_activity.__main__ import main
+main()
+"""
+"""The command on a day on which it runs on Python 3.11: the SDK's own way to test what it says."""
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("2027-04-03", []),
+        ("2027-04-04", ["Python 3.11 will reach its end of life on 2027-10. "]),
+        ("2027-10-01", ["Python 3.11 reached its end of life on 2027-10. "]),
+    ],
+)
+def test_the_end_of_life_of_a_python_is_one_line_of_the_log(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, day: str, said: list[str]
+) -> None:
+    line = tap.arguments(sandbox.config(start_date="2026-04-30"), catalog=catalog_of("users", "summary"))
+    line[:1] = [sys.executable, "-c", END_OF_LIFE.format(day=day)]
+    env = ENVIRONMENT | {"PYTHONWARNINGS": ""}
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=60, check=True)
+    levels = [entry.split(" | ", 2)[1].strip() for entry in done.stderr.splitlines()]
+    assert set(levels) <= {"INFO", "WARNING"}
+    assert levels.count("WARNING") == len(said)
+    warnings = [entry.split(" | ", 3)[3] for entry in done.stderr.splitlines() if " WARNING " in entry]
+    assert [text[: len(beginning)] for text, beginning in zip(warnings, said, strict=True)] == said
+    assert all(text.endswith(" (SingerSDKPythonEOLWarning)") for text in warnings)
+
+
+def test_each_test_has_a_quota_of_its_own(tap: Tap, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+    config = sandbox.config()
+    assert tap.run(config, "--check").code == 0
+    TapLexerActivity(config=config).check()
+    folder = Path(tempfile.gettempdir())
+    assert folder.parent == tmp_path_factory.getbasetemp()
+    assert ENVIRONMENT["TMPDIR"] == str(folder)
+    (quota,) = folder.glob("*/quota-*")
+    with closing(sqlite3.connect(quota)) as database:
+        assert database.execute("SELECT count(*) FROM calls").fetchall() == [(2,)]
+
+
 def test_the_sdk_s_test_mode_reads_one_record_per_stream(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(start_date="2026-04-30"), "--test")
     assert run.code == 0, run.log
-    assert all(len(records) == 1 for records in run.records.values())
+    assert {name: len(records) for name, records in run.records.items()} == dict.fromkeys(
+        STREAMS.keys() - {"workflow_states"}, 1
+    )
 
 
 def test_the_sdk_s_test_mode_fails_with_a_stream(tap: Tap, sandbox: Sandbox) -> None:
@@ -500,7 +551,8 @@ def test_closed_outputs_are_no_reason_for_a_stack_trace(tap: Tap, sandbox: Sandb
 def test_a_stream_map_for_all_streams_works(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(start_date="2026-04-30", stream_maps={"*": {"source": "'lexer'"}}))
     assert run.code == 0, run.log
-    assert all(record["source"] == "lexer" for records in run.records.values() for record in records)
+    assert run.records.keys() == STREAMS.keys() - {"workflow_states"}
+    assert {record["source"] for records in run.records.values() for record in records} == {"lexer"}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

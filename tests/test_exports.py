@@ -805,6 +805,7 @@ def test_discovered_columns_become_columns_and_the_rest_stays_additional(tap: Ta
     run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog)
     assert run.code == 0, run.log
     cases = records(run, "case_details")
+    assert len(cases) == true_rows(sandbox, "case_details", "2026-04-01").total()
     assert all(record["date_opened_utc"].endswith("Z") for record in cases)
     assert all(record["additional_columns"] for record in cases), "what came after discovery"
     answers = records(run, "nps_submissions")

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -412,7 +413,7 @@ def test_a_signal_is_heard_while_another_process_keeps_the_file_locked(
     env = {"TMPDIR": str(tmp_path)}
     tap.run(config, "--check", env=env)
     (file,) = tmp_path.glob("tap-lexer-activity-*/quota-*")
-    with sqlite3.connect(file, isolation_level=None) as other:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with tap.start(config, catalog=catalog_of("summary"), env=env) as process:
             assert process.stderr is not None

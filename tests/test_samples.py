@@ -71,6 +71,10 @@ def test_each_classification_has_every_state_and_the_rest_are_zero() -> None:
         assert found.pop((row["classification_id"], row["state"])) == row["volume"]
     assert len(found) == 2 * 11 - len(sample)
     assert set(found.values()) == {0}
+    names = {row["classification_id"]: row["classification"] for row in sample}
+    assert [record["classification"] for record in records] == [
+        names[record["classification_id"]] for record in records
+    ]
 
 
 def test_each_state_has_a_row_and_the_rest_are_zero() -> None:

@@ -131,6 +131,9 @@ def batches(folder: Path, size: int) -> dict[str, Any]:
     return {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
 
 
+MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05"}
+
+
 def state_of(stream: str, day: str) -> dict[str, Any]:
     return {"bookmarks": {stream: bookmark(day)}}
 
@@ -340,6 +343,25 @@ def test_a_batch_is_written_before_the_bookmark_of_what_is_in_it(tmp_path: Path)
         tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
         tap.run()
     assert tap.story == ["05 05 06", "STATE 06", "06 07 07", "STATE 07", "STATE 08"]
+
+
+@pytest.mark.parametrize("prefix", ["", "lexer-", None])
+@pytest.mark.parametrize(
+    ("stream", "sent"), [("case_classifications", {"starts": [ROWS]}), ("mention_sla_export", {"files": [FILE]})]
+)
+def test_the_name_of_a_batch_file_begins_as_it_is_told_to(
+    tmp_path: Path, prefix: str | None, stream: str, sent: dict[str, Any]
+) -> None:
+    config = batches(tmp_path, 3)
+    config["storage"]["prefix"] = prefix
+    with Host(*sent.get("files", ()), starts=sent.get("starts", (PENDING,))) as host:
+        tap = Told(host, stream, batch_config=config)
+        tap.run()
+    urls = [url for message in tap.recording.messages if message["type"] == "BATCH" for url in message["manifest"]]
+    names = {url.rpartition("/")[2] for url in urls}
+    assert names == {path.name for path in tmp_path.glob("*.json.gz")} != set()
+    beginning = f"{prefix or ''}tap-lexer-activity--{stream}-"
+    assert {name[: len(beginning)] for name in names} == {beginning}
 
 
 def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) -> None:
@@ -586,6 +608,56 @@ def test_each_export_costs_a_job_and_a_question_at_least() -> None:
     assert [(plan.form_id, plan.count, plan.polls) for plan in plans] == [(55, 3, 3), (56, 3, 3)]
 
 
+@pytest.mark.parametrize(
+    ("stream", "most", "takes"),
+    [
+        ("mention_sla_export", 4, 5),  # the lookback's job and its poll, and a job, its poll and one more
+        ("mention_sla_export", 5, None),
+        ("summary", 1, 2),
+        ("summary", 2, None),
+        ("nps_submissions", 5, 6),  # and the list of forms
+        ("nps_submissions", 6, None),
+    ],
+)
+def test_a_most_that_gets_no_stream_any_further_is_cautioned(
+    stream: str, most: int, takes: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    state: Any = state_of(stream, "07")
+    if stream == "nps_submissions":
+        state = {"bookmarks": {stream: {"partitions": [part(55, "07"), part(56, "07")]}}}
+    with Host(FORMS) as host:
+        told = Told(host, stream, state=state, lookback_days=1, export_window_days=1, max_requests=most)
+        told.describe_plan()
+    said = [message for message in caplog.messages if message.startswith("max_requests is")]
+    caution = f"max_requests is {most}, and to get further {stream} takes {takes} at least, its lookback included. "
+    assert set(said) == (set() if takes is None else {f"{caution}Allow more requests, or set a smaller lookback_days"})
+
+
+def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_lookback() -> None:
+    before = {"summary": bookmark("08"), "case_summary": bookmark("07"), "case_classifications": bookmark("06")}
+    with Host() as host:
+        told = Told(host, "users", *before, state={"bookmarks": before}, lookback_days=1, max_requests=100)
+        told.prepare()
+    assert [name for name in told.streams if told.streams[name].selected] == [
+        *("case_classifications", "case_summary", "users", "summary")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "day"), [("2026-01-08", "07"), ("2026-01-08T00:00:01", "07"), ("2026-01-08T23:59", "07")]
+)
+@pytest.mark.parametrize(("zone", "offset"), [("Australia/Sydney", "+11:00"), ("America/New_York", "-05:00")])
+def test_discovery_asks_for_the_last_whole_day_of_the_zone(end: str, day: str, zone: str, offset: str) -> None:
+    with Host(FILE) as host:
+        stream = cast("exports.Export", Told(host, "case_details", end_date=end, timezone=zone).streams["case_details"])
+        stream.discover()
+    assert json.loads(host.jobs[0]) == {
+        "type": "case_details",
+        "date_from": f"2026-01-{day}T00:00:00{offset}",
+        "date_to": f"2026-01-{day}T23:59:59{offset}",
+    }
+
+
 # What a stream makes of an answer
 
 
@@ -645,6 +717,51 @@ def test_days_that_were_not_asked_for_are_left_out() -> None:
     assert [record["date_label"] for record in told.records] == wanted
 
 
+@pytest.mark.parametrize(
+    ("stream", "key", "last", "said"),
+    [
+        ("states_volume", "new", 17, "came as a row of its own, and is added to its day"),
+        ("response_volume", "avg", 10, "is left out: Lexer gave it a row of its own"),
+        ("case_volume", "open", 10, "is left out: Lexer gave it a row of its own"),
+    ],
+)
+def test_the_hour_that_is_left_over_of_a_long_day_is_added_to_counts_and_to_no_average(
+    stream: str, key: str, last: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = [("01", 1), ("02", 2), ("03", 3), ("04", 4), ("05", 10), ("06", 7)]
+    buckets = [{"value": value, "date_range": {"date_from": f"2026-04-{day} 00:00"}} for day, value in values]
+    with Host(starts=[with_length(json.dumps({key: buckets}).encode())]) as host:
+        zone = {"timezone": "Australia/Sydney", "start_date": "2026-04-01", "end_date": "2026-04-06"}
+        told = Told(host, stream, **zone)
+        told.run()
+    found = [record["value"] for record in told.records if key in record.values()]
+    assert found == [1, 2, 3, 4, last]
+    assert [said in message for message in caplog.messages if "the last hour of" in message] == [True]
+
+
+@pytest.mark.parametrize("stream", ["states_volume", "response_volume", "case_volume"])
+def test_a_bucket_under_the_key_of_another_is_an_error(stream: str) -> None:
+    column = TapLexerActivity(config=MINIMAL).streams[stream].primary_keys[-1]
+    buckets = [
+        {"value": 1, "date_range": {"date_from": f"2026-01-0{day} 00:00"}, column: key}
+        for day, key in [(5, "one"), (6, None), (7, "other")]
+    ]
+    with Host(starts=[with_length(json.dumps({"one": buckets}).encode())]) as host:
+        told = Told(host, stream)
+        assert "a bucket of 'other' came under 'one'" in told.failed()
+    assert not told.records
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone"), [("2026-01-05", "2026-01-06", "UTC"), ("2025-10-05", "2025-10-06", "Australia/Sydney")]
+)
+def test_a_day_in_answer_to_the_hours_of_one_day_is_an_error(start: str, end: str, zone: str) -> None:
+    with Host(starts=[daily(f"{start} 00:00", value=5)]) as host:
+        told = Told(host, "case_volume", series_interval="hour", start_date=start, end_date=end, timezone=zone)
+        assert "one bucket for each hour was asked for" in told.failed()
+    assert not told.records
+
+
 def surveyed(*days: int) -> bytes:
     moments = [datetime(2026, 1, day, tzinfo=UTC) for day in days]
     rows = [{"date": at.isoformat(), "timestamp": int(at.timestamp()), "data": {"sent": 1}} for at in moments]
@@ -669,6 +786,23 @@ def test_days_of_a_survey_that_were_not_asked_for_do_not_move_the_others(
         told.run()
     assert [record.get("local_date") for record in told.records] == local_dates
     assert ("left out: 2026-01-20T00:00:00+00:00" in caplog.text) == (20 in labels)
+
+
+@pytest.mark.parametrize(
+    ("zone", "local_dates"),
+    [
+        ("America/New_York", ["2026-01-04", "2026-01-05", "2026-01-06"]),
+        ("Pacific/Kiritimati", ["2026-01-05", "2026-01-06", "2026-01-07"]),
+    ],
+)
+def test_a_day_of_utc_begins_on_the_day_before_west_of_greenwich(zone: str, local_dates: list[str]) -> None:
+    days = {"start_date": "2026-01-05T00:00:00Z", "end_date": "2026-01-08T00:00:00Z"}
+    with Host(FORMS, starts=[surveyed(3, 5, 6, 7)]) as host:
+        told = Told(host, "nps_volume", form_ids=[55], timezone=zone, **days)
+        told.run()
+    assert [(record["date"][:10], record["local_date"]) for record in told.records] == [
+        (f"2026-01-0{day}", local) for day, local in zip((5, 6, 7), local_dates, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -722,6 +856,25 @@ def test_whole_numbers_are_integers_also_inside() -> None:
     assert [(record["user_id"], json.dumps(record["states"])) for record in told.records] == [
         (7, '{"closed": 5, "x": 100}')
     ]
+
+
+@pytest.mark.parametrize("digits", [1, 8, 9, 10, 17, 18])
+@pytest.mark.parametrize("stream", ["user_summary", "user_volume"])
+def test_an_id_that_is_sent_as_text_is_a_number(stream: str, digits: int) -> None:
+    sent = "987654321987654321"[:digits]
+    with Host(starts=[with_length(b'[{"user_id": "%s", "states": {}}]' % sent.encode())]) as host:
+        told = Told(host, stream, end_date="2026-01-06")
+        told.run()
+    assert [record["user_id"] for record in told.records] == [int(sent)]
+
+
+@pytest.mark.parametrize(("answer", "states"), [(b"[]", 0), (b'[{"state": "new", "volume": 5}]', 10)])
+def test_an_answer_without_a_row_says_nothing_of_any_state(answer: bytes, states: int) -> None:
+    with Host(starts=[with_length(answer)]) as host:
+        told = Told(host, "workflow_states", end_date="2026-01-06")
+        told.run()
+    assert len(told.records) == states
+    assert told.story[-1] == "STATE 06"
 
 
 def test_an_id_of_thousands_of_digits_fails_its_stream_and_no_other() -> None:

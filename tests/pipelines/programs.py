@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("PIPELINES_FOLDER") or ROOT / ".pipelines")
 NOBODY = "nobody"
 STARTS_WITHIN = 30
+TEMPORARY = tempfile.gettempdir()
+"""Not a test's own: another user has to reach it, and a socket's path has to be short."""
 
 
 def environment(name: str, *requirements: str) -> Path:
@@ -98,7 +100,7 @@ class Postgres:
             certificate: Its own with the key, as PEM. It speaks TLS then.
             clients: The authority of its clients' certificates, as PEM.
         """
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=TEMPORARY))
         self._programs = postgres_programs(self._folder, tls=certificate is not None)
         self._entrances = entrances
         self._pem = {"server": certificate, "clients": clients}

@@ -89,6 +89,7 @@ class Own:
         self._env = {
             "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
             "HOME": str(folder),
+            "TMPDIR": os.environ["TMPDIR"],
             "MELTANO_HUB_API_ROOT": hub,
             **{f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in config.items()},
         }

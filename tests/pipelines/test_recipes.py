@@ -78,6 +78,7 @@ class Recipes:
             env={
                 "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
                 "HOME": str(self.folder),
+                "TMPDIR": os.environ["TMPDIR"],
                 **self.env,
                 **env,
             },
