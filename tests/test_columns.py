@@ -39,9 +39,9 @@ from tap_lexer_activity.columns import (
 )
 from tap_lexer_activity.windows import local_date
 
-TEXT = {"type": ["string", "null"]}
-NUMBER = {"type": ["number", "null"]}
-TIME = {"type": ["string", "null"], "format": "date-time"}
+TEXT = {"type": ["null", "string"]}
+NUMBER = {"type": ["null", "number"]}
+TIME = {"type": ["null", "string"], "format": "date-time"}
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def kinds(name: str) -> str:
 @pytest.mark.parametrize(
     ("header", "kind", "said"),
     [
-        ("Closed (UTC)", {"type": ["string", "null"], "format": "date-time"}, "Time in UTC."),
-        ("In Queue (min)", {"type": ["number", "null"]}, "Minutes."),
-        (" Within Customer SLA ", {"type": ["boolean", "null"]}, "Yes or no."),
-        ("Within reach", {"type": ["string", "null"]}, "Text."),
-        ("Our SLA", {"type": ["string", "null"]}, "Text."),
+        ("Closed (UTC)", {"type": ["null", "string"], "format": "date-time"}, "Time in UTC."),
+        ("In Queue (min)", {"type": ["null", "number"]}, "Minutes."),
+        (" Within Customer SLA ", {"type": ["null", "boolean"]}, "Yes or no."),
+        ("Within reach", {"type": ["null", "string"]}, "Text."),
+        ("Our SLA", {"type": ["null", "string"]}, "Text."),
     ],
 )
 def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) -> None:
@@ -279,8 +279,8 @@ def test_a_cell_of_another_type_is_kept_as_text_and_said_once() -> None:
     ("schema", "cells", "values"),
     [
         (NUMBER, ["1.50", "soon"], [Decimal("1.50"), None]),
-        ({"type": ["integer", "null"]}, ["15", "soon"], [Decimal(15), None]),
-        ({"type": ["boolean", "null"]}, ["yes", "soon"], [True, None]),
+        ({"type": ["null", "integer"]}, ["15", "soon"], [Decimal(15), None]),
+        ({"type": ["null", "boolean"]}, ["yes", "soon"], [True, None]),
         (TIME, ["2026-01-01 00:00:00", "soon"], ["2026-01-01T00:00:00Z", None]),
         (TEXT, ["yes", "soon"], ["yes", "soon"]),
         ({}, ["yes", "soon"], ["yes", "soon"]),
@@ -485,7 +485,7 @@ def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
 
 def test_a_title_that_is_no_text_names_no_header() -> None:
     for title in (["State"], {"State": 1}, 7):
-        found, _ = convert([["new"]], ["State"], {"state": {"type": ["string", "null"], "title": title}})
+        found, _ = convert([["new"]], ["State"], {"state": {"type": ["null", "string"], "title": title}})
         assert (found[0].get("state"), found[0]["additional_columns"]) == (None, {"State": "new"})
 
 

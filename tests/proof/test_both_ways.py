@@ -116,10 +116,10 @@ def catalog(case: Case) -> dict[str, Any]:
     found = select(STREAM)
     (entry,) = (entry for entry in found["streams"] if entry["stream"] == STREAM)
     entry["schema"]["properties"] |= {
-        "score_min": {"type": ["number", "null"]},
-        "seen_utc": {"type": ["string", "null"], "format": "date-time"},
-        "within_other_sla": {"type": ["boolean", "null"]},
-        "note": {"type": ["string", "null"]},
+        "score_min": {"type": ["null", "number"]},
+        "seen_utc": {"type": ["null", "string"], "format": "date-time"},
+        "within_other_sla": {"type": ["null", "boolean"]},
+        "note": {"type": ["null", "string"]},
     }
     entry["metadata"] += [
         {"breadcrumb": ["properties", name], "metadata": {"selected": False}} for name in case.deselected
