@@ -144,7 +144,10 @@ def fitted(answer: Any, schema: Mapping[str, Any]) -> tuple[Any, dict[str, str]]
 
 
 def _fitted(value: Any, schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
-    """A value that its schema allows, and what is kept of it as it came; `_NOTHING` if that is nothing."""
+    """A value that its schema allows, and what does not fit of it, as it came; `_NOTHING` if that is nothing.
+
+    A value that does not fit and may not be null stays.
+    """
     if value is None:
         return None, _NOTHING
     found: Any
@@ -159,7 +162,7 @@ def _fitted(value: Any, schema: Mapping[str, Any], odd: dict[str, str]) -> tuple
         found = _fitted_number(value, schema.get("type", ()))
     if found is not None:
         return found, _NOTHING
-    return (None, _as_it_came(value)) if "null" in schema.get("type", ()) else (value, _NOTHING)
+    return None if _may_be_null(schema) else value, _as_it_came(value)
 
 
 def _fitted_object(value: dict[str, Any], schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
@@ -172,7 +175,7 @@ def _fitted_object(value: dict[str, Any], schema: Mapping[str, Any], odd: dict[s
             continue
         column = properties.get(name, others if isinstance(others, dict) else {})
         result[name], piece = _fitted(inner, column, odd)
-        if piece is not _NOTHING:
+        if piece is not _NOTHING and (_may_be_null(column) or not is_row):
             kept[name] = piece
             if is_row:
                 odd.setdefault(name, "a time with an offset" if _is_time(column) else "a number of at most 64 bits")
@@ -194,6 +197,10 @@ def _fitted_number(value: Any, kinds: Container[str]) -> Any:
         if is_number:  # (as a decimal it is written with all its digits)
             return Decimal(value) if fits_float(Decimal(value)) else None
     return value
+
+
+def _may_be_null(schema: Mapping[str, Any]) -> bool:
+    return "null" in schema.get("type", ())
 
 
 def _is_time(schema: Mapping[str, Any]) -> bool:

@@ -659,15 +659,15 @@ def test_rows_without_a_time_are_not_taken_for_those_of_another_window() -> None
     assert stable("one", "") != stable("two", "")
 
 
-@given(st.lists(st.lists(st.text(max_size=20).filter(lambda t: "\x00" not in t), min_size=3, max_size=3), max_size=20))
-def test_a_file_comes_out_cell_for_cell(rows: list[list[str]]) -> None:
+@given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), max_size=20))
+def test_a_file_comes_out_cell_for_cell_with_a_sign_in_place_of_nul(rows: list[list[str]]) -> None:
     out = io.StringIO(newline="")
     csv.writer(out).writerows([["A", "B", "C"], *rows])
     read = rows_of(out.getvalue())
     assert read == [["A", "B", "C"], *rows]
     found, _ = convert(read[1:], read[0], {"a": TEXT})
     assert [(row["a"], *(row["additional_columns"] or {}).values()) for row in found] == [
-        tuple(cell or None for cell in row) for row in rows
+        tuple(cell.replace("\0", "\ufffd") or None for cell in row) for row in rows
     ]
 
 

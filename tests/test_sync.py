@@ -40,7 +40,10 @@ EXPORTS = ["case_details", "mention_sla_export", "nps_submissions"]
 LISTS = ["users", "groups", "forms"]
 # The sandbox's file has these with their unit behind them, as the file of messages is documented to have: `Date Opened (UTC)`.
 UNSEEN = {
-    **{stream: {"additional_columns"} for stream in (*REPORTS, *SERIES, *LISTS, "workflow_states", "mention_sla_export")},
+    **{
+        stream: {"additional_columns"}
+        for stream in (*REPORTS, *SERIES, *LISTS, "workflow_states", "mention_sla_export")
+    },
     "case_details": {"date_opened", "date_closed", "first_reply_time", "resolution_time"},
 }
 TWO_FORMS = 2

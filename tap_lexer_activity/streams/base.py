@@ -125,8 +125,9 @@ class LexerStream(Stream):
         answer, odd = fitted(answer, self.answer.schema)
         check(answer, self.answer, what=what, quote=self.client.quote)
         for column in odd.keys() - self._odd:
-            is_kept = self.metadata.resolve_selection()["properties", ADDITIONAL]  # (not `mask`, which would be settled by that)
-            fate = "kept as it came in additional_columns" if is_kept else "lost: additional_columns is not selected"
+            is_in_catalog = ADDITIONAL in self.effective_schema["properties"]
+            is_kept = is_in_catalog and self.metadata.resolve_selection()["properties", ADDITIONAL]
+            fate = "kept as they came in additional_columns" if is_kept else "lost: additional_columns is not selected"
             said = "%s: a value of the column %r is not %s; such values are null, and %s"
             self.logger.warning(said, what, column, odd[column], fate)
         self._odd |= odd.keys()

@@ -167,8 +167,9 @@ TYPES = {
 
 
 def check_values(case: Case, rows: list[dict[str, Any]]) -> None:
-    """Hold the rows against the file, as `csv`, `json` and `datetime` read it."""
-    header, *lines = [row for row in csv.reader(io.StringIO(case.content.decode("utf-8-sig"), newline="")) if row]
+    """Hold the rows against the file, as `csv`, `json` and `datetime` read it. No table can hold a NUL, so U+FFFD comes in its place."""
+    text = case.content.decode("utf-8-sig").replace("\0", "\ufffd")
+    header, *lines = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     places: dict[str, int] = {}
     for place, text in enumerate(header):
         places.setdefault(column_name(text), place)
