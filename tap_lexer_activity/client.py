@@ -13,7 +13,6 @@ import os
 import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from decimal import Decimal
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -44,6 +43,7 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.retry import is_transient, retry_after, waits
 from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
+from tap_lexer_activity.values import json_text, read_decimal, read_integer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -58,7 +58,6 @@ TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
-_LARGEST_EXPONENT: Final = 400
 _NO_WORD: Final = re.compile(
     r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
 )
@@ -308,8 +307,9 @@ class LexerClient:
     def _json(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> Any:
         try:
             return json.loads(
-                body,
-                parse_float=_decimal,
+                json_text(body),
+                parse_float=read_decimal,
+                parse_int=read_integer,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_no_name_twice,
             )
@@ -333,7 +333,7 @@ class LexerClient:
     def _message(self, body: bytearray) -> str:
         """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
         try:
-            said = json.loads(body)
+            said = json.loads(json_text(body))
         except (ValueError, RecursionError):
             return self.quote(_text(body))
         if isinstance(said, dict):
@@ -432,14 +432,6 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise _TwiceError(next(name for name in names if names.count(name) > 1))
     return result
-
-
-def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    if abs(number.adjusted()) > _LARGEST_EXPONENT:  # an integer of so many digits would take for ever to write
-        msg = f"{text[:20]} is no number of this world"
-        raise ValueError(msg)
-    return number
 
 
 def _refuse_constant(name: str) -> None:

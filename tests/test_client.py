@@ -281,9 +281,6 @@ STUMBLES = [
     (with_length(b""), "the answer is not JSON: "),
     (with_length(b'{"a": NaN}'), 'the answer is not JSON: {"a": NaN}'),
     (with_length(b'{"a": -Infinity}'), 'the answer is not JSON: {"a": -Infinity}'),
-    (with_length(b'{"a": 1E401}'), 'the answer is not JSON: {"a": 1E401}'),
-    (with_length(b'{"a": 1E-401}'), 'the answer is not JSON: {"a": 1E-401}'),
-    (with_length(b'{"a": 1E%s}' % (b"9" * 40)), f'the answer is not JSON: {{"a": 1E{"9" * 40}}}'),
     (with_length(b'"\xff"'), 'the answer is not JSON: "�"'),
     (with_length(DEEP[-1]), f"the answer is not JSON: {'[' * QUOTE}"),
 ]

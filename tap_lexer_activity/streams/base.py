@@ -35,7 +35,7 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.maps import MapFailedError
 from tap_lexer_activity.plan import Plan
-from tap_lexer_activity.shapes import SCHEMAS, answer_validator, check, row_schema, with_integers
+from tap_lexer_activity.shapes import ADDITIONAL, SCHEMAS, answer_validator, check, fitted, row_schema
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -94,6 +94,7 @@ class LexerStream(Stream):
         self._held: HeldRows | None = None
         self._unsaid: list[tuple[Context | None, str]] = []
         self._is_tried = False  # by `--test`, which reads one record
+        self._odd: set[str] = set()
         self.primary_keys = self.keys
         self.replication_key = self.bookmark_column
 
@@ -121,15 +122,26 @@ class LexerStream(Stream):
         return {"type": "array", "items": self.row_schema()}
 
     def checked(self, answer: Any, what: str) -> Any:
-        """The answer, if it has the documented shape; `UnexpectedAnswerError` if not."""
+        """The answer with values that targets can store, if it has the documented shape; `UnexpectedAnswerError` if not."""
+        answer, odd = fitted(answer, self.answer.schema)
         check(answer, self.answer, what=what, quote=self.client.quote)
+        for column in odd.keys() - self._odd:
+            is_in_catalog = ADDITIONAL in self.effective_schema["properties"]
+            is_kept = is_in_catalog and self.metadata.resolve_selection()["properties", ADDITIONAL]
+            fate = "kept as they came in additional_columns" if is_kept else "lost: additional_columns is not selected"
+            said = "%s: a value of the column %r is not %s; such values are null, and %s"
+            self.logger.warning(said, what, column, odd[column], fate)
+        self._odd |= odd.keys()
         return answer
 
     def distinct(self, records: Iterable[Record], what: str) -> list[Record]:
-        """The records with whole numbers as integers; `UnexpectedAnswerError` if two of them have one key, for a target would keep only one."""
+        """The records with all their columns; `UnexpectedAnswerError` if two of them have one key, for a target would keep only one."""
         result: dict[tuple[Any, ...], Record] = {}
+        keeps_all = ADDITIONAL in self.effective_schema["properties"]
         for record in records:
-            row = with_integers(record, self.schema)
+            row = {name: value for name, value in record.items() if name != ADDITIONAL}
+            if keeps_all:
+                row[ADDITIONAL] = record.get(ADDITIONAL)
             key = tuple(row[name] for name in self.keys)
             if key in result:
                 named = ", ".join(f"{name} {value}" for name, value in zip(self.keys, key, strict=True))
