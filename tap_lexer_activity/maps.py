@@ -85,7 +85,7 @@ def mend(stream_map: StreamMap) -> None:
             msg = f"the stream map for {property_name or '__filter__'} fails with {type(cause).__name__}"
             raise MapFailedError(msg) from None
 
-    stream_map._eval = named  # type: ignore[method-assign]  # noqa: SLF001 (as above)
+    stream_map._eval = named  # type: ignore[assignment]  # noqa: SLF001 (as above)
 
 
 def _exact(operator: Callable[..., Any]) -> Callable[..., Any]:

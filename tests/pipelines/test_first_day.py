@@ -330,7 +330,7 @@ def command(environment: str) -> str:
         "private": ("docs/privacy.md", "--environment=private"),
     }[environment]
     text = (ROOT / document).read_text(encoding="utf-8")
-    return next(block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if phrase in block)
+    return str(next(block for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if phrase in block))
 
 
 def verified(folder: Path, authority: trustme.CA) -> dict[str, object]:
