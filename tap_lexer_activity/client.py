@@ -34,6 +34,7 @@ from urllib3.exceptions import (
 
 from tap_lexer_activity.errors import (
     AccessDeniedError,
+    NotAllowedError,
     NotFoundError,
     QuotaExceededError,
     UnavailableError,
@@ -42,6 +43,7 @@ from tap_lexer_activity.errors import (
     without_token,
 )
 from tap_lexer_activity.retry import is_transient, retry_after, waits
+from tap_lexer_activity.settings import SANDBOX
 from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
 from tap_lexer_activity.values import json_text, read_decimal, read_integer
 
@@ -142,7 +144,7 @@ class LexerClient:
 
     Every call returns the answer's JSON, its decimals as `Decimal` with all their digits, or raises:
 
-    - `AccessDeniedError` for 401 and 403,
+    - `AccessDeniedError` for 401 and 403, and `NotAllowedError` once another call has been accepted,
     - `UnreachableError` when the API's host can't be reached, or is not the one that its certificate says,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
@@ -154,6 +156,7 @@ class LexerClient:
         self._settings = settings
         self._logger = logger
         self.limiter = limiter
+        self._accepted = 0
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         self._session = _Session(_TokenAuth(settings.api_token, hosts))
         self._adapter = _ThrottledAdapter(limiter, hosts)
@@ -264,7 +267,9 @@ class LexerClient:
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
         self._verdict(response, body, what, is_secret=is_secret)
-        return self._json(response, body, what, is_secret=is_secret)
+        answer = self._json(response, body, what, is_secret=is_secret)
+        self._accepted += 1
+        return answer
 
     def _setting(self, url: str) -> str:
         """The setting that a URL comes from."""
@@ -272,6 +277,10 @@ class LexerClient:
 
     def _unreachable(self, url: str, msg: str) -> FatalAPIError:
         """What to raise where a host can't be reached: without the API's nothing works, without that of statuses no export does."""
+        if self._settings.environment is not None:
+            msg += f". Meltano's environment is {self._settings.environment!r}"
+            if self._settings.environment == SANDBOX:
+                msg += ": start a sandbox with lexer-activity-sandbox, or use --environment=prod for your own data"
         is_api = origin(url) == origin(self._settings.api_url)
         return UnreachableError(msg) if is_api else FatalAPIError(msg)
 
@@ -288,6 +297,9 @@ class LexerClient:
             said = f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
         wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
         match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if self._accepted:
+                said += ". The token was accepted earlier in this run"
+                raise NotAllowedError(said, status, self._accepted)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
                     ". The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "

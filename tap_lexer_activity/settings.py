@@ -11,17 +11,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity import zones
 from tap_lexer_activity.shapes import answer_validator
 from tap_lexer_activity.windows import Window, resolve, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
 
     from jsonschema import ValidationError
 
@@ -61,7 +63,8 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         default="UTC",
         title="Time zone",
-        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights.",
+        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights. "
+        "Compared with the zones of the account's users.",
     ),
     th.Property(
         "report_interval",
@@ -252,6 +255,11 @@ FAKER_CONFIG: Final = (
 )
 """Description of `faker_config`: the SDK's own leaves open whether there is such an extra."""
 
+SANDBOX: Final = "sandbox"
+"""Meltano's environment for invented data."""
+SANDBOX_TOKEN: Final = "sandbox-"  # noqa: S105 (how a token begins)
+"""How a token begins that opens a sandbox only."""
+
 _OWN: Final = frozenset(SETTINGS["properties"])
 _SHARED_TYPE: Final = frozenset({"user_volume", "workflow_states"})
 _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
@@ -261,7 +269,7 @@ _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
 class Settings:
     """Settings that make sense. Instants are in UTC; `present` is the instant up to which there is anything to read.
 
-    `backfill` is the range to read again in place of what the bookmarks say, if there is one.
+    `backfill` is the range to read again in place of what the bookmarks say, if there is one. `environment` is Meltano's, if it runs the tap.
     """
 
     api_token: str = field(repr=False)
@@ -287,6 +295,7 @@ class Settings:
     request_timeout: int
     api_url: str
     export_status_url: str
+    environment: str | None = None
 
     @classmethod
     def parse(
@@ -296,6 +305,7 @@ class Settings:
         now: datetime,
         schema: Mapping[str, Any] = SETTINGS,
         report_streams: AbstractSet[str] = frozenset(),
+        environment: str | None = None,
     ) -> Settings:
         """Read a configuration.
 
@@ -304,6 +314,7 @@ class Settings:
             now: The present instant.
             schema: JSON schema of all settings, those of the SDK included.
             report_streams: Names of the streams that `report_parameters` may name.
+            environment: Meltano's environment, if Meltano runs the tap.
 
         Raises:
             ConfigValidationError: With one line in `errors` for everything that is wrong: the setting, its value (never the
@@ -319,6 +330,7 @@ class Settings:
 
         errors = [
             *_token_errors(given["api_token"]),
+            *_stray_token_errors(given, environment),
             *_url_errors("api_url", given["api_url"]),
             *_url_errors("export_status_url", given["export_status_url"]),
             *_encoding_errors(given["export_encoding"]),
@@ -327,7 +339,7 @@ class Settings:
             *_salt_errors(given.get("stream_map_config", {})),
             *_map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
         ]
-        zone = _zone(given["timezone"])
+        zone = _zone(given["timezone"], now)
         if isinstance(zone, str):
             raise ConfigValidationError(_SUMMARY, errors=[*errors, zone])
         start = _instant("start_date", given["start_date"], zone)
@@ -359,6 +371,7 @@ class Settings:
             form_ids=None if form_ids is None else tuple(sorted(map(_whole, form_ids))),
             report_parameters=given.get("report_parameters", {}),
             max_requests=_whole(given.get("max_requests")),
+            environment=environment,
             **{
                 name: _whole(given[name])
                 for name in cls.__slots__
@@ -460,6 +473,18 @@ def _token_errors(token: str) -> list[str]:
     if not token.isascii() or not token.isprintable() or " " in token:
         return ["api_token: has a line break, a blank or another character that no token has; copy it again"]
     return []
+
+
+def _stray_token_errors(given: Mapping[str, Any], environment: str | None) -> list[str]:
+    """What is wrong if a token for real data is about to go, in clear, to whatever listens where a sandbox should."""
+    local = [url for url in (given["api_url"], given["export_status_url"]) if url.lower().startswith("http://")]
+    if environment != SANDBOX or not local or given["api_token"].startswith(SANDBOX_TOKEN):
+        return []
+    wrong = (
+        f"api_token: is no token of a sandbox (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
+        f"{local[0]!r}. For your own data: meltano --environment=prod …; for invented data: lexer-activity-sandbox run -- meltano …"
+    )
+    return [wrong]
 
 
 def _url_errors(name: str, url: str) -> list[str]:
@@ -604,17 +629,15 @@ def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: 
     return Window(start, min(end, now))
 
 
-_NO_ZONE: Final = re.compile(r"(?:posix|right)/|localtime$|posixrules$|Factory$")
-"""What lies beside the zones in their folder: those of this machine, and copies that count leap seconds."""
-
-
-def _zone(name: str) -> ZoneInfo | str:
+def _zone(name: str, now: datetime) -> ZoneInfo | str:
     """The zone, or what is wrong with its name."""
-    try:
-        if not _NO_ZONE.match(name):
-            return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
-        pass
+    if found := zones.of_abbreviation(name, now):
+        return (
+            f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set the one of your account. "
+            "Without one, --check says which its users have"
+        )
+    if zone := zones.named(name):
+        return zone
     close = difflib.get_close_matches(name, available_timezones(), n=1)
     hint = f"did you mean {close[0]}?" if close else "it should be one like Australia/Sydney"
     return f"timezone: {name!r} is no IANA time zone; {hint}"

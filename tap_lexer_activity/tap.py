@@ -16,6 +16,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -35,10 +36,11 @@ from singer_sdk.singerlib.messages import StateMessage
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from tap_lexer_activity import zones
 from tap_lexer_activity.catalog import checked_catalog, chosen, without_effect
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, NotAllowedError, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.maps import mend
 from tap_lexer_activity.plan import Plan, described, in_words
@@ -48,11 +50,12 @@ from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
 from tap_lexer_activity.throttle import Limiter, shared_file
+from tap_lexer_activity.windows import Window
 from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from types import FrameType
     from typing import IO
 
@@ -109,6 +112,7 @@ class TapLexerActivity(Tap):
         self._select = select
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
         self._exports: list[exports.Export] = []
+        self._refused: tuple[str, NotAllowedError] | None = None
         self._settings: Settings | ConfigValidationError | None = None
         self._signals: list[int] = []
         if kwargs.get("state") is not None:
@@ -153,7 +157,11 @@ class TapLexerActivity(Tap):
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
-                self._config, now=datetime.now(UTC), schema=self.config_jsonschema, report_streams=_REPORT_STREAMS
+                self._config,
+                now=datetime.now(UTC),
+                schema=self.config_jsonschema,
+                report_streams=_REPORT_STREAMS,
+                environment=os.environ.get("MELTANO_ENVIRONMENT") or None,
             )
         except ConfigValidationError as error:
             # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
@@ -272,7 +280,10 @@ class TapLexerActivity(Tap):
         for name, stream in self.streams.items():
             if isinstance(stream, exports.Export):
                 self.logger.info("Reading the columns of %s from a short export", name)
-                stream.discover()
+                try:
+                    stream.discover()
+                except NotAllowedError as error:
+                    self.logger.warning("%s: its columns can't be read: %s%s", name, error, self.advice(name, error))
 
     @override
     def setup_mapper(self) -> None:
@@ -306,11 +317,46 @@ class TapLexerActivity(Tap):
         """The stream of forms, which knows the NPS forms."""
         return cast("resources.Forms", self.streams[resources.Forms.name])
 
+    def advice(self, stream: str, error: NotAllowedError) -> str:
+        """What to do about a stream that was refused, as the end of the error's sentence."""
+        other, before = self._refused or (stream, error)
+        self._refused = stream, error
+        # (The list of forms is asked for once, so the same error may come again.)
+        is_in_a_row = other != stream and before is not error and before.status == error.status
+        is_in_a_row = is_in_a_row and before.accepted == error.accepted  # nothing was, in between
+        if error.status == HTTPStatus.UNAUTHORIZED and (is_in_a_row or self.progress.has_read(stream)):
+            return ", and may have been reset since: if so, put the new one into api_token"
+        return f", so it is not allowed for this alone: deselect {stream}, or ask for the right to it"
+
+    @property
+    def users(self) -> resources.Users:
+        """The stream of users, who have time zones."""
+        return cast("resources.Users", self.streams[resources.Users.name])
+
+    def compare_zone(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Warn if most users have another time zone than the configured one."""
+        settings = self.settings
+        within = settings.backfill or Window(settings.start, settings.present)
+        if caution := zones.caution(users, settings.zone, within, is_set="timezone" in self._config):
+            self.logger.warning("%s", caution)
+
+    def _ask_for_zone(self) -> None:
+        """Ask for the users to compare their time zones with the configured one. A warning is not worth an error, so none comes of it."""
+        try:
+            self.compare_zone(resources.Users(self).fetch(tries=1))
+        except (FatalAPIError, RetriableAPIError) as error:
+            self.logger.debug("The time zones of the users are not known: %s", error)
+
+    def _asks_for_zone(self, plans: Sequence[Plan]) -> bool:
+        """Whether a run asks for the users though they are not selected: not if requests are counted, or no window is due."""
+        is_worth_it = self.settings.max_requests is None and any(plan.requests for plan in plans)
+        return is_worth_it and self.users not in self._selected()
+
     def _selected(self) -> list[LexerStream]:
         return [cast("LexerStream", stream) for stream in self.streams.values() if stream.selected]
 
     def check(self) -> None:
-        """Say whether the token works, by one request.
+        """Say whether the token works, by one request, and by another one whether `timezone` is that of the users.
 
         Raises:
             FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
@@ -322,6 +368,8 @@ class TapLexerActivity(Tap):
         forms = resources.Forms(self).fetch(tries=1)
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
+        if self.client.limiter.places():
+            self._ask_for_zone()
 
     # What a run asks for
 
@@ -340,6 +388,8 @@ class TapLexerActivity(Tap):
         """
         selected = self._selected()
         plans = [plan for stream in selected for plan in stream.plans()]
+        if self._asks_for_zone(plans):
+            plans.insert(0, Plan(stream=self.users.name, why="for timezone", count=1))
         if self.forms not in selected and self._needs_forms():
             plans.insert(0, Plan(stream=self.forms.name, why="for the NPS streams", count=1))
         return plans
@@ -406,7 +456,8 @@ class TapLexerActivity(Tap):
     def prepare(self) -> None:
         """Do what comes before the first message: see whether the token works and `form_ids` exist, plan, and start the first jobs.
 
-        Costs the one request for the forms that the run needs anyway (none if it does not need them), and those that start jobs.
+        Costs the one request for the forms that the run needs anyway (none if it does not need them), one for the users if they are not
+        selected, and those that start jobs.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.
@@ -420,6 +471,8 @@ class TapLexerActivity(Tap):
             except (FatalAPIError, RetriableAPIError):
                 pass  # the streams that need the forms will say so
         plans = self.plans()
+        if self._asks_for_zone(plans):
+            self._ask_for_zone()
         for caution in self._cautions(plans):
             self.logger.warning("%s", caution)
         if not self._selected():
@@ -624,7 +677,11 @@ class TapLexerActivity(Tap):
         for option in command.params:
             if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
                 option.type = click.File("rb")
-        check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
+        check = click.Option(
+            ["--check"],
+            is_flag=True,
+            help="Say whether the token works, and whether most users have another time zone.",
+        )
         plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
         select = click.Option(
             ["--select"],

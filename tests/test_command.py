@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -155,12 +156,12 @@ def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, cata
 # --check
 
 
-def test_check_says_that_the_token_works_by_one_request(tap: Tap, sandbox: Sandbox) -> None:
+def test_check_says_that_the_token_works(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(), "--check")
     assert (run.code, run.out) == (0, "")
     assert "The token works" in run.log
     assert "2 NPS forms" in run.log
-    assert len(sandbox.requests) == 1
+    assert "| WARNING " not in run.log
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,54 @@ def test_check_does_not_wait_for_the_quota(tap: Tap, sandbox: Sandbox) -> None:
     assert run.code == 1
     assert "429" in run.errors[0]
     assert len(sandbox.requests) == 1
+
+
+# Meltano's environments
+
+
+def test_only_a_sandbox_s_token_leaves_the_environment_of_the_sandbox(tap: Tap, sandbox: Sandbox) -> None:
+    meltano = {"MELTANO_ENVIRONMENT": "sandbox"}
+    real = sandbox.config(api_token="0123456789-abcdef")
+    for config in (real, real | {"api_url": "https://api.lexer.example/v1"}):
+        for arguments in ((), ("--check",), ("--plan",)):
+            run = tap.run(config, *arguments, env=meltano)
+            assert (run.code, run.out) == (1, "")
+            assert run.errors[0].startswith("api_token: is no token of a sandbox")
+            assert "'sandbox'" in run.errors[0]
+            assert "--environment=prod" in run.errors[0]
+            assert "0123456789" not in run.log
+    assert sandbox.requests == []
+    assert tap.run(sandbox.config(), "--check", env=meltano).code == 0
+
+    for environment in ({}, {"MELTANO_ENVIRONMENT": "prod"}):
+        run = tap.run(real, "--check", env=environment)
+        assert "401" in run.errors[0], "a local stand-in may have tokens of any kind"
+
+
+def test_a_failed_connection_names_the_environment(tap: Tap, sandbox: Sandbox) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        config = sandbox.config(api_url=f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        for name in ("sandbox", "prod"):
+            (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": name}).errors
+            assert f"Meltano's environment is '{name}'" in line
+            assert ("lexer-activity-sandbox" in line) is (name == "sandbox")
+        (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": ""}).errors
+    assert "environment" not in line
+
+
+# The log
+
+
+def test_settings_of_the_environment_are_read_without_a_line_for_each(tap: Tap, sandbox: Sandbox) -> None:
+    env = {f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in sandbox.config().items()}
+    arguments = ("--config=ENV", "--check")
+    lines = [line.split("|", 3)[3].strip() for line in tap.run(None, *arguments, env=env).log.splitlines()]
+    assert [line.partition(" ")[0] for line in lines] == ["tap-lexer-activity", "The"]
+    assert lines[1].startswith("The token works")
+    assert "Skipping parse" not in tap.run(sandbox.config(), "--check").log
+    debugged = tap.run(None, *arguments, env=env | {"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}).log
+    assert "| DEBUG    | singer_sdk.configuration._dict_config | Parsing 'start_date' config" in debugged
 
 
 # Bad input: one clear line, exit code 1, nothing on stdout

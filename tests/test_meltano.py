@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 import yaml
+from hosts import Host
 from jsonschema import Draft202012Validator
 
 if TYPE_CHECKING:
@@ -204,8 +205,35 @@ def test_the_commands_plan_what_is_selected_and_check_the_token(tmp_path: Path) 
     assert requests == 0, "the forms are needed for the NPS streams only"
 
     requests, _, log = pipeline.meltano(CLOCK, "invoke", "tap-lexer-activity:check")
-    assert requests == 1
+    assert requests == 2
     assert "The token works: " in log
+    assert "env var" not in log, "a line for each setting says nothing that a person needs"
+
+
+def test_a_token_for_real_data_does_not_leave_the_environment_of_the_sandbox(tmp_path: Path) -> None:
+    Pipeline(tmp_path)
+    with Host() as host:
+        variables = {
+            "TAP_LEXER_ACTIVITY_API_TOKEN": "a-token-for-real-data",
+            "TAP_LEXER_ACTIVITY_START_DATE": START,
+            "TAP_LEXER_ACTIVITY_API_URL": f"{host.origin}/v1",
+        }
+        for arguments in (["invoke", "tap-lexer-activity:check"], ["run", "lexer-to-duckdb"]):
+            done = subprocess.run(
+                ["meltano", *arguments],
+                capture_output=True,
+                check=False,
+                cwd=tmp_path,
+                env={"PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]), "HOME": str(tmp_path), **variables},
+                text=True,
+                encoding="utf-8",
+                timeout=240,
+            )
+            said = done.stdout + done.stderr
+            assert done.returncode != 0, said
+            assert f"would send it to '{host.origin}/v1'. For your own data: meltano --environment=prod" in said
+            assert "a-token-for-real-data" not in said
+        assert host.asked == []
 
 
 def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) -> None:
@@ -217,7 +245,7 @@ def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) 
     assert "replication_key_value" in before
 
     backfill = {"TAP_LEXER_ACTIVITY_BACKFILL_START": START, "TAP_LEXER_ACTIVITY_BACKFILL_END": "2026-03-16"}
-    assert pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select, **backfill)[0] == 2
+    assert pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select, **backfill)[0] == 2 + 1, "and the users"
     assert pipeline.meltano(CLOCK, *state)[1] == before
     rows = pipeline.tables({"summary": ["local_date"]})["summary"]
     assert "--state-id-suffix" in pipeline.meltano(CLOCK, "run", "--help")[1], "as the README has it"

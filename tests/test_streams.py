@@ -94,6 +94,11 @@ class Told(TapLexerActivity):
         return told
 
     @property
+    def planned(self) -> list[Plan]:
+        """What it asks for, but for the users, whose time zones are compared."""
+        return [plan for plan in self.plans() if plan.why != "for timezone"]
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         return [message["record"] for message in self.recording.messages if message["type"] == "RECORD"]
 
@@ -516,7 +521,7 @@ def test_a_plan_says_what_is_asked_for_and_why(
 ) -> None:
     with Host() as host:
         tap = Told(host, "summary", state=before and state_of("summary", before), **config)
-        (plan,) = tap.plans()
+        (plan,) = tap.planned
     assert len(plan.requests) == plan.count
     assert plan == Plan(stream="summary", requests=plan.requests, **expected)
 
@@ -546,9 +551,9 @@ def test_weeks_begin_on_mondays_of_the_zone(
     }
     with Host(FORMS) as host:
         state: Any = None if bookmarked is None else {"bookmarks": {"summary": monday}}
-        (plan,) = Told(host, "summary", state=state, **weeks | config).plans()
+        (plan,) = Told(host, "summary", state=state, **weeks | config).planned
         state = state and {"bookmarks": {"nps_summary": {"partitions": [{"context": {"form_id": 56}, **monday}]}}}
-        (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).plans()
+        (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).planned
     windows = [window for request in plan.requests for window in request.windows]
     assert [window.start for window in windows] == [datetime(2026, 1, int(day), 13, tzinfo=UTC) for day in starts]
     assert (plan.why, plan.again, plan.caution) == (why, again, None)
@@ -557,8 +562,8 @@ def test_weeks_begin_on_mondays_of_the_zone(
 
 def test_a_list_is_a_full_table_and_one_request() -> None:
     with Host(with_length(b'{"id": 5}')) as host:
-        tap = Told(host, "users")
-        assert tap.plans() == [Plan(stream="users", why="full table", count=1)]
+        tap = Told(host, "groups")
+        assert tap.plans() == [Plan(stream="groups", why="full table", count=1)]
         tap.run()
     assert [record["id"] for record in tap.records] == [5]
     assert len(host.asked) == 1
@@ -585,7 +590,7 @@ def test_a_full_table_is_read_whole_whatever_the_bookmark_says() -> None:
     with Host(starts=[SUMMARY]) as host:
         tap = Told(host, "summary", state=state_of("summary", "07"))
         tap.streams["summary"].forced_replication_method = REPLICATION_FULL_TABLE
-        (plan,) = tap.plans()
+        (plan,) = tap.planned
     assert (plan.why, plan.count, plan.again) == ("first load", 3, 0)
 
 
@@ -603,7 +608,7 @@ def test_a_series_warns_if_the_clocks_changed_so_lately_that_a_request_spans_it(
 
 def test_each_export_costs_a_job_and_a_question_at_least() -> None:
     with Host(FORMS) as host:
-        forms, *plans = Told(host, "nps_submissions", export_window_days=1).plans()
+        forms, *plans = Told(host, "nps_submissions", export_window_days=1).planned
     assert forms.stream == "forms"
     assert [(plan.form_id, plan.count, plan.polls) for plan in plans] == [(55, 3, 3), (56, 3, 3)]
 
@@ -889,11 +894,18 @@ def test_an_id_of_thousands_of_digits_fails_its_stream_and_no_other() -> None:
 
 
 def test_a_refused_token_ends_the_run_where_it_stands() -> None:
-    with Host(starts=[SUMMARY, with_length(b"", status=b"401 Unauthorized")]) as host:
-        tap = Told(host, "summary", "case_summary")
+    with Host(starts=[with_length(b"", status=b"401 Unauthorized")]) as host:
+        tap = Told(host, "summary", "case_summary", max_requests=9)  # by which it asks for nothing else first
         assert "The api_token is wrong" in tap.failed()
-    assert tap.story == ["05", "STATE 06"]
-    assert len(host.asked) == 2
+    assert tap.story == []
+    assert len(host.asked) == 1
+
+
+def test_a_token_that_was_accepted_before_fails_the_stream_and_not_the_run() -> None:
+    with Host(starts=[SUMMARY, with_length(b"", status=b"401 Unauthorized"), SUMMARY]) as host:
+        tap = Told(host, "summary", "user_volume")
+        assert "summary: report 'summary' from 2026-01-06" in tap.failed()
+    assert tap.story[:2] == ["05", "STATE 06"]
 
 
 def test_a_trial_run_reads_what_is_selected_and_names_what_fails() -> None:

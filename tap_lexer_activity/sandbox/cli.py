@@ -67,6 +67,9 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
     if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):
         msg = f"--quota is {quota!r}: write REQUESTS/SECONDS such as 100/300"
         raise click.ClickException(msg)
+    if not options["token"].startswith("sandbox-"):
+        msg = "--token should begin with sandbox-: by that the tap knows it from a token for real data"
+        raise click.ClickException(msg)
     try:
         sandbox = Sandbox(quota=(int(requests), int(seconds)), **options)
         for fault in map(parse, faults):

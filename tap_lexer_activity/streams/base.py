@@ -29,6 +29,7 @@ from tap_lexer_activity.client import described
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     EndOfRun,
+    NotAllowedError,
     RequestsSpentError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -199,8 +200,9 @@ class LexerStream(Stream):
         except RequestsSpentError:
             progress.fall_short(self.name)
         except (FatalAPIError, RetriableAPIError) as error:
-            self.logger.error("%s failed: %s", self.name, error)  # noqa: TRY400 (a line for a person, no stack trace)
-            progress.fail(self.name, str(error))
+            said = f"{error}{self.tap.advice(self.name, error) if isinstance(error, NotAllowedError) else ''}"
+            self.logger.error("%s failed: %s", self.name, said)  # noqa: TRY400 (a line for a person, no stack trace)
+            progress.fail(self.name, said)
 
     @override
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:

@@ -132,8 +132,6 @@ class Export(WindowedStream):
         try:
             with self.tap.progress.requests_of(self.name):
                 self.tap.exporter.ask(job, tries=1)
-        except AccessDeniedError as error:
-            raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
             job.is_tended = False
