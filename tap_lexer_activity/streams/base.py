@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from singer_sdk import StreamSchema
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -124,7 +124,7 @@ class LexerStream(Stream):
 
     def checked(self, answer: Any, what: str) -> Any:
         """The answer with values that targets can store, if it has the documented shape; `UnexpectedAnswerError` if not."""
-        answer, odd = fitted(answer, self.answer.schema)
+        answer, odd = fitted(answer, cast("Mapping[str, Any]", self.answer.schema))
         check(answer, self.answer, what=what, quote=self.client.quote)
         for column in odd.keys() - self._odd:
             is_in_catalog = ADDITIONAL in self.effective_schema["properties"]
