@@ -66,6 +66,16 @@ def test_jobs_and_schedules_name_what_exists(project: dict[str, Any]) -> None:
     assert project["default_environment"] in {environment["name"] for environment in project["environments"]}
 
 
+def test_invented_rows_go_where_no_real_ones_go(project: dict[str, Any]) -> None:
+    (sandbox,) = (each for each in project["environments"] if each["name"] == project["default_environment"])
+    own = {loader["name"]: loader["config"] for loader in sandbox["config"]["plugins"]["loaders"]}
+    assert own.keys() == {loader["name"] for loader in project["plugins"]["loaders"]}
+    for loader in project["plugins"]["loaders"]:
+        places = own[loader["name"]].items()
+        assert places
+        assert [(name, value) for name, value in places if loader["config"][name] == value] == []
+
+
 class Pipeline:
     """The project in a folder of its own, with the tap and the loader of this environment in place of ones that Meltano installs."""
 

@@ -367,6 +367,12 @@ def test_meltano_loads_a_server_with_tls(
         (salt,) = re.findall(r'"hash_seed": "(\w+)"', meltano.file(".env").read_text(encoding="utf-8"))
         assert digests(with_tls) == hashed(salt)
     assert not meltano.file(".secrets").exists(), "no file is written"
+    if checked:  # dbt reads the same variables
+        questions = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+        (variables,) = re.findall(r"`(set -a; [^`]*)`", questions)
+        alias, _, models = printed("docs/questions.md", "sh", "alias dbt").splitlines()
+        meltano.run(f"{variables}\n{alias}\n{models}")
+        assert with_tls.rows("table lexer_models.messages", "warehouse")
 
 
 @pytest.mark.parametrize("environment", ["prod", "private"])
