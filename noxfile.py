@@ -22,7 +22,7 @@ _SAMPLED = "client columns outcomes settings signals state streams throttle thro
 SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 """Tests of everything that a Python may do otherwise than the next: connections, files, processes, signals, times, warnings."""
 CORES = min(os.cpu_count() or 1, 4)
-WAREHOUSE = "warehouse.duckdb"
+WAREHOUSE = "demo.duckdb"
 PAGE = "report.html"
 
 nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", "proof", f"pipelines-{PYTHON}"]
@@ -132,14 +132,16 @@ def demo(session: nox.Session) -> None:
     """From a contact centre that does not exist to tables and charts: sandbox, Meltano, DuckDB, dbt."""
     session.install(*CONSTRAINTS, "--editable", ".[sandbox]", "--group", "demo")
     # (Meltano installs the tap and the loader on their first run.)
-    session.run("lexer-activity-sandbox", "run", "--", "meltano", "run", "lexer-to-duckdb")
+    # The path is said here, too, because one in .env would win over that of meltano.yml.
+    path = {"TARGET_DUCKDB_PATH": WAREHOUSE}
+    session.run("lexer-activity-sandbox", "run", "--", "meltano", "run", "lexer-to-duckdb", env=path)
     session.run("python", "demo/show.py", WAREHOUSE)
     # Meltano and dbt need other versions of the same packages, so dbt gets an environment of its own.
     session.run(
         *("uvx", "--python", PYTHON, "--constraints", "tests/pipelines/constraints-dbt.txt"),
         *("--from", "dbt-core", "--with", "dbt-duckdb", "dbt", "--quiet", "build"),
         *("--project-dir", "dbt", "--profiles-dir", "dbt"),
-        env={"DBT_TARGET": "duckdb", "TARGET_DUCKDB_PATH": WAREHOUSE},
+        env={"DBT_TARGET": "duckdb", **path},
         external=True,
     )
     session.run("python", "demo/page.py", WAREHOUSE, PAGE)

@@ -11,18 +11,21 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections import deque
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import chain, islice, zip_longest
-from math import isinf
+from itertools import chain
+from operator import itemgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.shapes import MOST_DIGITS
+from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, storable, to_utc
+from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
 LONGEST_NAME: Final = 60
 """Characters, and bytes, of a column's name: Postgres cuts names at 63 bytes."""
@@ -37,6 +40,8 @@ _DIGEST: Final = 8
 """Hex digits behind a name that would not be the only one."""
 _FIRST_SIZE: Final = 16
 """Rows of one export that need no larger table, as a power of two."""
+_JOINERS: Final = "\u200c\u200d"
+"""Say how letters are joined in writing, and show nothing."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 
 csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
@@ -52,10 +57,16 @@ def column_name(header: str) -> str:
 
 
 def _whole_name(header: str) -> str:
-    text = unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold()
-    ascii_text = "".join(_ascii(char) for char in text if not unicodedata.combining(char))
-    kept = "".join(char if char.isalnum() else "_" for char in ascii_text)
-    return re.sub("_+", "_", kept).strip("_")
+    kept = [""]
+    for char in unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold():
+        if char.isalnum():
+            kept.append(_ascii(char))
+        elif unicodedata.category(char).startswith("M"):
+            if not kept[-1].isascii():
+                kept.append(char)  # of a script whose letters are others without it, such as that of Hindi
+        elif char not in _JOINERS:
+            kept.append("_")
+    return re.sub("_+", "_", unicodedata.normalize("NFC", "".join(kept))).strip("_")
 
 
 def _ascii(char: str) -> str:
@@ -117,10 +128,13 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
 
 
 def unique_headers(headers: Iterable[str]) -> list[str]:
-    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it."""
+    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it.
+
+    (No table can hold a NUL, so there is U+FFFD in its place.)
+    """
     result: dict[str, None] = {}
     times: dict[str, int] = {}
-    for place, header in enumerate(headers, start=1):
+    for place, header in enumerate(map(storable, headers), start=1):
         first = key = header or f"(column {place})"
         while key in result:
             times[first] = times.get(first, 1) + 1
@@ -134,12 +148,12 @@ def column_schema(header: str) -> dict[str, Any]:
     description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
     lowered = header.strip().lower()
     if lowered.endswith("(utc)"):
-        return {"description": f"{description} Time in UTC.", "type": ["string", "null"], "format": "date-time"}
+        return {"description": f"{description} Time in UTC.", "type": ["null", "string"], "format": "date-time"}
     if lowered.endswith("(min)"):
-        return {"description": f"{description} Minutes.", "type": ["number", "null"]}
+        return {"description": f"{description} Minutes.", "type": ["null", "number"]}
     if lowered.startswith("within ") and lowered.endswith(" sla"):
-        return {"description": f"{description} Yes or no.", "type": ["boolean", "null"]}
-    return {"description": f"{description} Text.", "type": ["string", "null"]}
+        return {"description": f"{description} Yes or no.", "type": ["null", "boolean"]}
+    return {"description": f"{description} Text.", "type": ["null", "string"]}
 
 
 # Cells: a whole column at a time, because one regular expression over a thousand cells is ten times as fast as a thousand
@@ -152,13 +166,16 @@ _usual_times: Final = re.compile(
     rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
 ).fullmatch
 _time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII).fullmatch
+_date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
+_LONG: Final = 300
+"""Digits of a number from which on it may be more than a float can be."""
 _usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
 _number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
 
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
-    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time."""
+    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time. Without an offset it is in UTC."""
     lines = "\n".join([*cells, ""])
     if _usual_times(lines) and lines.count("\n") == len(cells):
         return lines.replace(" ", "T").replace("\n", "Z\n").split("\n")[:-1]
@@ -172,7 +189,7 @@ def _read_time(cell: str) -> str | None:
     except ValueError:
         return None
     if moment is None:
-        return None
+        return to_utc(cell)  # of another form, which says its offset
     if moment.tzinfo is None:
         return f"{moment.isoformat()}Z"
     try:
@@ -184,23 +201,24 @@ def _read_time(cell: str) -> str | None:
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
     """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
     lines = "\n".join([*cells, ""])
-    if _usual_numbers(lines) and lines.count("\n") == len(cells):
+    if _usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
         return list(map(Decimal, cells))
     return [_read_number(cell) for cell in cells]
 
 
 def _read_number(cell: str) -> Decimal | None:
     number = Decimal(cell) if _number(cell) else None
-    # Most readers of JSON would take 1e999 for infinity.
-    return None if number is not None and "e" in cell.lower() and isinf(number) else number
+    return number if number is not None and fits_float(number) else None
 
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
-    """Whole numbers, also if they are written as `15.0`; `None` for another cell."""
+    """Whole numbers of 64 bits, also if they are written as `15.0`; `None` for another cell."""
     return [
-        # (Python writes no whole number of thousands of digits.)
         int(number)
-        if number is not None and number.adjusted() <= MOST_DIGITS and number == number.to_integral_value()
+        if number is not None
+        and number.adjusted() <= MOST_DIGITS
+        and number == number.to_integral_value()
+        and fits_integer(int(number))
         else None
         for number in read_numbers(cells)
     ]
@@ -229,6 +247,90 @@ def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[
     if "integer" in kinds:
         return read_integers
     return read_times if schema.get("format") == "date-time" else None
+
+
+# Local dates
+
+
+_ANSWERED: Final = (
+    {"submitted", "submission", "submit"},
+    {"completed", "completion"},
+    {"received", "recorded"},
+    {"answered", "responded"},
+    {"created"},
+)
+"""Words for what is done with an answer to a survey, the best first."""
+_A_TIME: Final = frozenset({"date", "datetime", "timestamp", "utc"})
+_BESIDE: Final = frozenset({"at", "on", "time", "survey", "nps", "form", "customer", "response", "answer", "feedback"})
+_MOST_HOURS: Final = 20_000
+"""Hours whose date is kept: those of two years, so that a file full of odd times does not fill the memory."""
+
+
+def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | None:
+    """The place of the column that says when a row happened, or `None` if there is none.
+
+    Args:
+        headers: The cells of the first row.
+        names: Names that the column may have, the best first. Without any, it is the one that is named as the time of an answer to a
+            survey: submitted, completed, received, answered or created, in this order, best with a word for a time beside it; else a
+            mere `Date` or `Timestamp`. No other words may be in it, because a question may ask for a date, too.
+    """
+    found = [column_name(header) for header in headers]
+    if names := tuple(names):
+        return next((found.index(name) for name in names if name in found), None)
+    ranks = {place: rank for place, name in enumerate(found) if (rank := _rank(set(name.split("_")))) is not None}
+    return min(ranks, key=ranks.__getitem__, default=None)
+
+
+def _rank(words: set[str]) -> tuple[bool, int] | None:
+    """How well the words of a name say that it is the time of an answer, the least first; `None` if they do not."""
+    done = next((rank for rank, choice in enumerate(_ANSWERED) if words & choice), None)
+    if words - _A_TIME - _BESIDE - set().union(*_ANSWERED) or (done is None and not words & _A_TIME):
+        return None
+    is_time = bool(words & (_A_TIME | {"at", "on", "time"}))
+    return (not is_time, len(_ANSWERED) if done is None else done)
+
+
+class LocalDates(dict[str, str | None]):
+    """Calendar dates of times in UTC in one zone, by the beginning of a time: its hour, minute or second, as `2026-03-01T10`.
+
+    `None` if the date changes within it, or if there is none. Rows share their hours, so most dates are found by one look.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, begin: str) -> str | None:
+        if len(self) >= _MOST_HOURS:
+            self.clear()
+        start = datetime.fromisoformat(f"{begin}{':00:00'[len(begin) - 13 :]}+00:00")
+        length = {13: timedelta(minutes=59, seconds=59), 16: timedelta(seconds=59)}.get(len(begin), timedelta())
+        found = None
+        with suppress(OverflowError):  # the first or last day that there is
+            first, last = (local_date(moment, self._zone) for moment in (start, start + length))
+            found = first.isoformat() if first == last else None
+        self[begin] = found
+        return found
+
+    def of(self, times: Sequence[str | None], cells: Sequence[str]) -> Sequence[str | None]:
+        """The dates of cells.
+
+        Args:
+            times: The cells as times in UTC (see `read_times`), `None` for one that is none.
+            cells: The cells. One that is a date without a time of day is that date.
+        """
+        found = [time and self[time[:13]] for time in times]
+        if None in found:
+            return [day or self._of(time, cell) for day, time, cell in zip(found, times, cells, strict=True)]
+        return found
+
+    def _of(self, time: str | None, cell: str) -> str | None:
+        if time:
+            return self[time[:16]] or self[time[:19]]
+        with suppress(ValueError):
+            return date.fromisoformat(cell).isoformat() if _date(cell) else None
+        return None
 
 
 # Identity
@@ -355,27 +457,30 @@ def _has_clock(time: str) -> bool:
     return ":" in time
 
 
-def lacks_times(rows: Iterator[list[str]], stable: Sequence[Sequence[str]], *, by_the_clock: bool) -> bool:
-    """Whether an export has rows that only their order may tell apart, however its window is cut. Reads up to the first.
+# Rows
+
+
+def without_headers(rows: list[list[str]], headers: Sequence[str]) -> list[list[str]]:
+    """Rows without those that are the header once more, as in a file that was joined of several."""
+    if headers[-1] not in map(itemgetter(-1), rows):
+        return rows
+    first = {headers[0], f"\ufeff{headers[0]}", f'\ufeff"{headers[0]}"'}  # each file may begin with its mark
+    return [row for row in rows if row[0] not in first or row[1:] != headers[1:]]
+
+
+def is_title(headers: Sequence[str], below: Iterable[list[str]], names: Container[str]) -> bool:
+    """Whether the first row of a file, which has no known column in it, is a title above the header.
+
+    It is if a row below it has known columns, or if it leaves half of the cells below it without a name.
 
     Args:
-        rows: The rows of its file, the header first.
-        stable: See `Identity`.
-        by_the_clock: See `Identity`.
+        headers: The first row.
+        below: The rows below it, the first of them.
+        names: Names of the columns that are known.
     """
-    headers = next(rows, [])
-    identity = Identity(headers, stable, by_the_clock=by_the_clock)
-    width = len(headers)
-    while chunk := list(islice(rows, 100)):
-        cells = list(zip_longest(*chunk, fillvalue=""))[:width]
-        cells += [("",) * len(chunk)] * (width - len(cells))
-        deque(identity.keys(cells), maxlen=0)
-        if identity.timeless:
-            return True
-    return False
-
-
-# Rows
+    rows = list(below)
+    is_narrow = bool(rows) and 2 * sum(map(bool, headers)) <= len(rows[0])
+    return is_narrow or any(sum(column_name(cell) in names for cell in row) > 1 for row in rows)
 
 
 class Converter:
@@ -384,7 +489,8 @@ class Converter:
     It works on many rows at a time, column by column: that is what Python does fast.
 
     Attributes:
-        columns: Names of the columns: `record_id`, those that the schema and the export have in common, `additional_columns`.
+        columns: Names of the columns: `record_id`, those that the schema and the export have in common, `local_date` if it is wanted
+            and there is a time to have it from, `additional_columns`.
         surprises: What was found and should be said once: a sentence for each kind.
     """
 
@@ -398,6 +504,8 @@ class Converter:
         taken: Iterable[str] = (),
         window: str = "",
         by_the_clock: bool = False,
+        dated_by: Iterable[str] = (),
+        zone: ZoneInfo | None = None,
     ) -> None:
         """Compare a header with a schema.
 
@@ -409,6 +517,8 @@ class Converter:
             taken: Columns of the tap's own, which no column of the export may be named as.
             window: The export's window, as text.
             by_the_clock: See `Identity`.
+            dated_by: Names of the column that says when a row happened: see `place_of_time`.
+            zone: Whose calendar the `local_date` is of; without it there is none.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
@@ -417,7 +527,15 @@ class Converter:
         self._known = [(place, reader_for(properties[name])) for place, name in known]
         self._others = [place for place, name in enumerate(names) if name is None]
         self._identity = Identity(headers, stable, window, by_the_clock=by_the_clock)
-        self.columns = ("record_id", *(name for _, name in known), "additional_columns")
+        self._dates: LocalDates | None = None
+        if zone is not None and "local_date" in wanted and (time := place_of_time(headers, dated_by)) is not None:
+            self._dates, self._time = LocalDates(zone), time
+            typed = (
+                number for number, (place, read) in enumerate(self._known, 1) if (place, read) == (time, read_times)
+            )
+            self._typed_time = next(typed, None)  # among the columns
+        dates = () if self._dates is None else ("local_date",)
+        self.columns = ("record_id", *(name for _, name in known), *dates, "additional_columns")
         self.surprises: dict[str, str] = {}
         if stable and not self._identity.is_stable:
             wanted = ", ".join(choice[0] for choice in stable)
@@ -439,6 +557,7 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]
+        cells = _storable(cells)  # (ids are made of what the file holds)
         for place, read in self._known:
             column = cells[place]
             if read is None:
@@ -447,12 +566,16 @@ class Converter:
                 found = read(list(filter(None, column)))
                 rest_of = iter(found)
                 columns.append([next(rest_of) if cell else None for cell in column])
-                if None in found:
+                if NoneType in map(type, found):  # (to compare decimals with `None` takes six times as long)
                     self._keep_unread(place, column, columns[-1], more)
             else:
                 columns.append(values := read(column))
-                if None in values:
+                if NoneType in map(type, values):
                     self._keep_unread(place, column, values, more)
+        if self._dates is not None:
+            column = cells[self._time]
+            times = read_times(column) if self._typed_time is None else columns[self._typed_time]
+            columns.append(self._dates.of(times, column))
         if self._others:
             keys = [self._keys[place] for place in self._others]
             others = zip(*(cells[place] for place in self._others), strict=True)
@@ -464,6 +587,11 @@ class Converter:
         columns.append(rest)
         self._say_what_ids_are_worth()
         return columns
+
+    @property
+    def has_timeless(self) -> bool:
+        """Whether some of the rows so far have no time, so that only their order tells them apart."""
+        return self._identity.timeless > 0
 
     def _say_what_ids_are_worth(self) -> None:
         if self._identity.timeless:
@@ -493,7 +621,7 @@ class Converter:
         )
         for place in range(self._width, len(row)):
             key = f"(column {place + 1})"
-            more[f"{key} (beyond the header)" if key in self._keys else key] = row[place] or None
+            more[f"{key} (beyond the header)" if key in self._keys else key] = storable(row[place]) or None
         return [*row[: self._width], *[""] * (self._width - len(row))]
 
     def _keep_unread(
@@ -510,8 +638,20 @@ class Converter:
                 )
 
 
+def _storable(cells: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Cells that any table can hold, column by column: NUL is hardly ever in any, and one look at a whole column says so."""
+    if any("\0" in "".join(column) for column in cells):
+        return [tuple(map(storable, column)) for column in cells]
+    return cells
+
+
+_names_the_separator: Final = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE).fullmatch
+
+
 def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str]]:
-    """The rows of a CSV, the header first. Blank lines are no rows.
+    """The rows of a CSV, the header first. Blank lines are no rows, and neither is a first line such as `sep=;`.
+
+    Spreadsheets write that line to name what separates the columns.
 
     Args:
         lines: A text file opened with `newline=""`, so that cells keep their own line breaks.
@@ -520,7 +660,11 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
     Raises:
         csv.Error: Where quotes are not closed or do not end a cell, if they have to be.
     """
-    return filter(None, csv.reader(lines, strict=strict))
+    lines = iter(lines)
+    first = next(lines, "")
+    named = _names_the_separator(first)
+    separator = named[1] if named else ","
+    return filter(None, csv.reader(lines if named else chain([first], lines), strict=strict, delimiter=separator))
 
 
 def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time as clock
 import tracemalloc
+import unicodedata
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,11 +22,12 @@ from hypothesis import strategies as st
 from tap_lexer_activity.columns import (
     Converter,
     Identity,
+    LocalDates,
     column_name,
     column_schema,
     is_cut_off,
-    lacks_times,
     matched,
+    place_of_time,
     read_booleans,
     read_integers,
     read_numbers,
@@ -31,10 +36,11 @@ from tap_lexer_activity.columns import (
     unique_headers,
     with_columns,
 )
+from tap_lexer_activity.windows import local_date
 
-TEXT = {"type": ["string", "null"]}
-NUMBER = {"type": ["number", "null"]}
-TIME = {"type": ["string", "null"], "format": "date-time"}
+TEXT = {"type": ["null", "string"]}
+NUMBER = {"type": ["null", "number"]}
+TIME = {"type": ["null", "string"], "format": "date-time"}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,19 @@ TIME = {"type": ["string", "null"], "format": "date-time"}
         ("customerFullName", "customer_full_name"),
         ("NPS", "nps"),
         ("顧客", "顧客"),
+        ("サポート", "サポート"),
+        ("サホート", "サホート"),
+        ("ｻﾎﾟｰﾄ (min)", "サポート_min"),
+        ("고객 이름", "고객_이름"),
+        ("ग्राहक का नाम", "ग्राहक_का_नाम"),
+        ("श्री\u200dमान", "श्रीमान"),
+        ("क\u200d\u093f", "कि"),
+        ("اسم العميل، أول", "اسم_العميل_أول"),
+        ("مُحَمَّد", "مُحَمَّد"),
+        ("Tên khách hàng (Đà Nẵng)", "ten_khach_hang_da_nang"),
+        ("Отзыв: йод", "отзыв_йод"),
+        ("ǿ\u0301, 1\u0308 and ❤\ufe0f x", "o_1_and_x"),
+        ("\u0301x", "x"),
         ("x" * 100, "x" * 60),
         ("%&/", ""),
         ("", ""),
@@ -120,20 +139,27 @@ def test_any_header_gives_usable_names(headers: list[str], taken: set[str]) -> N
     for name in found:
         assert 1 <= len(name) <= 60
         assert len(name.encode()) <= 60
-        assert name == name.casefold()
-        assert all(char.isalnum() or char == "_" for char in name)
+        assert re.fullmatch("(_|AM*)+", kinds(name))
+        assert name == unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", name.casefold())
     assert matched(headers, found, taken) == list(found)
     assert len(set(unique_headers(headers))) == len(headers)
+
+
+def kinds(name: str) -> str:
+    """The characters of a name by what they are: `A` for a letter or digit, `M` for a mark, or themselves."""
+    return "".join(
+        "A" if char.isalnum() else "M" if unicodedata.category(char).startswith("M") else char for char in name
+    )
 
 
 @pytest.mark.parametrize(
     ("header", "kind", "said"),
     [
-        ("Closed (UTC)", {"type": ["string", "null"], "format": "date-time"}, "Time in UTC."),
-        ("In Queue (min)", {"type": ["number", "null"]}, "Minutes."),
-        (" Within Customer SLA ", {"type": ["boolean", "null"]}, "Yes or no."),
-        ("Within reach", {"type": ["string", "null"]}, "Text."),
-        ("Our SLA", {"type": ["string", "null"]}, "Text."),
+        ("Closed (UTC)", {"type": ["null", "string"], "format": "date-time"}, "Time in UTC."),
+        ("In Queue (min)", {"type": ["null", "number"]}, "Minutes."),
+        (" Within Customer SLA ", {"type": ["null", "boolean"]}, "Yes or no."),
+        ("Within reach", {"type": ["null", "string"]}, "Text."),
+        ("Our SLA", {"type": ["null", "string"]}, "Text."),
     ],
 )
 def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) -> None:
@@ -252,8 +278,8 @@ def test_a_cell_of_another_type_is_kept_as_text_and_said_once() -> None:
     ("schema", "cells", "values"),
     [
         (NUMBER, ["1.50", "soon"], [Decimal("1.50"), None]),
-        ({"type": ["integer", "null"]}, ["15", "soon"], [Decimal(15), None]),
-        ({"type": ["boolean", "null"]}, ["yes", "soon"], [True, None]),
+        ({"type": ["null", "integer"]}, ["15", "soon"], [Decimal(15), None]),
+        ({"type": ["null", "boolean"]}, ["yes", "soon"], [True, None]),
         (TIME, ["2026-01-01 00:00:00", "soon"], ["2026-01-01T00:00:00Z", None]),
         (TEXT, ["yes", "soon"], ["yes", "soon"]),
         ({}, ["yes", "soon"], ["yes", "soon"]),
@@ -292,6 +318,123 @@ def test_a_column_that_is_not_wanted_is_nowhere() -> None:
     columns = converter.convert([["closed", "Jo"]])
     assert converter.columns == ("record_id", "state", "additional_columns")
     assert "Jo" not in str(columns)
+
+
+# Local dates
+
+
+def dates(zone: str, cells: list[str]) -> list[str | None]:
+    return list(LocalDates(ZoneInfo(zone)).of(read_times(cells), cells))
+
+
+@pytest.mark.parametrize(
+    ("zone", "cell", "day"),
+    [
+        ("Australia/Sydney", "2026-03-01 12:59:59", "2026-03-01"),
+        ("Australia/Sydney", "2026-03-01 13:00:00", "2026-03-02"),
+        ("Australia/Sydney", "2026-04-30 13:30:00", "2026-04-30"),
+        ("Australia/Sydney", "2026-04-30 14:00:00 UTC", "2026-05-01"),
+        ("Australia/Sydney", "2026-04-30T23:59:59+10:00", "2026-04-30"),
+        ("Australia/Sydney", "2026-04-30 23:30", "2026-05-01"),
+        ("Australia/Sydney", "2026-04-30", "2026-04-30"),
+        ("America/New_York", "2026-03-01 04:59:59.999999", "2026-02-28"),
+        ("Asia/Kolkata", "2026-03-01 18:29:59", "2026-03-01"),
+        ("Asia/Kolkata", "2026-03-01 18:30:00", "2026-03-02"),
+        ("Asia/Kathmandu", "2026-03-01 18:14:59", "2026-03-01"),
+        ("Asia/Kathmandu", "2026-03-01 18:15:00", "2026-03-02"),
+        ("Africa/Monrovia", "1960-03-02 00:44:29", "1960-03-01"),
+        ("Africa/Monrovia", "1960-03-02 00:44:30", "1960-03-02"),
+        ("Pacific/Apia", "2011-12-30 09:59:59", "2011-12-29"),
+        ("Pacific/Apia", "2011-12-30 10:00:00", "2011-12-31"),
+        ("America/New_York", "0001-01-01 00:00:00", None),
+        ("Australia/Sydney", "9999-12-31 23:00:00", None),
+        ("Australia/Sydney", "2026-02-30", None),
+        ("Australia/Sydney", "1 May 2026", None),
+        ("Australia/Sydney", "soon", None),
+        ("Australia/Sydney", "", None),
+    ],
+)
+def test_a_row_has_the_date_that_the_calendar_of_the_account_shows(zone: str, cell: str, day: str | None) -> None:
+    assert dates(zone, [cell]) == [day]
+    assert dates(zone, ["2026-01-01 00:00:00", "", cell, cell])[2:] == [day, day], "also among others"
+
+
+ZONES = ["UTC", "Australia/Sydney", "Australia/Lord_Howe", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York"]
+BACK_OVER_MIDNIGHT = ["America/St_Johns", "America/Havana"]
+"""There the clock has shown the end of a day once more when the next had begun, to which the windows count it."""
+
+
+@given(
+    st.sampled_from(ZONES + BACK_OVER_MIDNIGHT),
+    st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2037, 12, 31)) | st.none(), max_size=30),
+    st.integers(-23 * 60, 23 * 60),
+)
+def test_dates_are_those_of_the_zone_whatever_the_offset_that_a_time_is_written_in(
+    zone: str, moments: list[datetime | None], minutes: int
+) -> None:
+    offset = timezone(timedelta(minutes=minutes))
+    aware = [moment and moment.replace(tzinfo=UTC) for moment in moments]
+    expected = [moment and local_date(moment, ZoneInfo(zone)).isoformat() for moment in aware]
+    shown = [moment and moment.astimezone(ZoneInfo(zone)).date().isoformat() for moment in aware]
+    if zone not in BACK_OVER_MIDNIGHT:
+        assert expected == shown
+    assert dates(zone, [f"{moment:%Y-%m-%d %H:%M:%S.%f}" if moment else "" for moment in moments]) == expected
+    assert dates(zone, [moment.astimezone(offset).isoformat() if moment else "" for moment in aware]) == expected
+
+
+def test_a_file_full_of_odd_times_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_lexer_activity.columns._MOST_HOURS", 10)
+    found = LocalDates(ZoneInfo("Asia/Kolkata"))
+    cells = [f"2026-01-{1 + n % 28:02} {n % 24:02}:15:00" for n in range(500)]
+    days = found.of(read_times(cells), cells)
+    assert len(found) <= 10
+    assert days == [
+        local_date(datetime.fromisoformat(f"{cell}+00:00"), ZoneInfo("Asia/Kolkata")).isoformat() for cell in cells
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        (["Score", "Submitted At (UTC)", "Date"], "Submitted At (UTC)"),
+        (["Created At", "Completed", "Completed At", "submittedDate"], "submittedDate"),
+        (["Date", "Survey Responded At"], "Survey Responded At"),
+        (["Submit Date (UTC)", "Start Date (UTC)"], "Submit Date (UTC)"),
+        (["Submitted", "Date Created"], "Date Created"),
+        (["Submitted", "Score"], "Submitted"),
+        (["Timestamp", "Date"], "Timestamp"),
+        (["Response Date", "Response Time", "Response Time (min)"], "Response Date"),
+        (["Completion time"], "Completion time"),
+        (
+            ["On what date have you received your parcel?", "Date of birth", "Sent At (UTC)", "Response", "Time", "At"],
+            None,
+        ),
+        ([], None),
+    ],
+)
+def test_the_time_of_an_answer_is_found_by_its_name(headers: list[str], found: str | None) -> None:
+    place = place_of_time(headers)
+    assert (None if place is None else headers[place]) == found
+
+
+def test_the_time_of_a_row_is_the_first_of_the_names_that_is_there() -> None:
+    names = ("date_opened", "date_opened_utc")
+    assert place_of_time(["Date", "Date Opened (UTC)", "Date Opened"], names) == 2
+    assert place_of_time(["Date", "Date Opened (UTC)", "Date Opened (UTC)"], names) == 1
+    assert place_of_time(["Date", "Submitted At"], names) is None
+
+
+@pytest.mark.parametrize("properties", [{"seen_utc": TIME}, {"seen_utc": TEXT}, {}])
+def test_a_row_has_its_date_whether_its_time_is_a_column_or_not(properties: dict[str, Any]) -> None:
+    def converter(*wanted: str) -> Converter:
+        return Converter(["Seen (UTC)"], properties, wanted, dated_by=("seen_utc",), zone=ZoneInfo("Australia/Sydney"))
+
+    rows = [["2026-03-01 13:00:00"], ["2026-03-01"], [""], ["soon"]]
+    for wanted in (["local_date"], ["local_date", *properties]):
+        dated = converter(*wanted)
+        found = dict(zip(dated.columns, dated.convert(rows), strict=True))
+        assert list(found["local_date"]) == ["2026-03-02", "2026-03-01", None, None]
+    assert "local_date" not in converter(*properties).columns, "it is not wanted"
 
 
 # Identity
@@ -341,7 +484,7 @@ def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
 
 def test_a_title_that_is_no_text_names_no_header() -> None:
     for title in (["State"], {"State": 1}, 7):
-        found, _ = convert([["new"]], ["State"], {"state": {"type": ["string", "null"], "title": title}})
+        found, _ = convert([["new"]], ["State"], {"state": {"type": ["null", "string"], "title": title}})
         assert (found[0].get("state"), found[0]["additional_columns"]) == (None, {"State": "new"})
 
 
@@ -384,18 +527,15 @@ def test_rows_that_are_alike_in_all_that_can_not_change_are_told_of() -> None:
         ([["a", ""]], (("account",), ("opened_date",)), False, True),
         ([["a"]], (("account",), ("opened_date",)), False, True),
         ([["a"], ["a", "2026-01-01"]], (("account",), ("opened_date",)), False, True),
-        ([], (), False, False),
     ],
 )
 def test_rows_that_only_their_order_tells_apart_are_found(
     rows: list[list[str]], stable: Any, by_the_clock: bool, lacks: bool
 ) -> None:
-    found = lacks_times(iter([["Account", "Opened Date"], *rows]), stable, by_the_clock=by_the_clock)
-    assert found is lacks
-
-
-def test_a_file_without_even_a_header_has_no_rows_without_a_time() -> None:
-    assert not lacks_times(iter([]), (), by_the_clock=True)
+    converter = Converter(["Account", "Opened Date"], {}, (), stable, by_the_clock=by_the_clock)
+    assert not converter.has_timeless
+    converter.convert(rows)
+    assert converter.has_timeless is lacks
 
 
 def test_without_its_stable_columns_a_row_is_all_it_has() -> None:
@@ -518,15 +658,15 @@ def test_rows_without_a_time_are_not_taken_for_those_of_another_window() -> None
     assert stable("one", "") != stable("two", "")
 
 
-@given(st.lists(st.lists(st.text(max_size=20).filter(lambda t: "\x00" not in t), min_size=3, max_size=3), max_size=20))
-def test_a_file_comes_out_cell_for_cell(rows: list[list[str]]) -> None:
+@given(st.lists(st.lists(st.text(max_size=20), min_size=3, max_size=3), max_size=20))
+def test_a_file_comes_out_cell_for_cell_with_a_sign_in_place_of_nul(rows: list[list[str]]) -> None:
     out = io.StringIO(newline="")
     csv.writer(out).writerows([["A", "B", "C"], *rows])
     read = rows_of(out.getvalue())
     assert read == [["A", "B", "C"], *rows]
     found, _ = convert(read[1:], read[0], {"a": TEXT})
     assert [(row["a"], *(row["additional_columns"] or {}).values()) for row in found] == [
-        tuple(cell or None for cell in row) for row in rows
+        tuple(cell.replace("\0", "\ufffd") or None for cell in row) for row in rows
     ]
 
 

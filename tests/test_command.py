@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -155,12 +156,12 @@ def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, cata
 # --check
 
 
-def test_check_says_that_the_token_works_by_one_request(tap: Tap, sandbox: Sandbox) -> None:
+def test_check_says_that_the_token_works(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(), "--check")
     assert (run.code, run.out) == (0, "")
     assert "The token works" in run.log
     assert "2 NPS forms" in run.log
-    assert len(sandbox.requests) == 1
+    assert "| WARNING " not in run.log
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,54 @@ def test_check_does_not_wait_for_the_quota(tap: Tap, sandbox: Sandbox) -> None:
     assert run.code == 1
     assert "429" in run.errors[0]
     assert len(sandbox.requests) == 1
+
+
+# Meltano's environments
+
+
+def test_only_a_sandbox_s_token_leaves_the_environment_of_the_sandbox(tap: Tap, sandbox: Sandbox) -> None:
+    meltano = {"MELTANO_ENVIRONMENT": "sandbox"}
+    real = sandbox.config(api_token="0123456789-abcdef")
+    for config in (real, real | {"api_url": "https://api.lexer.example/v1"}):
+        for arguments in ((), ("--check",), ("--plan",)):
+            run = tap.run(config, *arguments, env=meltano)
+            assert (run.code, run.out) == (1, "")
+            assert run.errors[0].startswith("api_token: is no token of a sandbox")
+            assert "'sandbox'" in run.errors[0]
+            assert "--environment=prod" in run.errors[0]
+            assert "0123456789" not in run.log
+    assert sandbox.requests == []
+    assert tap.run(sandbox.config(), "--check", env=meltano).code == 0
+
+    for environment in ({}, {"MELTANO_ENVIRONMENT": "prod"}):
+        run = tap.run(real, "--check", env=environment)
+        assert "401" in run.errors[0], "a local stand-in may have tokens of any kind"
+
+
+def test_a_failed_connection_names_the_environment(tap: Tap, sandbox: Sandbox) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        config = sandbox.config(api_url=f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        for name in ("sandbox", "prod"):
+            (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": name}).errors
+            assert f"Meltano's environment is '{name}'" in line
+            assert ("lexer-activity-sandbox" in line) is (name == "sandbox")
+        (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": ""}).errors
+    assert "environment" not in line
+
+
+# The log
+
+
+def test_settings_of_the_environment_are_read_without_a_line_for_each(tap: Tap, sandbox: Sandbox) -> None:
+    env = {f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in sandbox.config().items()}
+    arguments = ("--config=ENV", "--check")
+    lines = [line.split("|", 3)[3].strip() for line in tap.run(None, *arguments, env=env).log.splitlines()]
+    assert [line.partition(" ")[0] for line in lines] == ["tap-lexer-activity", "The"]
+    assert lines[1].startswith("The token works")
+    assert "Skipping parse" not in tap.run(sandbox.config(), "--check").log
+    debugged = tap.run(None, *arguments, env=env | {"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}).log
+    assert "| DEBUG    | singer_sdk.configuration._dict_config | Parsing 'start_date' config" in debugged
 
 
 # Bad input: one clear line, exit code 1, nothing on stdout
@@ -274,8 +323,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
-        ("null", "3.json is null. If there is none yet, leave it out"),
-        ("\n", "3.json is empty. If there is none yet, leave it out"),
+        ("null", "3.json is null. For a first load leave --state out; otherwise give it the last state"),
+        ("\n", "3.json is empty. For a first load leave --state out; otherwise give it the last state"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -295,7 +344,7 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
             {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
             "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
         ),
-        ("null", "is null. If there is none yet, leave it out"),
+        ("null", "is null. Make it anew with --discover"),
         ([], "The catalog can't be used: it is not as a catalog should be"),
         ("nonsense", "is not JSON"),
     ],
@@ -303,6 +352,83 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
 def test_a_catalog_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, catalog: Any, line: str) -> None:
     assert line in refused(tap, sandbox.config(), catalog=catalog)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONUTF8": "1"}]
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_catalog_and_state_are_in_utf_8_under_any_locale(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, locale: dict[str, str], mark: str
+) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "mention_sla_export":
+            entry["schema"]["properties"]["grüße"] = {"type": ["null", "string"], "title": "Grüße"}
+    state = {"bookmarks": {"mention_sla_export": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    texts = [mark + json.dumps(content, ensure_ascii=False) for content in (catalog, state)]
+    run = tap.run(sandbox.config(start_date="2026-04-20"), catalog=texts[0], state=texts[1], env=locale)
+    assert run.code == 0, run.log
+    (schema,) = (message["schema"] for message in run.messages if message["type"] == "SCHEMA")
+    assert "grüße" in schema["properties"]
+    assert "2026-04-20" not in {record["local_date"] for record in run.records["mention_sla_export"]}, "it has a state"
+
+
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+def test_a_file_in_another_encoding_is_refused_by_its_name(
+    tap: Tap, sandbox: Sandbox, tmp_path: Path, option: str
+) -> None:
+    (path := tmp_path / "given.json").write_bytes('{"bookmarks": "grüße"}'.encode("latin-1"))
+    line = refused(tap, sandbox.config(), option, str(path))
+    assert line.startswith(f"{option}: {path} is not in UTF-8. ")
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+@pytest.mark.parametrize(
+    ("method", "reads_all"),
+    [("FULL_TABLE", True), ("full_table", True), ("full-table", True), ("INCREMENTAL", False), ("incremental", False)],
+)
+def test_a_replication_method_counts_however_it_is_written(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str, method: str, *, reads_all: bool
+) -> None:
+    state = {"bookmarks": {"summary": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    catalog = with_method(catalog_of("summary"), where, method)
+    run = tap.run(sandbox.config(start_date="2026-04-20", lookback_days=0), catalog=catalog, state=state)
+    assert run.code == 0, run.log
+    assert len(run.records["summary"]) == (11 if reads_all else 0)
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+def test_a_replication_method_that_does_not_exist_is_refused(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str
+) -> None:
+    for name, method, known in (
+        ("summary", "HOURLY", "FULL_TABLE or INCREMENTAL"),
+        ("summary", "LOG_BASED", "FULL_TABLE or INCREMENTAL"),
+        ("users", "INCREMENTAL", "FULL_TABLE"),
+    ):
+        line = refused(tap, sandbox.config(), catalog=with_method(catalog_of(name), where, method, name))
+        assert line == f"The catalog can't be used: the replication method of {name} is {method!r}; it can be {known}"
+    assert not sandbox.requests
+
+
+def with_method(catalog: dict[str, Any], where: str, method: str, name: str = "summary") -> dict[str, Any]:
+    (entry,) = (entry for entry in catalog["streams"] if entry["tap_stream_id"] == name)
+    if where == "entry":
+        entry["replication_method"] = method
+    else:
+        (root,) = (item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
+        root["replication-method"] = method
+        entry["replication_method"] = "INCREMENTAL"  # as discovery writes it
+    return catalog
+
+
+def test_activate_version_is_neither_named_nor_accepted(tap: Tap, sandbox: Sandbox) -> None:
+    assert "activate" not in tap.run(None, "--about").out
+    assert "emit_activate_version_messages: there is no such setting" in refused(
+        tap, sandbox.config(emit_activate_version_messages=True)
+    )
 
 
 def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
@@ -392,6 +518,21 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     run = tap.run(None, *line, env=env)
     assert run.code == 0, run.log
     assert len(run.records["summary"]) == 1
+
+
+def test_variables_of_meltano_and_of_other_extractors_are_no_slips(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    settings = ("API_TOKEN", "START_DATE", "TIMEZONE", "API_URL", "LOOKBACK_DAYS", "EXPORT_TIMEOUT", "STREAM_MAPS")
+    env = {f"TAP_LEXER_ACTIVITY_{name}_{setting}": "x" for name in ("_EMEA", "NORTH") for setting in settings}
+    env |= {f"TAP_LEXER_ACTIVITY__{extra}": "x" for extra in ("SELECT", "CATALOG", "LOAD_SCHEMA", "STATE", "METADATA")}
+    slips = {"TAP_LEXER_ACTIVITY_EXPRT_LOOKBACK_DAYS": "3", "TAP_LEXER_ACTIVITY_TIMEZON": "x"}
+    line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
+    run = tap.run(None, *line, env=env | slips)
+    assert run.code == 0, run.log
+    assert run.log.count("is no setting; did you mean") == len(slips)
+    assert "TIMEZON is no setting; did you mean TAP_LEXER_ACTIVITY_TIMEZONE?" in run.log
+    assert "EXPRT_LOOKBACK_DAYS is no setting; did you mean TAP_LEXER_ACTIVITY_EXPORT_LOOKBACK_DAYS?" in run.log
 
 
 def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:

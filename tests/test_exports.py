@@ -8,9 +8,11 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
@@ -117,6 +119,44 @@ def test_a_quarter_of_rows_arrives_once_each_and_stays_so(
     assert warehouse.load(other).tables[stream].keys() == once.keys(), "another length of windows, and the same ids"
     assert loaded_rows(list(warehouse.tables[stream].values())).total() == truth.total()
     assert not sandbox.leaks
+
+
+def test_each_row_has_the_day_on_which_it_happened(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    # (The clocks of the account change on 5 April.)
+    config = sandbox.config(start_date="2026-03-20")
+    fast = tap.run(config, catalog=catalog_of(*EXPORTS))
+    slow = tap.run(config | {"stream_maps": {name: {} for name in EXPORTS}}, catalog=catalog_of(*EXPORTS))
+    truth = Counter(message["local_date"] for message in sandbox.truth("2026-03-20T00:00:00+11:00", LAST_DAY))
+    for run in (fast, slow):
+        assert run.code == 0, run.log
+        assert Counter(record["local_date"] for record in records(run, "mention_sla_export")) == truth
+        for stream, header in (("case_details", "Date Opened (UTC)"), ("nps_submissions", "Submitted At (UTC)")):
+            found = records(run, stream)
+            times = [datetime.fromisoformat(f"{row['additional_columns'][header]}+00:00") for row in found]
+            assert [row["local_date"] for row in found] == [
+                time.astimezone(ZoneInfo("Australia/Sydney")).date().isoformat() for time in times
+            ]
+            assert len({row["local_date"] for row in found}) > len({row["date_from"] for row in found})
+
+
+@pytest.mark.parametrize("stream", EXPORTS)
+def test_a_file_without_the_time_of_its_rows_gives_no_date(tap: Tap, catalog_of: CatalogOf, stream: str) -> None:
+    sent = with_length(b"Account,State,Sent At (UTC)\r\nAcme,new,2026-01-05 10:00:00\r\n")
+    with Survey(sent) as host:
+        run = tap.run(host.config(), catalog=catalog_of(stream))
+    assert run.code == 0, run.log
+    (record,) = records(run, stream)
+    assert record["local_date"] is None
+    assert (record["date_from"], record["date_to"]) == ("2025-12-17T00:00:00Z", "2026-01-15T23:59:59Z")
+
+
+def test_a_date_that_is_not_selected_is_nowhere(tap: Tap, catalog_of: CatalogOf) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        entry["metadata"] += [{"breadcrumb": ["properties", "local_date"], "metadata": {"selected": False}}]
+    run = run_with(tap, catalog, with_length(HEADER + ROW))
+    assert run.code == 0, run.log
+    assert "local_date" not in run.out
 
 
 @pytest.mark.parametrize("stream", EXPORTS)
@@ -327,6 +367,14 @@ def test_a_disk_without_room_is_a_clear_error(
     assert "TMPDIR" in done.stderr
 
 
+class Survey(Host):
+    """Has an NPS form, too."""
+
+    @override
+    def next(self, kind: str) -> bytes:
+        return with_length(b'[{"id": 1, "nps": true}]') if self.path.endswith("/forms") else super().next(kind)
+
+
 def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COMPLETE, **more: Any) -> Run:
     with Host(sent, statuses=[status]) as host:
         config = host.config(**more)
@@ -341,8 +389,9 @@ def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COM
     [
         *CUT,
         (with_length(b"Error,503\n"), "the file has no rows, and none of the columns of mention_sla_export"),
-        (with_length("Köln,Ort\r\n1,2\r\n".encode("latin-1")), "the file is not UTF-8"),
+        (with_length("Köln,Ort\r\n1,2\r\n".encode("latin-1")), "the file is not UTF-8: its header can't be read"),
         (with_length(b'A,B\r\n"x"y,1\r\n'), "the file is not well-formed CSV"),
+        (with_length(b"Account;Wait\r\nAcme;1,5\r\n"), "the columns of the file are separated by ';'"),
     ],
 )
 def test_a_file_that_is_not_whole_or_not_a_csv_is_never_no_data(
@@ -353,6 +402,232 @@ def test_a_file_that_is_not_whole_or_not_a_csv_is_never_no_data(
     assert said in run.errors[0]
     assert not run.records
     assert not any(bookmark(state, "mention_sla_export") for state in run.states)
+
+
+# Letters
+
+
+def letters_of(run: Run, name: str = "customer_message") -> list[str]:
+    return [record[name] for record in records(run, "mention_sla_export")]
+
+
+def rows_with(*texts: str) -> str:
+    return HEADER.decode() + "".join(f"Acme,Email,2026-01-05 01:00:00,jo,{text},closed\r\n" for text in texts)
+
+
+def warnings(run: Run) -> list[str]:
+    return [line.split("|", 3)[3].strip() for line in run.log.splitlines() if "| WARNING " in line]
+
+
+@pytest.mark.parametrize("way", [{}, {"stream_maps": {"mention_sla_export": {}}}])
+def test_a_broken_letter_costs_that_letter_alone(tap: Tap, catalog_of: CatalogOf, way: dict[str, Any]) -> None:
+    sent = rows_with("Grüße", "\ufffd was sent so", "Gr|sse und |", "so", "|").encode()
+    run = run_with(tap, catalog_of("mention_sla_export"), with_length(sent.replace(b"|", b"\xf0\x9f\x98")), **way)
+    assert run.code == 0, run.log
+    broken = "\ufffd"
+    assert letters_of(run) == ["Grüße", f"{broken} was sent so", f"Gr{broken}sse und {broken}", "so", broken]
+    (said,) = (line for line in warnings(run) if "can't be read" in line)
+    assert said.endswith(
+        "cells with a letter that can't be read, in place of which U+FFFD stands now: 2. "
+        "If the file is not UTF-8, name its encoding in export_encoding"
+    )
+    assert bookmark(run.state, "mention_sla_export") == "2026-01-06T00:00:00Z"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "setting"),
+    [
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-8"),
+        ("utf-16-be with its mark", "Windows-1252"),
+        ("utf-32", "UTF-8"),
+        ("utf-16-le", "UTF-16-LE"),
+        ("cp1252", "Windows-1252"),
+        ("cp1252", "cp1252"),
+        ("shift-jis", "Shift_JIS"),
+    ],
+)
+def test_a_file_is_read_in_its_encoding(
+    tap: Tap, catalog_of: CatalogOf, encoding: str, setting: str, packed: bool
+) -> None:
+    texts = ["Grüße, €"] if encoding == "cp1252" else ["サポート", "\u3042" * 90_000]
+    text = rows_with('"say ""yes"",\r\nor no"', *(f'"{text}"' for text in texts))
+    name, _, marked = encoding.partition(" ")
+    sent = ("\ufeff" * bool(marked) + text).encode(name)
+    catalog = catalog_of("mention_sla_export")
+    run = run_with(tap, catalog, with_length(gzip.compress(sent) if packed else sent), export_encoding=setting)
+    assert run.code == 0, run.log
+    assert letters_of(run) == ['say "yes",\r\nor no', *texts]
+    assert not warnings(run)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("setting", "what"), [("UTF-16", "first bytes"), ("UTF-8", "header"), ("cp1252", "header")])
+def test_a_file_in_utf_16_that_does_not_say_so_is_refused(
+    tap: Tap, catalog_of: CatalogOf, encoding: str, setting: str, what: str
+) -> None:
+    sent = with_length((HEADER + ROW).decode().encode(encoding))
+    run = run_with(tap, catalog_of("mention_sla_export"), sent, export_encoding=setting)
+    assert (run.code, run.out.count("RECORD")) == (1, 0)
+    assert run.errors[0].endswith(
+        f"the file is not {setting}: its {what} can't be read. Name its encoding in export_encoding, such as UTF-16-LE"
+    )
+
+
+@pytest.mark.parametrize(("encoding", "setting"), [("utf-16-le", "UTF-16-BE"), ("utf-8", "UTF-16-LE")])
+def test_a_wrong_encoding_in_the_settings_gives_no_rows(
+    tap: Tap, catalog_of: CatalogOf, encoding: str, setting: str
+) -> None:
+    sent = with_length((HEADER + ROW).decode().encode(encoding))
+    run = run_with(tap, catalog_of("mention_sla_export"), sent, export_encoding=setting)
+    assert (run.code, run.out.count("RECORD")) == (1, 0)
+
+
+@pytest.mark.parametrize("lead", [0, 20_000])
+def test_a_file_in_another_encoding_is_refused_before_a_row_of_it_is_written(
+    tap: Tap, catalog_of: CatalogOf, lead: int
+) -> None:
+    text = rows_with(*["nothing beyond ASCII"] * lead, *["Grüße"] * (4 + lead // 50))
+    catalog = catalog_of("mention_sla_export")
+    run = run_with(tap, catalog, with_length(text.encode("cp1252")))
+    assert run.code == 1
+    assert not run.records
+    assert not any(bookmark(state, "mention_sla_export") for state in run.states)
+    count = 4 + lead // 50
+    assert run.errors[0].endswith(
+        f"the file is not UTF-8: {count} of {count + lead} rows can't be read. "
+        "Name its encoding in export_encoding, such as Windows-1252"
+    )
+    named = run_with(tap, catalog, with_length(text.encode("cp1252")), export_encoding="windows-1252")
+    assert named.code == 0, named.log
+    assert letters_of(named)[lead:] == ["Grüße"] * count
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_read"),
+    [
+        ([b"\xfc"] * 3, True),  # few enough for an accident
+        ([b"\xfc"] * 4, False),
+        ([b"\xfc"] * 4 + [b"u"] * 396, True),  # one row of a hundred
+        ([b"\xfc"] * 4 + [b"u"] * 395, False),
+        ([b"\xfc"] * 9 + [b"\xc3\xbc"] * 9, True),  # as many whole letters
+        ([b"\xfc"] * 9 + [b"\xc3\xbc"] * 8, False),
+    ],
+)
+def test_how_many_broken_letters_tell_another_encoding(
+    tap: Tap, catalog_of: CatalogOf, texts: list[bytes], is_read: bool
+) -> None:
+    sent = HEADER + b"".join(b"Acme,Email,2026-01-05 01:00:00,jo,%s,closed\r\n" % text for text in texts)
+    run = run_with(tap, catalog_of("mention_sla_export"), with_length(sent))
+    assert (run.code, len(run.records["mention_sla_export"])) == ((0, len(texts)) if is_read else (1, 0))
+
+
+@pytest.mark.parametrize("name", ["UTF-9", "hex", "undefined", "a\x00b"])
+def test_an_encoding_that_nobody_knows_is_refused_before_the_first_request(
+    tap: Tap, catalog_of: CatalogOf, name: str
+) -> None:
+    with Host(b"") as host:
+        run = tap.run(host.config(export_encoding=name), catalog=catalog_of("mention_sla_export"))
+        assert not host.asked
+    assert run.code == 1
+    assert f"export_encoding: {name!r} is no encoding" in run.log
+
+
+# Lines that are no rows
+
+
+@pytest.mark.parametrize("again", [HEADER, b"\xef\xbb\xbf" + HEADER, b'\xef\xbb\xbf"Account Name"' + HEADER[12:]])
+@pytest.mark.parametrize("stream", ["mention_sla_export", "nps_submissions"])
+def test_a_header_that_stands_again_in_the_middle_is_no_row(
+    tap: Tap, catalog_of: CatalogOf, stream: str, again: bytes
+) -> None:
+    with Survey(with_length(HEADER + ROW + again + ROW * 200 + again)) as host:
+        run = tap.run(host.config(), catalog=catalog_of(stream))
+    assert run.code == 0, run.log
+    assert len(records(run, stream)) == 201
+    assert '"Account Name"}' not in run.out
+    assert '"Account Name",' not in run.out
+    (said,) = (line for line in warnings(run) if "header" in line)
+    assert said.endswith("lines that are the header once more, and are left out: 2")
+    assert not any("no time to know it by" in line for line in warnings(run))
+
+
+@pytest.mark.parametrize("line", [b"sep=;\r\n", b'"SEP=;"\r\n', b"\xef\xbb\xbfsep=;\r\n"])
+@pytest.mark.parametrize("stream", ["mention_sla_export", "nps_submissions"])
+def test_a_first_line_that_names_the_separator_is_understood(
+    tap: Tap, catalog_of: CatalogOf, stream: str, line: bytes
+) -> None:
+    sent = (HEADER + ROW.replace(b"hello", b'"a, b; c"')).replace(b",", b";").replace(b"a; b", b"a, b")
+    with Survey(with_length(line + sent)) as host:
+        run = tap.run(host.config(), catalog=catalog_of(stream))
+    assert run.code == 0, run.log
+    (record,) = records(run, stream)
+    message = (
+        record["customer_message"] if stream != "nps_submissions" else record["additional_columns"]["Customer Message"]
+    )
+    assert message == "a, b; c"
+    assert not warnings(run)
+    for cut in (with_length(line + sent[:-12]), with_length(line + sent[:-20])):
+        run = run_with(tap, catalog_of("mention_sla_export"), cut)
+        assert "the file ends in the middle of a row" in run.errors[0]
+
+
+def test_a_line_that_names_the_comma_changes_nothing(tap: Tap, catalog_of: CatalogOf) -> None:
+    plain, named = (
+        run_with(tap, catalog_of("mention_sla_export"), with_length(line + HEADER + ROW))
+        for line in (b"", b"sep=,\r\n")
+    )
+    assert records(named, "mention_sla_export") == records(plain, "mention_sla_export") != []
+
+
+TITLE = b"Responses of Acme\r\n"
+SURVEY = b"Score,Category,Comment,Agent,When\r\n9,Promoter,fine,Jo,2026\r\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "sent"),
+    [
+        ("mention_sla_export", TITLE + HEADER + ROW),
+        ("mention_sla_export", b"Responses,January 2026\r\n" + HEADER + ROW),
+        ("mention_sla_export", b"Responses,of,Acme,in,January,2026\r\n" + HEADER + ROW),
+        ("mention_sla_export", b"Responses,,,,,\r\n,,,,,\r\nJanuary 2026,,,,,\r\n" + HEADER + ROW),
+        ("mention_sla_export", b"sep=,\r\n" + TITLE + HEADER + ROW),
+        ("case_details", b"Cases,2026\r\nAccount,Network,Date Opened\r\nAcme,Email,2026-01-05 10:00:00\r\n"),
+        ("nps_submissions", TITLE + SURVEY),
+        ("nps_submissions", b"Answers,,,,\r\n" + SURVEY),
+        ("nps_submissions", b"Answers,January 2026\r\n" + SURVEY),
+    ],
+)
+def test_a_line_above_the_header_is_refused_before_a_row_is_written(
+    tap: Tap, catalog_of: CatalogOf, stream: str, sent: bytes
+) -> None:
+    with Survey(with_length(sent)) as host:
+        run = tap.run(host.config(), catalog=catalog_of(stream))
+        discovered = tap.run(host.config(discover_export_columns=True), "--discover")
+        assert host.asked.count("file") <= 8, "it is not fetched again"
+    assert run.code == 1
+    assert not run.records
+    assert "the file does not begin with its header: there is another line above it. Ask Lexer" in run.errors[0]
+    assert "2026-01-06" not in json.dumps(run.states)
+    assert discovered.code == 1
+    assert "the file does not begin with its header" in discovered.errors[-1]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Bewertung,Kommentar,Wer\r\n9,gut,Jo,,\r\n",
+        b"Score,Why\r\n9,fine,so\r\n",
+        b"Score,,Why,,Who\r\n9,,fine,,\r\n9,Promoter,fine,Jo,2026\r\n",
+        b"Score,Why\r\n",
+    ],
+)
+def test_columns_that_nobody_knows_are_no_title(tap: Tap, catalog_of: CatalogOf, sent: bytes) -> None:
+    with Survey(with_length(sent)) as host:
+        run = tap.run(host.config(), catalog=catalog_of("nps_submissions"))
+    assert run.code == 0, run.log
+    assert len(records(run, "nps_submissions")) == sent.count(b"\r\n") - 1
 
 
 @pytest.mark.parametrize(("sent", "rows"), WHOLE)
@@ -385,7 +660,7 @@ def test_a_stream_map_that_fails_does_not_show_the_customer_s_text(tap: Tap, cat
     maps = {"mention_sla_export": {"x": "float(customer_message)"}}
     run = run_with(tap, catalog_of("mention_sla_export"), with_length(HEADER + ROW), stream_maps=maps)
     assert run.code == 1
-    assert "a stream map fails with" in run.errors[0]
+    assert "mention_sla_export: the stream map for x fails with ValueError" in run.errors[0]
     assert "hello" not in run.log
 
 
@@ -463,6 +738,43 @@ def test_rows_with_a_time_are_not_read_from_the_start_of_their_window(tap: Tap, 
         again = tap.run(host.config(**settings), catalog=catalog_of("case_details"), state=first.state)
     assert host.ranges == [("2026-02-20", "2026-03-10"), ("2026-03-09", "2026-03-10")]
     assert len(again.records["case_details"]) == 2
+
+
+@pytest.mark.parametrize("way", ["records", "mapped", "batch"])
+@pytest.mark.parametrize("late", [0, 1, 160, 500])
+def test_a_row_without_a_time_that_comes_late_costs_no_row_and_doubles_none(
+    tap: Tap, catalog_of: CatalogOf, tmp_path: Path, way: str, late: int
+) -> None:
+    def rows(day: str, count: int) -> str:
+        timed = [f"Acme,Email,{day} {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02},{n}" for n in range(count)]
+        return "\r\n".join([*timed, *timed[-3:], "Acme,Email,,9", "Acme,Email,,9", *timed[-2:]])
+
+    storage: dict[str, Any] = {
+        "encoding": {"format": "jsonl", "compression": "none"},
+        "storage": {"root": f"file://{tmp_path}"},
+    }
+    ways: dict[str, dict[str, Any]] = {
+        "records": {},
+        "mapped": {"stream_maps": {"case_details": {}}},
+        "batch": {"batch_config": storage | {"batch_size": 100}},
+    }
+    days = {"2026-03-09": rows("2026-03-09", 200), "2026-03-10": rows("2026-03-10", late)}
+    with Diary("Account,Network,Date Opened,Score", days) as host:
+        settings = {"start_date": "2026-02-20", "end_date": "2026-03-11", "lookback_days": 0}
+        clean = tap.run(host.config(**settings), catalog=catalog_of("case_details"))
+        state = {"bookmarks": {"case_details": {"replication_key_value": "2026-03-10T00:00:00Z"}}}
+        host.jobs.clear()
+        run = tap.run(host.config(**settings, **ways[way]), catalog=catalog_of("case_details"), state=state)
+    assert (clean.code, run.code) == (0, 0), run.log
+    assert host.ranges == [("2026-03-10", "2026-03-10"), ("2026-02-20", "2026-03-10")]
+    names = [name for message in run.messages if message["type"] == "BATCH" for name in message["manifest"]]
+    lines = "".join(Path(name.removeprefix("file://")).read_text("utf-8") for name in names).splitlines()
+    found = [*run.records["case_details"], *map(json.loads, lines)]
+    assert len({record["record_id"] for record in found}) == len(found), "no key comes twice"
+    expected = {record["record_id"]: record for record in clean.records["case_details"]}
+    assert {record["record_id"]: record for record in found} == expected
+    assert f"case_details {len(found)} " in " ".join(run.log.split()), "as the table of the run counts them"
+    assert bookmark(run.state, "case_details") == "2026-03-11T00:00:00Z"
 
 
 # Discovery

@@ -225,11 +225,25 @@ def test_a_proxy_for_the_file_host_that_is_no_address_is_named_and_not_shown(
     assert clock.sleeps == [1]
 
 
-@pytest.mark.parametrize("code", [b"403 Forbidden", b"404 Not Found", b"410 Gone"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *(with_length(b"SIGNATURE", status=code) for code in (b"403 Forbidden", b"404 Not Found", b"410 Gone")),
+        *(
+            with_length(b"<Error><Code>%s</Code><Key>SIGNATURE</Key></Error>" % said, status=code)
+            for code, said in [
+                (b"400 Bad Request", b"ExpiredToken"),
+                (b"400 Bad Request", b"AccessDenied</Code><Message>Request has expired"),
+                (b"400 Bad Request", b"InvalidToken"),
+                (b"401 Unauthorized", b"AuthenticationFailed"),
+            ]
+        ),
+        with_length(gzip.compress(b"Access denied"), more=b"Content-Encoding: gzip\r\n", status=b"400 Bad Request"),
+    ],
+)
 def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
-    exporter_of: Callable[..., Exporter], code: bytes, caplog: pytest.LogCaptureFixture
+    exporter_of: Callable[..., Exporter], refused: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = with_length(b"SIGNATURE", status=code)
     with Host(*[refused] * 3, FILE) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
     twice = ["status token", "file"] * 2
@@ -239,7 +253,7 @@ def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
     with Host(refused) as host, pytest.raises(LinkExpiredError) as raised:
         read(exporter_of(host))
     assert host.asked == ["start token", *twice, "start token", *twice]
-    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code[:3].decode()}"
+    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {refused[9:12].decode()}"
 
 
 def test_a_job_that_lexer_has_forgotten_is_started_anew_once(exporter_of: Callable[..., Exporter]) -> None:
@@ -298,6 +312,23 @@ def test_what_decides_is_the_file_and_not_how_it_is_chunked(exporter_of: Callabl
             read(exporter_of(host))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_in_any_encoding_is_whole_or_not(
+    exporter_of: Callable[..., Exporter], encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    long = (HEADER + ROW * 5000).decode() + 'Acme,"サポート ""so"",\r\nso"\r\n'
+    sent = long.encode(encoding)
+    with Host(with_length(pack(sent))) as host:
+        assert read(exporter_of(host)) == long
+    width = len("\n".encode(encoding)) - len("".encode(encoding))
+    for end in (3 * width, 2 * width + 1, 9 * width):  # the last quote, some of a line break, the middle of the cell
+        with Host(with_length(pack(sent[:-end]))) as host, pytest.raises(TruncatedError, match="the middle of a row"):
+            read(exporter_of(host))
+    with Host(without_length(sent[: -2 * width])) as host, pytest.raises(TruncatedError, match="the middle of a line"):
+        read(exporter_of(host))
+
+
 def test_lines_may_end_as_they_did_on_old_machines(exporter_of: Callable[..., Exporter]) -> None:
     old = (HEADER + ROW).replace(b"\r\n", b"\r")
     with Host(without_length(old)) as host:
@@ -336,11 +367,15 @@ def test_a_file_host_that_asks_for_patience_gets_it_within_bounds(
 
 
 def test_another_status_of_the_file_host_is_final(exporter_of: Callable[..., Exporter]) -> None:
-    refused = with_length(b"SIGNATURE", status=b"400 Bad Request")
-    with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
-        read(exporter_of(host))
-    assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
-    assert host.asked.count("file") == 1
+    for refused in (
+        with_length(b"InvalidArgument SIGNATURE", status=b"400 Bad Request"),
+        with_length(b"", 1000, status=b"400 Bad Request"),  # one that breaks off
+        with_length(b"x" * (1 << 17) + b"expired", status=b"400 Bad Request"),  # no error of a file host is so long
+    ):
+        with Host(refused) as host, pytest.raises(FatalAPIError) as raised:
+            read(exporter_of(host))
+        assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers 400"
+        assert host.asked.count("file") == 1
 
 
 @pytest.mark.parametrize("packed", [b"br", b"Deflate", b"zstd"])

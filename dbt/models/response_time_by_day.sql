@@ -5,8 +5,8 @@ select
   coalesce(sum(messages.wait_minutes), 0) as total_wait_minutes,
   avg(messages.wait_minutes) as avg_wait_minutes,
   percentile_cont(0.5) within group (order by messages.wait_minutes) as median_wait_minutes,
-  count(case when not messages.within_customer_sla then 1 end) as broke_customer_sla,
-  count(case when not messages.within_agent_sla then 1 end) as broke_agent_sla
+  {{ broken('messages.within_customer_sla') }} as broke_customer_sla,
+  {{ broken('messages.within_agent_sla') }} as broke_agent_sla
 from {{ ref('days') }} as days
 left join {{ ref('messages') }} as messages
   on days.local_date = messages.local_date and messages.responded_at is not null

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import math
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import compress, islice, repeat
+from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -16,12 +17,21 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.client import TRIES
-from tap_lexer_activity.columns import Converter, lacks_times, matched, read_rows, with_columns
+from tap_lexer_activity.columns import (
+    Converter,
+    is_title,
+    matched,
+    read_rows,
+    with_columns,
+    without_headers,
+)
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError
+from tap_lexer_activity.exports import NOT_THE_HEADER
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from singer_sdk import metrics
@@ -35,6 +45,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_A_TIME: Final = 160
 _BYTES_AT_A_TIME: Final = 1 << 22
+_MOST_TITLES: Final = 20
+"""Lines above the header that are looked for."""
 
 _JOBS_AHEAD: Final = 3
 """Jobs of one bookmark that are started ahead of their turn, for links expire."""
@@ -64,6 +76,8 @@ class Export(WindowedStream):
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
     by_the_clock: ClassVar[bool] = False
     """Whether little but their time tells rows apart, so that a date alone does not."""
+    dated_by: ClassVar[tuple[str, ...]] = ()
+    """Names of the column that says when a row happened; if none, it is found by what it is called (see `place_of_time`)."""
     is_documented: ClassVar[bool] = False
     """Whether a document names the columns."""
 
@@ -80,6 +94,11 @@ class Export(WindowedStream):
     @override
     def interval(self) -> Interval:
         return "day"
+
+    @property
+    @override
+    def lookback_days(self) -> int:
+        return self.settings.export_lookback_days
 
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:
@@ -113,8 +132,6 @@ class Export(WindowedStream):
         try:
             with self.tap.progress.requests_of(self.name):
                 self.tap.exporter.ask(job, tries=1)
-        except AccessDeniedError as error:
-            raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
             job.is_tended = False
@@ -159,106 +176,177 @@ class Export(WindowedStream):
                 request, job = queue.jobs.popleft()
                 if not queue.jobs:
                     self._submit_ahead(context)
-                with self.tap.progress.requests_of(self.name):
-                    file, what = self._file(request, job, context)
-                with file as lines:
-                    records = self._records(lines, request, context, what)
+                trial: list[Record] = []
+                with closing(self._rows(request, job, context)) as records:
                     if self.ABORT_AT_RECORD_COUNT is None:
                         yield from records
                     else:
-                        records = iter(list(islice(records, self.ABORT_AT_RECORD_COUNT + 1)))
-                yield from records  # of a trial run that ends in the middle: the file is closed by then
+                        trial += islice(records, self.ABORT_AT_RECORD_COUNT + 1)
+                yield from trial  # that ends in the middle: the file is closed by then
                 self._window_is_read(context, request)
         finally:
             queue.requests.clear()
             queue.jobs.clear()
 
-    def _file(self, request: Request, job: Job, context: Context | None) -> tuple[TextIO, str]:
-        """The file of a job, and the job's name for errors.
+    def _rows(self, request: Request, job: Job, context: Context | None) -> Generator[Record]:
+        """The records of a job. None if they are written here already.
 
-        If it has rows that only their order tells apart, that is the file of the whole window, where their order stays the same.
+        Where rows have no time, only their order tells them apart, and that stays the same in a file of the whole window alone. So if
+        the job is for a part of a window, reading stops before such rows, and the whole window is asked for. The rows with a time that
+        are written by then have the same ids in there, and are not written again.
         """
-        file = self.tap.exporter.file(job)
         begin = self._begin_of_window(request.asked.start)
-        if begin == request.asked.start or not self._lacks_times(file):
-            return file, job.what
-        file.close()
+        with self.tap.progress.requests_of(self.name):
+            file = self.tap.exporter.file(job)
+        with file as lines:
+            try:
+                yield from self._records(lines, request, context, job.what, is_part=begin != request.asked.start)
+            except _TimelessError as found:
+                written = self._ids(lines, request, job.what, found.written)
+            else:
+                return
         whole = replace(request, asked=windows.Window(begin, request.asked.end))
-        job = self.tap.exporter.start(self.body(whole, context))
-        self.logger.info(
-            "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
-        )
-        return self.tap.exporter.file(job), job.what
+        with self.tap.progress.requests_of(self.name):
+            job = self.tap.exporter.start(self.body(whole, context))
+            self.logger.info(
+                "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
+            )
+            file = self.tap.exporter.file(job)
+        with file as lines:
+            yield from self._records(lines, request, context, job.what, written=written)
+
+    def _ids(self, lines: TextIO, request: Request, what: str, count: int) -> set[str]:
+        """The ids of so many rows, the first of a file."""
+        lines.seek(0)
+        headers, rows = self._header(lines, what)
+        converter = self._converter(headers, request)
+        chunks = (without_headers(chunk, headers) for chunk in _chunks(rows, lines))
+        ids = chain.from_iterable(converter.convert(chunk)[0] for chunk in chunks if chunk)
+        return set(islice(ids, count))
 
     def _begin_of_window(self, instant: datetime) -> datetime:
         """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
         start = windows.export_window(instant, self.settings.export_window_days, self.zone).start
-        first = windows.floor(self.settings.start, "day", self.zone)
+        first = windows.floor(self.start, "day", self.zone)
         return max(start, first) if first <= instant else start
-
-    def _lacks_times(self, file: TextIO) -> bool:
-        try:
-            return lacks_times(read_rows(file), self.stable, by_the_clock=self.by_the_clock)
-        except (csv.Error, UnicodeDecodeError):
-            return False  # whoever reads its rows will say so
-        finally:
-            file.seek(0)
 
     # Rows
 
-    def _records(self, lines: TextIO, request: Request, context: Context | None, what: str) -> Iterator[Record]:
-        """The records of a file. None if they are written here already."""
-        rows = read_rows(lines)
+    def _records(  # noqa: PLR0913 (what a file is read with)
+        self,
+        lines: TextIO,
+        request: Request,
+        context: Context | None,
+        what: str,
+        *,
+        is_part: bool = False,
+        written: AbstractSet[str] = frozenset(),
+    ) -> Iterator[Record]:
+        """The records of a file. None if they are written here already.
+
+        Args:
+            lines: The file.
+            request: What was asked for.
+            context: The form, if it is a stream per form.
+            what: The job's name for errors.
+            is_part: Whether the file is of a part of its window.
+            written: Ids of rows that are written already.
+
+        Raises:
+            _TimelessError: Before the first rows without a time, if it is of a part.
+        """
         converter: Converter | None = None
         sink: Sink | None = None
         try:
-            if (headers := next(rows, None)) is None:
+            headers, rows = self._header(lines, what)
+            if not headers:
                 self.logger.warning("%s: the file is empty, without even a header", what)
                 return
             wanted = self._wanted_columns()
-            window = windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
-            properties = self.effective_schema["properties"]
-            converter = Converter(
-                headers,
-                properties,
-                wanted,
-                self.stable,
-                taken=OWN_COLUMNS,
-                window=windows.to_text(window.start),
-                by_the_clock=self.by_the_clock,
-            )
-            fixed = dict.fromkeys(wanted) | self.columns(window) | dict(context or {})
+            converter = self._converter(headers, request)
+            fixed = dict.fromkeys(wanted) | self.columns(self._window(request)) | dict(context or {})
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
             names = (*converter.columns, *own)
             sink = self._sink(names, wanted)
             is_wanted = [name in wanted for name in names]
             count = 0
-            for chunk in _chunks(rows, lines):
-                count += len(chunk)
-                columns = [*converter.convert(chunk), *map(repeat, own.values())]
+            chunks = self._without_headers(_chunks(rows, lines), headers, what)
+            for values in _values(converter, chunks, is_part=is_part, written=written):
+                count += (size := len(values[0]))
+                columns = [*values, *map(repeat, own.values())]
                 if sink is None:
                     kept = list(compress(names, is_wanted))
                     rows_of = zip(*compress(columns, is_wanted), strict=False)
-                    yield from (dict(zip(kept, values, strict=True)) for values in rows_of)
+                    yield from (dict(zip(kept, row, strict=True)) for row in rows_of)
                     continue
-                sink.write(columns, len(chunk))
-                self.tap.progress.records[self.name] += len(chunk)
+                sink.write(columns, size)
+                self.tap.progress.records[self.name] += size
                 self.tap.progress.say()
                 self.state_manager.is_flushed = False
                 if self._counter is not None:
-                    self._counter.increment(len(chunk))
+                    self._counter.increment(size)
             if sink is not None:
                 sink.close()
             self._check_header(headers, count, what)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, _TimelessError) as error:
             if sink is not None:
                 sink.close()  # what has been read is announced; the bookmark stays
-            raise _unreadable(what, error) from error
+            if isinstance(error, csv.Error):
+                raise _unreadable(what, error) from error
+            raise
         finally:
-            for surprise in converter.surprises.values() if converter is not None else ():
-                if surprise not in self._said:
-                    self.logger.warning("%s: %s", what, surprise)
-                    self._said.add(surprise)
+            self._say_surprises(converter, what)
+
+    def _say_surprises(self, converter: Converter | None, what: str) -> None:
+        for surprise in converter.surprises.values() if converter is not None else ():
+            if surprise not in self._said:
+                self.logger.warning("%s: %s", what, surprise)
+                self._said.add(surprise)
+
+    def _window(self, request: Request) -> Window:
+        """The window of the grid that a request is for, or for a part of."""
+        return windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
+
+    def _converter(self, headers: list[str], request: Request) -> Converter:
+        return Converter(
+            headers,
+            self.effective_schema["properties"],
+            self._wanted_columns(),
+            self.stable,
+            taken=OWN_COLUMNS,
+            window=windows.to_text(self._window(request).start),
+            by_the_clock=self.by_the_clock,
+            dated_by=self.dated_by,
+            zone=self.zone,
+        )
+
+    def _header(self, lines: TextIO, what: str) -> tuple[list[str], Iterator[list[str]]]:
+        """The header, empty if there is none, and the rows below it."""
+        rows = read_rows(lines)
+        headers = next(rows, [])
+        properties = self.schema["properties"]
+        if any(matched(headers, properties, OWN_COLUMNS)):
+            return headers, rows
+        below = list(islice(rows, _MOST_TITLES))
+        if is_title(headers, below, properties.keys() - set(OWN_COLUMNS)):
+            msg = f"{what}: {NOT_THE_HEADER}"
+            raise UnexpectedAnswerError(msg)
+        return headers, chain(below, rows)
+
+    def _without_headers(
+        self, chunks: Iterator[list[list[str]]], headers: list[str], what: str
+    ) -> Iterator[list[list[str]]]:
+        """Rows without those that are the header once more, of which is told."""
+        repeated = 0
+        try:
+            for chunk in chunks:
+                rows = without_headers(chunk, headers)
+                repeated += len(chunk) - len(rows)
+                if rows:
+                    yield rows
+        finally:
+            if repeated:
+                self.logger.warning("%s: lines that are the header once more, and are left out: %d", what, repeated)
 
     def _check_header(self, headers: list[str], count: int, what: str) -> None:
         """Refuse a file without rows if nothing says that it is an export: it may be a sentence of some proxy."""
@@ -289,7 +377,8 @@ class Export(WindowedStream):
 
     @override
     def columns(self, window: Window) -> Record:
-        return {name: value for name, value in super().columns(window).items() if name != "interval"}
+        # (The date of a row is its own.)
+        return {name: value for name, value in super().columns(window).items() if name in {"date_from", "date_to"}}
 
     @override
     def get_record_counter(self, **options: Any) -> metrics.Counter:
@@ -320,11 +409,44 @@ class Export(WindowedStream):
                 file = self.tap.exporter.file(self.tap.exporter.start(self.body(request, context)))
             with file as lines:
                 try:
-                    headers = next(read_rows(lines), [])
-                except (csv.Error, UnicodeDecodeError) as error:
+                    headers, _ = self._header(lines, self.name)
+                except csv.Error as error:
                     raise _unreadable(self.name, error) from error
             properties = with_columns(properties, headers, OWN_COLUMNS)
         self.schema = self.schema | {"properties": properties}  # type: ignore[method-assign]  # in place of the class's
+
+
+class _TimelessError(Exception):
+    """There are rows without a time in the file of a part of a window.
+
+    Attributes:
+        written: Rows before them, which are written.
+    """
+
+    def __init__(self, written: int) -> None:
+        super().__init__()
+        self.written = written
+
+
+def _values(
+    converter: Converter, chunks: Iterator[list[list[str]]], *, is_part: bool, written: AbstractSet[str]
+) -> Iterator[list[Sequence[Any]]]:
+    """The values of rows, column by column, but of those whose ids are written already.
+
+    Raises:
+        _TimelessError: Before the first rows without a time, if they are of a part of a window.
+    """
+    count = 0
+    for chunk in chunks:
+        columns = converter.convert(chunk)
+        if is_part and converter.has_timeless:
+            converter.surprises.clear()  # they are said of the file that is read in place of this one
+            raise _TimelessError(count)
+        count += len(chunk)
+        if written:
+            wanted = [row_id not in written for row_id in columns[0]]
+            columns = [list(compress(column, wanted)) for column in columns]
+        yield columns
 
 
 def _chunks(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]]]:
@@ -341,11 +463,9 @@ def _chunks(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]
         yield chunk
 
 
-def _unreadable(what: str, error: csv.Error | UnicodeDecodeError) -> FatalAPIError:
-    """An error for a file that can't be read. The library's own text of a decoding error has the bytes in it."""
-    not_text = isinstance(error, UnicodeDecodeError)
-    said = "the file is not UTF-8" if not_text else f"the file is not well-formed CSV ({error})"
-    msg = f"{what}: {said}"
+def _unreadable(what: str, error: csv.Error) -> FatalAPIError:
+    """An error for a file that can't be read."""
+    msg = f"{what}: the file is not well-formed CSV ({error})"
     return FatalAPIError(msg)
 
 
@@ -359,10 +479,11 @@ class MentionSlaExport(Export):
 
     name = "mention_sla_export"
     is_documented = True
+    dated_by = ("customer_publish_date_utc",)
     stable = (
         ("account_name",),
         ("source_type",),
-        ("customer_publish_date_utc",),
+        dated_by,
         ("customer_username",),
         ("customer_message",),
     )
@@ -378,7 +499,8 @@ class CaseDetails(Export):
 
     name = "case_details"
     by_the_clock = True  # (cases of e-mail have no account)
-    stable = (("account",), ("network",), ("date_opened", "date_opened_utc"))
+    dated_by = ("date_opened", "date_opened_utc")
+    stable = (("account",), ("network",), dated_by)
 
 
 class NpsSubmissions(PerFormStream, Export):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from pipelines import programs
-from pipelines.models import MODELLED_FROM, DuckDB, Models
+from pipelines.models import BY_DAY_FROM, MODELLED_FROM, DuckDB, Models
 from pipelines.tables import Emitted
 
 from tap_lexer_activity.sandbox import Sandbox
@@ -293,8 +293,8 @@ def duckdb_models(
 ) -> Models:
     """Loaded by the week, and once more by the day for the last days."""
     path = tmp_path_factory.mktemp("duckdb") / "warehouse.duckdb"
-    settings = {"path": str(path), "default_target_schema": "lexer"}
-    intervals = {"week": MODELLED_FROM, "day": "2026-04-22"}
+    settings = {"path": str(path), "default_target_schema": "lexer", "add_metadata_columns": True}  # as in meltano.yml
+    intervals = {"week": MODELLED_FROM, "day": BY_DAY_FROM}
     return modelled(centre, DuckDB(path), loader("target-duckdb"), settings, intervals)
 
 

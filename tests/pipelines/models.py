@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MODELLED_FROM = "2026-03-30"
 """A Monday; the clocks of Sydney change on the Sunday after it."""
+BY_DAY_FROM = "2026-04-22"
+"""Reports in the DuckDB file are by the week, and from this Wednesday on by the day as well."""
 
 Row = dict[str, Any]
 

@@ -102,9 +102,9 @@ def breaches(ledger: Ledger) -> Rows:
             agent["responded_to"],
             100 * agent["fraction_broke_sla"] if agent["responded_to"] else None,
         )
-        for agent in ledger.report("user_summary")
+        for agent in ledger.sandbox.report("user_summary", "2026-04-01T00:00:00+11:00", "2026-04-30T23:59:59+10:00")
     ]
-    return sorted(rows, key=lambda row: (-row[1], row[0]))
+    return sorted(rows, key=lambda row: (-row[3], row[0]))
 
 
 def scores(ledger: Ledger) -> Rows:

@@ -1,12 +1,15 @@
-{# Fails for each classification and week whose count is not the total that Lexer sends for it. #}
-{% test is_the_total_of_its_states(model, column_name) %}
+{# Fails for each classification and week, or day, whose count is not the total that Lexer sends for it. #}
+{% test is_the_total_of_its_states(model, column_name, period='week') %}
 with windows as (
-  {{ windows_by_week(source('lexer', 'classifications')) }}
+  {% if period == 'week' %}{{ windows_by_week(source('lexer', 'classifications')) }}{% else %}{{ windows_by_day(source('lexer', 'classifications')) }}{% endif %}
 ),
 
 totals as (
-  select week, classification_id, sum(volume) as total from windows where state = 'all_states' group by week, classification_id
+  select {{ period }}, classification_id, sum(volume) as total
+  from windows
+  where state = 'all_states'
+  group by {{ period }}, classification_id
 )
 
-select * from {{ model }} inner join totals using (week, classification_id) where {{ column_name }} <> total
+select * from {{ model }} inner join totals using ({{ period }}, classification_id) where {{ column_name }} <> total
 {% endtest %}

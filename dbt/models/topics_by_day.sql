@@ -1,0 +1,5 @@
+with windows as (
+  {{ windows_by_day(source('lexer', 'classifications')) }}
+)
+
+{{ topics_by('local_date, week') }}
