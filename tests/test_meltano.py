@@ -272,10 +272,10 @@ def test_an_extractor_that_inherits_plans_its_own_streams_and_hears_no_false_war
     select: [summary.*]
 """
     pipeline.add_extractor(child)
-    for name, streams in (("tap-lexer-activity--emea", {"summary"}), ("tap-lexer-activity", {"users", "summary"})):
+    for name, streams in (("tap-lexer-activity--emea", {"summary"}), ("tap-lexer-activity", {"groups", "summary"})):
         _, plan, log = pipeline.meltano(CLOCK, "invoke", f"{name}:plan")
         assert streams <= {line.split()[0] for line in plan.splitlines() if line and line[0].isalpha()}
-        assert ("users" in plan) == ("users" in streams)
+        assert ("groups" in plan) == ("groups" in streams)
         assert "is no setting" not in log
         _, _, log = pipeline.meltano(CLOCK, "invoke", f"{name}:check")
         assert "The token works" in log
