@@ -55,7 +55,7 @@ def _row_counts(connection: duckdb.DuckDBPyConnection) -> Table:
     before = dict(connection.execute("select name, row_count from demo.shown").fetchall())
     names = connection.execute(
         """
-        select table_name, bool_or(column_name = 'interval') from information_schema.columns
+        select table_name, bool_or(column_name = 'local_date') from information_schema.columns
         where table_schema = ? group by table_name order by table_name
         """,
         [SCHEMA],
