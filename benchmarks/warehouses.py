@@ -3,7 +3,8 @@
     python benchmarks/warehouses.py [--rows 100000] [--rounds 5] [--only NAME ...]
 
 The CSV and the server that it comes from are those of `exports.py`. Each way is the whole pipeline from start to end, through a pipe, into
-tables that do not exist yet. The ways take turns within each round, so that a noisy machine is noisy for all; the table has medians.
+tables that do not exist yet. The ways take turns within each round, and each is compared with the others of its round, so that a noisy
+machine is noisy for all; the table has medians of these ratios. Medians of seconds may come from different rounds, and contradict them.
 
 "The tap alone" is the tap's own command with its output to /dev/null, with batch files where the way has them. Its share is that time over
 the whole pipeline's. The rest is not the target's share: both work at the same time.
@@ -144,16 +145,18 @@ def compare(bench: Bench, rows: int, rounds: int, ways: list[str]) -> None:
 
     print(f"\n{rows:,} rows, medians of {rounds}. The tap alone: {statistics.median(taps[False]):.1f} s; ", end="")
     print(f"with batch files: {statistics.median(taps[True]):.1f} s\n")
-    print("| way | seconds | rows a second | times the defaults | the tap's share |")
-    print("|---|---:|---:|---:|---:|")
+    base = times.get("Postgres, defaults")
+    if base:
+        seconds = statistics.median(base)
+        print(f"Postgres with the target's defaults: {seconds:.1f} s, {rows / seconds:,.0f} rows a second.\n")
+    print("| way | times the defaults | the tap's share |")
+    print("|---|---:|---:|")
     for way, found in times.items():
-        seconds = statistics.median(found)
-        base = times.get("Postgres, defaults")
         ratio = (
             statistics.median(b / s for b, s in zip(base, found, strict=True)) if base and "Postgres" in way else None
         )
         share = statistics.median(t / s for t, s in zip(taps[WAYS[way][2]], found, strict=True))
-        print(f"| {way} | {seconds:.1f} | {rows / seconds:,.0f} | {f'{ratio:.1f}' if ratio else ''} | {share:.0%} |")
+        print(f"| {way} | {f'{ratio:.1f}' if ratio else ''} | {share:.0%} |")
 
 
 def main() -> None:

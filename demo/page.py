@@ -1,6 +1,10 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["duckdb>=1.4"]
+# ///
 """Writes a page of charts from the models in a DuckDB file: HTML and SVG alone, without scripts, for any browser, online or not.
 
-Run it as `python demo/page.py warehouse.duckdb report.html`, after `dbt build`; `--name` puts the account's name into its head, and
+Run it as `uv run demo/page.py warehouse.duckdb report.html`, after `dbt build`; `--name` puts the account's name into its head, and
 `--weeks` says how many of the newest weeks it shows.
 
 Places across are in percent and the rest in pixels, so a chart fits any width and its text keeps its size. Over each chart lies a

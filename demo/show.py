@@ -1,6 +1,10 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["duckdb>=1.4", "plotext>=6.1,<7", "rich>=14"]
+# ///
 """Shows what a pipeline loaded into DuckDB: rows per table, messages a day, response times, NPS.
 
-Run it as `python demo/show.py warehouse.duckdb`.
+Run it as `uv run demo/show.py demo.duckdb`.
 """
 
 from __future__ import annotations

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from copy import deepcopy
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from tap_lexer_activity.streams.base import LexerStream
 
@@ -59,7 +62,7 @@ def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> d
     Raises:
         ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
     """
-    content = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+    content = deepcopy(catalog.to_dict() if isinstance(catalog, Catalog) else catalog)
     try:
         Draft202012Validator(_CATALOG).validate(content)
     except ValidationError as error:
@@ -79,10 +82,63 @@ def _with_keys(entry: dict[str, Any], stream: type[LexerStream]) -> dict[str, An
     if missing := [key for key in keys if key not in entry["schema"]["properties"]]:
         msg = f"The catalog can't be used: {name} has the key {', '.join(missing)} and no such property"
         raise ConfigurationError(msg)
+    # What a user sets stands in the metadata; beside it, the entry may have the method that discovery wrote.
+    methods = (root.get("replication-method"), root.get("forced-replication-method"), entry.get("replication_method"))
+    method = next((given for given in methods if given is not None), None)
     metadata = [item for item in entry.get("metadata", []) if item["breadcrumb"][1:] not in [[key] for key in keys]]
     metadata += [{"breadcrumb": ["properties", key], "metadata": {"inclusion": "automatic"}} for key in keys]
-    more = {"stream": name, "metadata": metadata, "key_properties": keys, "replication_key": stream.bookmark_column}
+    more: dict[str, Any] = {
+        "stream": name,
+        "metadata": metadata,
+        "key_properties": keys,
+        "replication_key": stream.bookmark_column,
+    }
+    if method is not None:
+        more["replication_method"] = _method(name, stream, method)
     return {**entry, **more}
+
+
+def _method(name: str, stream: type[LexerStream], given: object) -> str:
+    """A replication method in the SDK's spelling: it compares the text, and would take `full_table` for incremental."""
+    known = [REPLICATION_FULL_TABLE, *([REPLICATION_INCREMENTAL] if stream.bookmark_column else [])]
+    method = str(given).upper().replace("-", "_")
+    if method not in known:
+        msg = (
+            f"The catalog can't be used: the replication method of {name} is {given!r}; it can be {' or '.join(known)}"
+        )
+        raise ConfigurationError(msg)
+    return method
+
+
+def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> set[str]:
+    """The streams that `--select` chooses.
+
+    Args:
+        select: Patterns with commas between them, such as `summary,nps_*` or `!users`. A `!` takes away what others have chosen;
+            if there is nothing else, from those that are selected anyway.
+        streams: All there are.
+        default: Those that are selected without it.
+
+    Raises:
+        ConfigurationError: If there is a pattern that no stream is like.
+    """
+    patterns = [pattern.strip() for pattern in select.split(",") if pattern.strip()]
+    for pattern in patterns:
+        name = pattern.removeprefix("!")
+        if any(fnmatch(stream, name) for stream in streams):
+            continue
+        if name.partition(".")[0] in streams:
+            msg = f"--select: {pattern!r} names a column, and it chooses streams; columns are chosen in a catalog"
+        else:
+            msg = f"--select: there is no stream like {pattern!r}{_hint(name, streams)}"
+        raise ConfigurationError(msg)
+    if not patterns:
+        msg = "--select: names no stream; it should be like 'summary,nps_*' or '!users'"
+        raise ConfigurationError(msg)
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    first = {stream for stream in streams if any(fnmatch(stream, name) for name in wanted)} if wanted else set(default)
+    return {stream for stream in first if not any(fnmatch(stream, name) for name in unwanted)}
 
 
 def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:

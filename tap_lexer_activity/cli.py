@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError, SyncLifecycleSignal
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+class _OnlyWhenDebugging(logging.Filter):
+    """Lowers to DEBUG what the SDK says of the environment: a line for each setting, which is each of them under Meltano."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.INFO and "env var" in str(record.msg):
+            record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+        return logging.getLogger(record.name).isEnabledFor(record.levelno)
+
+
+_ONLY_WHEN_DEBUGGING: Final = _OnlyWhenDebugging()
+
+
 class LexerCommand(click.Command):
     """A command that turns exceptions into lines in the log and exit codes."""
 
@@ -30,7 +43,10 @@ class LexerCommand(click.Command):
 
     @override
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> NoReturn:
+        for name in (self._logger.name, "singer_sdk.configuration._dict_config"):
+            logging.getLogger(name).addFilter(_ONLY_WHEN_DEBUGGING)
         logging.captureWarnings(capture=True)
+        warnings.formatwarning = _in_one_line
         warnings.filterwarnings("once", category=DeprecationWarning)
         try:
             self._main(args, *rest, **kwargs)
@@ -61,3 +77,8 @@ class LexerCommand(click.Command):
         for line in lines:
             self._logger.error("%s", line)
         sys.exit(exit_code)
+
+
+def _in_one_line(message: Warning | str, category: type[Warning], *_: object, **__: object) -> str:
+    """A warning for the log: Python's own text has a path and a line of code in it."""
+    return f"{' '.join(str(message).split())} ({category.__name__})"

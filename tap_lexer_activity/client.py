@@ -13,7 +13,6 @@ import os
 import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from decimal import Decimal
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -35,6 +34,7 @@ from urllib3.exceptions import (
 
 from tap_lexer_activity.errors import (
     AccessDeniedError,
+    NotAllowedError,
     NotFoundError,
     QuotaExceededError,
     UnavailableError,
@@ -43,7 +43,9 @@ from tap_lexer_activity.errors import (
     without_token,
 )
 from tap_lexer_activity.retry import is_transient, retry_after, waits
+from tap_lexer_activity.settings import SANDBOX
 from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
+from tap_lexer_activity.values import json_text, read_decimal, read_integer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -58,7 +60,6 @@ TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
 QUOTA_PERIODS: Final = 6
 """How many periods of the quota one request waits for a place before it gives up."""
-_LARGEST_EXPONENT: Final = 400
 _NO_WORD: Final = re.compile(
     r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
 )
@@ -143,7 +144,7 @@ class LexerClient:
 
     Every call returns the answer's JSON, its decimals as `Decimal` with all their digits, or raises:
 
-    - `AccessDeniedError` for 401 and 403,
+    - `AccessDeniedError` for 401 and 403, and `NotAllowedError` once another call has been accepted,
     - `UnreachableError` when the API's host can't be reached, or is not the one that its certificate says,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
@@ -155,6 +156,7 @@ class LexerClient:
         self._settings = settings
         self._logger = logger
         self.limiter = limiter
+        self._accepted = 0
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         self._session = _Session(_TokenAuth(settings.api_token, hosts))
         self._adapter = _ThrottledAdapter(limiter, hosts)
@@ -265,7 +267,9 @@ class LexerClient:
             msg = f"{what}: {self.quote(str(error))}"
             raise FatalAPIError(msg) from error
         self._verdict(response, body, what, is_secret=is_secret)
-        return self._json(response, body, what, is_secret=is_secret)
+        answer = self._json(response, body, what, is_secret=is_secret)
+        self._accepted += 1
+        return answer
 
     def _setting(self, url: str) -> str:
         """The setting that a URL comes from."""
@@ -273,6 +277,10 @@ class LexerClient:
 
     def _unreachable(self, url: str, msg: str) -> FatalAPIError:
         """What to raise where a host can't be reached: without the API's nothing works, without that of statuses no export does."""
+        if self._settings.environment is not None:
+            msg += f". Meltano's environment is {self._settings.environment!r}"
+            if self._settings.environment == SANDBOX:
+                msg += ": start a sandbox with lexer-activity-sandbox, or use --environment=prod for your own data"
         is_api = origin(url) == origin(self._settings.api_url)
         return UnreachableError(msg) if is_api else FatalAPIError(msg)
 
@@ -289,6 +297,9 @@ class LexerClient:
             said = f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
         wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))
         match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if self._accepted:
+                said += ". The token was accepted earlier in this run"
+                raise NotAllowedError(said, status, self._accepted)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 said += (
                     ". The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
@@ -308,8 +319,9 @@ class LexerClient:
     def _json(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> Any:
         try:
             return json.loads(
-                body,
-                parse_float=_decimal,
+                json_text(body),
+                parse_float=read_decimal,
+                parse_int=read_integer,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_no_name_twice,
             )
@@ -333,7 +345,7 @@ class LexerClient:
     def _message(self, body: bytearray) -> str:
         """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
         try:
-            said = json.loads(body)
+            said = json.loads(json_text(body))
         except (ValueError, RecursionError):
             return self.quote(_text(body))
         if isinstance(said, dict):
@@ -432,14 +444,6 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise _TwiceError(next(name for name in names if names.count(name) > 1))
     return result
-
-
-def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
-    if abs(number.adjusted()) > _LARGEST_EXPONENT:  # an integer of so many digits would take for ever to write
-        msg = f"{text[:20]} is no number of this world"
-        raise ValueError(msg)
-    return number
 
 
 def _refuse_constant(name: str) -> None:

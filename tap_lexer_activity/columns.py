@@ -16,12 +16,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from itertools import chain
-from math import isinf
 from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.shapes import MOST_DIGITS
+from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, storable, to_utc
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
@@ -129,10 +128,13 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
 
 
 def unique_headers(headers: Iterable[str]) -> list[str]:
-    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it."""
+    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it.
+
+    (No table can hold a NUL, so there is U+FFFD in its place.)
+    """
     result: dict[str, None] = {}
     times: dict[str, int] = {}
-    for place, header in enumerate(headers, start=1):
+    for place, header in enumerate(map(storable, headers), start=1):
         first = key = header or f"(column {place})"
         while key in result:
             times[first] = times.get(first, 1) + 1
@@ -146,12 +148,12 @@ def column_schema(header: str) -> dict[str, Any]:
     description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
     lowered = header.strip().lower()
     if lowered.endswith("(utc)"):
-        return {"description": f"{description} Time in UTC.", "type": ["string", "null"], "format": "date-time"}
+        return {"description": f"{description} Time in UTC.", "type": ["null", "string"], "format": "date-time"}
     if lowered.endswith("(min)"):
-        return {"description": f"{description} Minutes.", "type": ["number", "null"]}
+        return {"description": f"{description} Minutes.", "type": ["null", "number"]}
     if lowered.startswith("within ") and lowered.endswith(" sla"):
-        return {"description": f"{description} Yes or no.", "type": ["boolean", "null"]}
-    return {"description": f"{description} Text.", "type": ["string", "null"]}
+        return {"description": f"{description} Yes or no.", "type": ["null", "boolean"]}
+    return {"description": f"{description} Text.", "type": ["null", "string"]}
 
 
 # Cells: a whole column at a time, because one regular expression over a thousand cells is ten times as fast as a thousand
@@ -166,12 +168,14 @@ _usual_times: Final = re.compile(
 _time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII).fullmatch
 _date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
+_LONG: Final = 300
+"""Digits of a number from which on it may be more than a float can be."""
 _usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
 _number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
 
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
-    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time."""
+    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time. Without an offset it is in UTC."""
     lines = "\n".join([*cells, ""])
     if _usual_times(lines) and lines.count("\n") == len(cells):
         return lines.replace(" ", "T").replace("\n", "Z\n").split("\n")[:-1]
@@ -185,7 +189,7 @@ def _read_time(cell: str) -> str | None:
     except ValueError:
         return None
     if moment is None:
-        return None
+        return to_utc(cell)  # of another form, which says its offset
     if moment.tzinfo is None:
         return f"{moment.isoformat()}Z"
     try:
@@ -197,23 +201,24 @@ def _read_time(cell: str) -> str | None:
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
     """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
     lines = "\n".join([*cells, ""])
-    if _usual_numbers(lines) and lines.count("\n") == len(cells):
+    if _usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
         return list(map(Decimal, cells))
     return [_read_number(cell) for cell in cells]
 
 
 def _read_number(cell: str) -> Decimal | None:
     number = Decimal(cell) if _number(cell) else None
-    # Most readers of JSON would take 1e999 for infinity.
-    return None if number is not None and "e" in cell.lower() and isinf(number) else number
+    return number if number is not None and fits_float(number) else None
 
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
-    """Whole numbers, also if they are written as `15.0`; `None` for another cell."""
+    """Whole numbers of 64 bits, also if they are written as `15.0`; `None` for another cell."""
     return [
-        # (Python writes no whole number of thousands of digits.)
         int(number)
-        if number is not None and number.adjusted() <= MOST_DIGITS and number == number.to_integral_value()
+        if number is not None
+        and number.adjusted() <= MOST_DIGITS
+        and number == number.to_integral_value()
+        and fits_integer(int(number))
         else None
         for number in read_numbers(cells)
     ]
@@ -552,6 +557,7 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]
+        cells = _storable(cells)  # (ids are made of what the file holds)
         for place, read in self._known:
             column = cells[place]
             if read is None:
@@ -615,7 +621,7 @@ class Converter:
         )
         for place in range(self._width, len(row)):
             key = f"(column {place + 1})"
-            more[f"{key} (beyond the header)" if key in self._keys else key] = row[place] or None
+            more[f"{key} (beyond the header)" if key in self._keys else key] = storable(row[place]) or None
         return [*row[: self._width], *[""] * (self._width - len(row))]
 
     def _keep_unread(
@@ -630,6 +636,13 @@ class Converter:
                     key,
                     f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
                 )
+
+
+def _storable(cells: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Cells that any table can hold, column by column: NUL is hardly ever in any, and one look at a whole column says so."""
+    if any("\0" in "".join(column) for column in cells):
+        return [tuple(map(storable, column)) for column in cells]
+    return cells
 
 
 _names_the_separator: Final = re.compile(r'\ufeff?"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE).fullmatch

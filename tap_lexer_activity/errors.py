@@ -17,6 +17,20 @@ class AccessDeniedError(FatalAPIError):
     """The token is missing, wrong, of the wrong type, or not allowed from this address: nothing else will work either."""
 
 
+class NotAllowedError(FatalAPIError):
+    """Lexer answered 401 or 403 though it had accepted the token before, in this run.
+
+    Attributes:
+        status: Which of the two.
+        accepted: How many calls had been accepted before.
+    """
+
+    def __init__(self, message: str, status: int, accepted: int) -> None:
+        super().__init__(message)
+        self.status = status
+        self.accepted = accepted
+
+
 class UnreachableError(FatalAPIError):
     """The API's host can't be reached, or is not the one it should be: nothing else will work either."""
 

@@ -89,6 +89,7 @@ _LINK_REFUSED: Final = re.compile(
     re.IGNORECASE,
 )
 """What the file hosts of the large clouds say of a link that is too old."""
+_OTHER_SEPARATORS: Final = ";\t|"
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 _NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
@@ -480,7 +481,10 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str, encoding: st
     first, body = _begun(unpacked(body, what) if is_gzip else body, _LONGEST_MARK)
     letters = Letters(next((name for mark, name in _MARKS if first.startswith(mark)), encoding))
     for piece in chain(body, [None]):
-        chunk = letters.in_utf8(piece)
+        try:
+            chunk = letters.in_utf8(piece)
+        except UnicodeError:  # (`UTF-16`, of which a file has to say in which order its bytes come)
+            raise _in_another_encoding(what, letters.encoding, "its first bytes", such_as="UTF-16-LE") from None
         spool.write(chunk)
         quotes += chunk.count(b'"')
         last = chunk[-1:] or last
@@ -491,6 +495,8 @@ def _fill(spool: IO[bytes], response: requests.Response, what: str, encoding: st
         or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     )
     beginning = spool.read(_LONGEST_HEADER)
+    if b"\x00" in beginning[:_LONGEST_MARK]:  # no name has one: each of these bytes is half a letter
+        raise _in_another_encoding(what, letters.encoding, "its header", such_as="UTF-16-LE")
     if is_title_of_one_cell(beginning):
         msg = f"{what}: {NOT_THE_HEADER}"
         raise UnexpectedAnswerError(msg)
@@ -593,12 +599,14 @@ def _broken_cells(text: TextIO, what: str, encoding: str) -> int:
     in_header = any(_BROKEN in cell for cell in header)
     if in_header or (cells > _FEW and 100 * broken_rows > count and broken > whole):
         said = "its header" if in_header else f"{broken_rows} of {count} rows"
-        msg = (
-            f"{what}: the file is not {encoding}: {said} can't be read. "
-            "Name its encoding in export_encoding, such as Windows-1252"
-        )
-        raise UnexpectedAnswerError(msg)
+        raise _in_another_encoding(what, encoding, said)
     return cells
+
+
+def _in_another_encoding(what: str, encoding: str, said: str, such_as: str = "Windows-1252") -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"{what}: the file is not {encoding}: {said} can't be read. Name its encoding in export_encoding, such as {such_as}"
+    )
 
 
 NOT_THE_HEADER: Final = (
@@ -610,9 +618,11 @@ def is_title_of_one_cell(beginning: bytes) -> bool:
     """Whether a file begins with a line of one cell, and goes on with columns, by its first bytes."""
     text = beginning.decode("utf-8-sig", errors="replace").lstrip()
     rows = read_rows(io.StringIO(text, newline=""), strict=False)
-    is_one = len(next(rows, [])) == 1 and not _NO_CSV.match(text)
+    header = next(rows, [])
+    if len(header) != 1 or _NO_CSV.match(text) or any(sign in header[0] for sign in _OTHER_SEPARATORS):
+        return False
     # A cell that begins with a blank is a part of a sentence.
-    return is_one and any(len(row) > 1 and not any(cell.startswith(" ") for cell in row) for row in rows)
+    return any(len(row) > 1 and not any(cell.startswith(" ") for cell in row) for row in rows)
 
 
 def in_place_of_a_csv(beginning: bytes) -> str | None:
@@ -628,7 +638,7 @@ def in_place_of_a_csv(beginning: bytes) -> str | None:
         return "the file host sent a page, an object or a sentence in place of a CSV"
     if len(header) != 1:
         return None
-    separator = next((sign for sign in ";\t|" if sign in header[0]), None)
+    separator = next((sign for sign in _OTHER_SEPARATORS if sign in header[0]), None)
     if separator is None:
         return "the file host sent a page, an object or a sentence in place of a CSV"
     return f"the columns of the file are separated by {separator!r}, and should be by commas"

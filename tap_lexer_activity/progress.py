@@ -117,6 +117,10 @@ class Progress:
         found.read = [min(read, key=lambda each: each.windows[0]), max(read, key=lambda each: each.windows[-1])]
         self.say()
 
+    def has_read(self, stream: str) -> bool:
+        """Whether any window of a stream has been read in this run."""
+        return bool(self._of(stream).read)
+
     def fail(self, stream: str, reason: str) -> None:
         """A stream, or its part for one form, failed."""
         self.failures.append((stream, reason))
@@ -202,7 +206,7 @@ class Progress:
             for name in selected
         ]
         rows += [
-            (name, 0, stream.requests, "", "read for the NPS streams")
+            (name, 0, stream.requests, "", f"read for {'timezone' if name == 'users' else 'the NPS streams'}")
             for name, stream in self._streams.items()
             if name not in selected and stream.requests
         ]

@@ -11,17 +11,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity import zones
 from tap_lexer_activity.shapes import answer_validator
 from tap_lexer_activity.windows import Window, resolve, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
 
     from jsonschema import ValidationError
 
@@ -61,7 +63,8 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         default="UTC",
         title="Time zone",
-        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights.",
+        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights. "
+        "Compared with the zones of the account's users.",
     ),
     th.Property(
         "report_interval",
@@ -85,6 +88,19 @@ SETTINGS: Final = th.PropertiesList(
         default=7,
         title="Lookback",
         description="Windows that started within this many days before the bookmark are read again, because Lexer's numbers keep moving.",
+    ),
+    th.Property(
+        "export_lookback_days",
+        th.IntegerType(minimum=0, maximum=3650),
+        title="Lookback of exports",
+        description="The same for the three exports, whose cases stay open for weeks. Default: `lookback_days`.",
+    ),
+    th.Property(
+        "start_dates",
+        th.ObjectType(additional_properties=th.StringType),
+        title="Start dates of streams",
+        description="Stream name to a date or date-time, for streams that begin elsewhere than at `start_date`. "
+        'Example: `{"mention_sla_export": "2026-03-01"}`.',
     ),
     th.Property(
         "include_partial",
@@ -233,6 +249,17 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
 }
 """JSON schema of `batch_config`, stricter than the SDK's: that can write Parquet, too, but leaves columns in it that are not selected."""
 
+FAKER_CONFIG: Final = (
+    "Seed and locale of [Faker](https://faker.readthedocs.io), which expressions of stream maps know as `fake`. "
+    "Needs the extra `faker` of this package."
+)
+"""Description of `faker_config`: the SDK's own leaves open whether there is such an extra."""
+
+SANDBOX: Final = "sandbox"
+"""Meltano's environment for invented data."""
+SANDBOX_TOKEN: Final = "sandbox-"  # noqa: S105 (how a token begins)
+"""How a token begins that opens a sandbox only."""
+
 _OWN: Final = frozenset(SETTINGS["properties"])
 _SHARED_TYPE: Final = frozenset({"user_volume", "workflow_states"})
 _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
@@ -242,7 +269,7 @@ _WINDOW_PARAMETERS: Final = frozenset({"date_from", "date_to", "form"})
 class Settings:
     """Settings that make sense. Instants are in UTC; `present` is the instant up to which there is anything to read.
 
-    `backfill` is the range to read again in place of what the bookmarks say, if there is one.
+    `backfill` is the range to read again in place of what the bookmarks say, if there is one. `environment` is Meltano's, if it runs the tap.
     """
 
     api_token: str = field(repr=False)
@@ -253,6 +280,8 @@ class Settings:
     report_interval: Interval
     series_interval: Interval
     lookback_days: int
+    export_lookback_days: int
+    starts: Mapping[str, datetime]
     include_partial: bool
     export_window_days: int
     export_timeout: int
@@ -266,6 +295,7 @@ class Settings:
     request_timeout: int
     api_url: str
     export_status_url: str
+    environment: str | None = None
 
     @classmethod
     def parse(
@@ -275,6 +305,7 @@ class Settings:
         now: datetime,
         schema: Mapping[str, Any] = SETTINGS,
         report_streams: AbstractSet[str] = frozenset(),
+        environment: str | None = None,
     ) -> Settings:
         """Read a configuration.
 
@@ -283,6 +314,7 @@ class Settings:
             now: The present instant.
             schema: JSON schema of all settings, those of the SDK included.
             report_streams: Names of the streams that `report_parameters` may name.
+            environment: Meltano's environment, if Meltano runs the tap.
 
         Raises:
             ConfigValidationError: With one line in `errors` for everything that is wrong: the setting, its value (never the
@@ -298,14 +330,16 @@ class Settings:
 
         errors = [
             *_token_errors(given["api_token"]),
+            *_stray_token_errors(given, environment),
             *_url_errors("api_url", given["api_url"]),
             *_url_errors("export_status_url", given["export_status_url"]),
             *_encoding_errors(given["export_encoding"]),
             *_parameter_errors(given.get("report_parameters", {}), report_streams),
             *_form_id_errors(given.get("form_ids")),
             *_salt_errors(given.get("stream_map_config", {})),
+            *_map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
         ]
-        zone = _zone(given["timezone"])
+        zone = _zone(given["timezone"], now)
         if isinstance(zone, str):
             raise ConfigValidationError(_SUMMARY, errors=[*errors, zone])
         start = _instant("start_date", given["start_date"], zone)
@@ -314,6 +348,8 @@ class Settings:
             raise ConfigValidationError(
                 _SUMMARY, errors=[*errors, *(wrong for wrong in (start, end) if isinstance(wrong, str))]
             )
+        starts, wrong_starts = _starts(given, zone, report_streams, now)
+        errors += wrong_starts
         backfill = _backfill(given, zone, end, now)
         if isinstance(backfill, str):
             errors.append(backfill)
@@ -328,17 +364,24 @@ class Settings:
             start=start,
             present=present,
             backfill=backfill,
+            starts=starts,
+            export_lookback_days=_whole(given.get("export_lookback_days", given["lookback_days"])),
             # No bookmark would bring a run back to a part of a window that is over.
             include_partial=given["include_partial"] and not (backfill and present < now.replace(microsecond=0)),
             form_ids=None if form_ids is None else tuple(sorted(map(_whole, form_ids))),
             report_parameters=given.get("report_parameters", {}),
             max_requests=_whole(given.get("max_requests")),
+            environment=environment,
             **{
                 name: _whole(given[name])
                 for name in cls.__slots__
                 if name in SETTINGS["properties"] and name not in _PARSED
             },
         )
+
+    def start_of(self, stream: str) -> datetime:
+        """Where a stream begins: by `start_dates`, or at `start_date`."""
+        return self.starts.get(stream, self.start)
 
     def cautions(self) -> list[str]:
         """What is allowed and yet probably not meant, one sentence each."""
@@ -373,7 +416,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, (float, Decimal)) else value
 
 
-_PARSED: Final = frozenset({"form_ids", "include_partial", "report_parameters", "max_requests"})
+_PARSED: Final = frozenset({"export_lookback_days", "form_ids", "include_partial", "report_parameters", "max_requests"})
 _SUMMARY: Final = "The configuration can't be used"
 
 
@@ -430,6 +473,18 @@ def _token_errors(token: str) -> list[str]:
     if not token.isascii() or not token.isprintable() or " " in token:
         return ["api_token: has a line break, a blank or another character that no token has; copy it again"]
     return []
+
+
+def _stray_token_errors(given: Mapping[str, Any], environment: str | None) -> list[str]:
+    """What is wrong if a token for real data is about to go, in clear, to whatever listens where a sandbox should."""
+    local = [url for url in (given["api_url"], given["export_status_url"]) if url.lower().startswith("http://")]
+    if environment != SANDBOX or not local or given["api_token"].startswith(SANDBOX_TOKEN):
+        return []
+    wrong = (
+        f"api_token: is no token of a sandbox (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
+        f"{local[0]!r}. For your own data: meltano --environment=prod …; for invented data: lexer-activity-sandbox run -- meltano …"
+    )
+    return [wrong]
 
 
 def _url_errors(name: str, url: str) -> list[str]:
@@ -501,6 +556,14 @@ def _salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _map_errors(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) -> list[str]:
+    if not stream_maps:
+        return []
+    from tap_lexer_activity.maps import lacks  # noqa: PLC0415 (most runs have no maps)
+
+    return lacks(stream_maps, stream_map_config)
+
+
 def _form_id_errors(form_ids: list[int] | None) -> list[str]:
     if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
         return []
@@ -520,6 +583,30 @@ def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now:
             f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
         ]
     return []
+
+
+def _starts(
+    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], now: datetime
+) -> tuple[dict[str, datetime], list[str]]:
+    """The setting `start_dates`, and what is wrong with it."""
+    starts: dict[str, datetime] = {}
+    errors = []
+    for stream, text in given.get("start_dates", {}).items():
+        name = f"start_dates[{stream}]"
+        start = _instant(name, text, zone)
+        if stream not in report_streams:
+            close = difflib.get_close_matches(stream, report_streams, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it may name {', '.join(sorted(report_streams))}"
+            errors.append(f"{name}: there is no stream {stream!r} that is read in windows; {hint}")
+        elif isinstance(start, str):
+            errors.append(start)
+        elif start < EARLIEST:
+            errors.append(f"{name}: {text!r} is before the year 2000; Lexer has no data that old")
+        elif start > now:
+            errors.append(f"{name}: {text!r} is in the future; it should be the first day to read")
+        else:
+            starts[stream] = start
+    return starts, errors
 
 
 def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
@@ -542,17 +629,15 @@ def _backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: 
     return Window(start, min(end, now))
 
 
-_NO_ZONE: Final = re.compile(r"(?:posix|right)/|localtime$|posixrules$|Factory$")
-"""What lies beside the zones in their folder: those of this machine, and copies that count leap seconds."""
-
-
-def _zone(name: str) -> ZoneInfo | str:
+def _zone(name: str, now: datetime) -> ZoneInfo | str:
     """The zone, or what is wrong with its name."""
-    try:
-        if not _NO_ZONE.match(name):
-            return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
-        pass
+    if found := zones.of_abbreviation(name, now):
+        return (
+            f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set the one of your account. "
+            "Without one, --check says which its users have"
+        )
+    if zone := zones.named(name):
+        return zone
     close = difflib.get_close_matches(name, available_timezones(), n=1)
     hint = f"did you mean {close[0]}?" if close else "it should be one like Australia/Sydney"
     return f"timezone: {name!r} is no IANA time zone; {hint}"

@@ -13,9 +13,10 @@ from singer_sdk import SchemaDirectory
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, to_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
@@ -26,9 +27,8 @@ _CHECKOUT = Path(__file__).parents[1] / "schemas"
 SCHEMAS: Final = SchemaDirectory(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
 """One JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
 
-
-MOST_DIGITS: Final = 400
-"""Digits of a whole number that are read: more than any number has that Python's floats can be."""
+ADDITIONAL: Final = "additional_columns"
+"""The column of every stream that keeps what has no place in the others."""
 
 
 def _is_number(_: object, value: object) -> bool:
@@ -38,7 +38,9 @@ def _is_number(_: object, value: object) -> bool:
 def _is_integer(_: object, value: object) -> bool:
     if isinstance(value, Decimal):  # (one with a huge exponent would take for ever to write)
         return value.is_finite() and value.adjusted() <= MOST_DIGITS and value == value.to_integral_value()
-    return _is_number(_, value) and (not isinstance(value, float) or value.is_integer())
+    if isinstance(value, int):
+        return _is_number(_, value) and fits_integer(value)
+    return isinstance(value, float) and value.is_integer()
 
 
 _FORMATS: Final = FormatChecker(formats=())
@@ -101,6 +103,8 @@ def _expected(error: ValidationError) -> str:
             return f"{place}{', '.join(name for name in wanted if name not in instance)} was expected and is missing"
         case "format":
             return f"{place}a {wanted} with an offset was expected"
+        case "maxLength":
+            return f"{place}at most {wanted} characters were expected, {len(instance)} came"
         case "anyOf":
             return f"{place}one of {', '.join(choice['required'][0] for choice in wanted)} was expected"
         case _:
@@ -108,6 +112,8 @@ def _expected(error: ValidationError) -> str:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, OddNumber) or (isinstance(value, int) and not fits_integer(value)):
+        return "a number of more than 64 bits"
     kinds = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
     return kinds.get(type(value), "number")
 
@@ -117,16 +123,100 @@ def text_of(answer: object) -> str:
     return serialize_json(answer, ensure_ascii=False)
 
 
-def with_integers(value: Any, schema: Mapping[str, Any]) -> Any:
-    """The value, with `81.0` as `81` where the schema says integer."""
+_NOTHING: Final = object()
+
+
+def fitted(answer: Any, schema: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
+    """An answer whose values are of their columns' types: `81.0` as `81` in a column of integers, times in UTC.
+
+    A value that its column can't hold (an integer beyond 64 bits, a time that is none) becomes null, if the column may be null. As it
+    came, it is in the row's `additional_columns`: a row is an object whose schema has such a property. All else is left for `check`.
+
+    Args:
+        answer: The JSON.
+        schema: The answer's shape.
+
+    Returns:
+        The answer, and the columns with values that they can't hold, each with what was expected.
+    """
+    odd: dict[str, str] = {}
+    return _fitted(answer, schema, odd)[0], odd
+
+
+def _fitted(value: Any, schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
+    """A value that its schema allows, and what does not fit of it, as it came; `_NOTHING` if that is nothing.
+
+    A value that does not fit and may not be null stays.
+    """
+    if value is None:
+        return None, _NOTHING
+    found: Any
+    if _is_time(schema):
+        found = to_utc(value) if isinstance(value, str) else None
+    elif isinstance(value, dict):
+        return _fitted_object(value, schema, odd)
+    elif isinstance(value, list):
+        pairs = [_fitted(inner, schema.get("items", {}), odd) for inner in value]
+        found = [inner for inner, _ in pairs] if all(kept is _NOTHING for _, kept in pairs) else None
+    else:
+        found = _fitted_number(value, schema.get("type", ()))
+    if found is not None:
+        return found, _NOTHING
+    return None if _may_be_null(schema) else value, _as_it_came(value)
+
+
+def _fitted_object(value: dict[str, Any], schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+    is_row = ADDITIONAL in properties
+    result: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    for name, inner in value.items():
+        if is_row and name == ADDITIONAL:
+            continue
+        column = properties.get(name, others if isinstance(others, dict) else {})
+        result[name], piece = _fitted(inner, column, odd)
+        if piece is not _NOTHING and (_may_be_null(column) or not is_row):
+            kept[name] = piece
+            if is_row:
+                odd.setdefault(name, "a time with an offset" if _is_time(column) else "a number of at most 64 bits")
+    if is_row and kept:
+        result[ADDITIONAL] = kept
+    return result, kept if kept and not is_row else _NOTHING
+
+
+def _fitted_number(value: Any, kinds: Container[str]) -> Any:
+    """A value as its column holds it, or `None` for a number that is too large."""
+    is_integer, is_number = "integer" in kinds, "number" in kinds
+    if isinstance(value, OddNumber):
+        return None if is_integer or is_number else str(value)
+    if is_integer and _is_integer(None, value if isinstance(value, Decimal) else None):
+        value = int(value)
+    if isinstance(value, int) and not fits_integer(value):
+        if is_integer:
+            return None
+        if is_number:  # (as a decimal it is written with all its digits)
+            return Decimal(value) if fits_float(Decimal(value)) else None
+    return value
+
+
+def _may_be_null(schema: Mapping[str, Any]) -> bool:
+    return "null" in schema.get("type", ())
+
+
+def _is_time(schema: Mapping[str, Any]) -> bool:
+    return schema.get("format") == "date-time"
+
+
+def _as_it_came(value: Any) -> Any:
+    """A value of whatever kind, numbers beyond 64 bits as text."""
     match value:
-        case Decimal() if "integer" in schema.get("type", ()):
-            return int(value)
         case dict():
-            properties, others = schema.get("properties", {}), schema.get("additionalProperties")
-            of_others = others if isinstance(others, dict) else {}
-            return {name: with_integers(inner, properties.get(name, of_others)) for name, inner in value.items()}
+            return {name: _as_it_came(inner) for name, inner in value.items()}
         case list():
-            return [with_integers(inner, schema.get("items", {})) for inner in value]
+            return [_as_it_came(inner) for inner in value]
+        case OddNumber():
+            return str(value)
+        case int() if not fits_integer(value):
+            return str(value)
         case _:
             return value

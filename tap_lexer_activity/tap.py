@@ -16,6 +16,7 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -29,30 +30,36 @@ from singer_sdk.exceptions import (
     RetriableAPIError,
 )
 from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.helpers.capabilities import TapCapabilities
 from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib.messages import StateMessage
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_lexer_activity.catalog import checked_catalog, without_effect
+from tap_lexer_activity import zones
+from tap_lexer_activity.catalog import checked_catalog, chosen, without_effect
 from tap_lexer_activity.cli import LexerCommand
 from tap_lexer_activity.client import LexerClient, origin
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnreachableError, without_token
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, NotAllowedError, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.maps import mend
 from tap_lexer_activity.plan import Plan, described, in_words
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
-from tap_lexer_activity.settings import BATCH_CONFIG, SETTINGS, Settings, without_bare_types
+from tap_lexer_activity.settings import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, Settings, without_bare_types
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
 from tap_lexer_activity.throttle import Limiter, shared_file
+from tap_lexer_activity.windows import Window
 from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
     from types import FrameType
     from typing import IO
 
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_lexer_activity.windows import Request
@@ -96,10 +103,16 @@ class TapLexerActivity(Tap):
     package_name = "tap-lexer-activity"
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
     message_writer_class = MessageWriter
+    # The messages of activate-version need a version in every record, and rows of exports go past the SDK.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        capability for capability in Tap.capabilities if capability is not TapCapabilities.ACTIVATE_VERSION
+    ]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, select: str | None = None, **kwargs: Any) -> None:
+        self._select = select
         self._cuts: dict[tuple[Hashable, ...], list[Request]] = {}
         self._exports: list[exports.Export] = []
+        self._refused: tuple[str, NotAllowedError] | None = None
         self._settings: Settings | ConfigValidationError | None = None
         self._signals: list[int] = []
         if kwargs.get("state") is not None:
@@ -134,6 +147,7 @@ class TapLexerActivity(Tap):
         properties = config_jsonschema["properties"]
         properties["stream_maps"] = without_bare_types(properties["stream_maps"])
         properties["batch_config"] = BATCH_CONFIG
+        properties["faker_config"]["description"] = FAKER_CONFIG
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -143,7 +157,11 @@ class TapLexerActivity(Tap):
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
             self._settings = Settings.parse(
-                self._config, now=datetime.now(UTC), schema=self.config_jsonschema, report_streams=_REPORT_STREAMS
+                self._config,
+                now=datetime.now(UTC),
+                schema=self.config_jsonschema,
+                report_streams=_REPORT_STREAMS,
+                environment=os.environ.get("MELTANO_ENVIRONMENT") or None,
             )
         except ConfigValidationError as error:
             # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
@@ -243,6 +261,11 @@ class TapLexerActivity(Tap):
         if self._streams is None:
             found = super().streams
             self._streams = {name: found[name] for name in _BY_NAME}
+            if self._select is not None:
+                known = [name for name in _BY_NAME if self.input_catalog is None or self.input_catalog.get_stream(name)]
+                wanted = chosen(self._select, known, {name for name in known if found[name].selected})
+                for name in known:
+                    found[name].selected = name in wanted
             if self._config.get("discover_export_columns") and self.input_catalog is None:
                 self._discover_export_columns()
         return self._streams
@@ -257,7 +280,10 @@ class TapLexerActivity(Tap):
         for name, stream in self.streams.items():
             if isinstance(stream, exports.Export):
                 self.logger.info("Reading the columns of %s from a short export", name)
-                stream.discover()
+                try:
+                    stream.discover()
+                except NotAllowedError as error:
+                    self.logger.warning("%s: its columns can't be read: %s%s", name, error, self.advice(name, error))
 
     @override
     def setup_mapper(self) -> None:
@@ -281,6 +307,8 @@ class TapLexerActivity(Tap):
             except MappingError as error:
                 msg = f"stream_maps: the map for {name} can't be used: {error}"
                 raise ConfigurationError(msg) from error
+            for stream_map in self._mapper.stream_maps[name]:
+                mend(stream_map)
         for caution in without_effect(self.config.get("stream_maps") or {}, schemas):
             self.logger.warning("%s", caution)
 
@@ -289,11 +317,46 @@ class TapLexerActivity(Tap):
         """The stream of forms, which knows the NPS forms."""
         return cast("resources.Forms", self.streams[resources.Forms.name])
 
+    def advice(self, stream: str, error: NotAllowedError) -> str:
+        """What to do about a stream that was refused, as the end of the error's sentence."""
+        other, before = self._refused or (stream, error)
+        self._refused = stream, error
+        # (The list of forms is asked for once, so the same error may come again.)
+        is_in_a_row = other != stream and before is not error and before.status == error.status
+        is_in_a_row = is_in_a_row and before.accepted == error.accepted  # nothing was, in between
+        if error.status == HTTPStatus.UNAUTHORIZED and (is_in_a_row or self.progress.has_read(stream)):
+            return ", and may have been reset since: if so, put the new one into api_token"
+        return f", so it is not allowed for this alone: deselect {stream}, or ask for the right to it"
+
+    @property
+    def users(self) -> resources.Users:
+        """The stream of users, who have time zones."""
+        return cast("resources.Users", self.streams[resources.Users.name])
+
+    def compare_zone(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Warn if most users have another time zone than the configured one."""
+        settings = self.settings
+        within = settings.backfill or Window(settings.start, settings.present)
+        if caution := zones.caution(users, settings.zone, within, is_set="timezone" in self._config):
+            self.logger.warning("%s", caution)
+
+    def _ask_for_zone(self) -> None:
+        """Ask for the users to compare their time zones with the configured one. A warning is not worth an error, so none comes of it."""
+        try:
+            self.compare_zone(resources.Users(self).fetch(tries=1))
+        except (FatalAPIError, RetriableAPIError) as error:
+            self.logger.debug("The time zones of the users are not known: %s", error)
+
+    def _asks_for_zone(self, plans: Sequence[Plan]) -> bool:
+        """Whether a run asks for the users though they are not selected: not if requests are counted, or no window is due."""
+        is_worth_it = self.settings.max_requests is None and any(plan.requests for plan in plans)
+        return is_worth_it and self.users not in self._selected()
+
     def _selected(self) -> list[LexerStream]:
         return [cast("LexerStream", stream) for stream in self.streams.values() if stream.selected]
 
     def check(self) -> None:
-        """Say whether the token works, by one request.
+        """Say whether the token works, by one request, and by another one whether `timezone` is that of the users.
 
         Raises:
             FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
@@ -305,6 +368,8 @@ class TapLexerActivity(Tap):
         forms = resources.Forms(self).fetch(tries=1)
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
+        if self.client.limiter.places():
+            self._ask_for_zone()
 
     # What a run asks for
 
@@ -323,6 +388,8 @@ class TapLexerActivity(Tap):
         """
         selected = self._selected()
         plans = [plan for stream in selected for plan in stream.plans()]
+        if self._asks_for_zone(plans):
+            plans.insert(0, Plan(stream=self.users.name, why="for timezone", count=1))
         if self.forms not in selected and self._needs_forms():
             plans.insert(0, Plan(stream=self.forms.name, why="for the NPS streams", count=1))
         return plans
@@ -389,7 +456,8 @@ class TapLexerActivity(Tap):
     def prepare(self) -> None:
         """Do what comes before the first message: see whether the token works and `form_ids` exist, plan, and start the first jobs.
 
-        Costs the one request for the forms that the run needs anyway (none if it does not need them), and those that start jobs.
+        Costs the one request for the forms that the run needs anyway (none if it does not need them), one for the users if they are not
+        selected, and those that start jobs.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.
@@ -403,6 +471,8 @@ class TapLexerActivity(Tap):
             except (FatalAPIError, RetriableAPIError):
                 pass  # the streams that need the forms will say so
         plans = self.plans()
+        if self._asks_for_zone(plans):
+            self._ask_for_zone()
         for caution in self._cautions(plans):
             self.logger.warning("%s", caution)
         if not self._selected():
@@ -437,6 +507,19 @@ class TapLexerActivity(Tap):
             When to do so again, in seconds of the clock.
         """
         return min((stream.tend() for stream in self._exports), default=math.inf)
+
+    def test(self) -> None:
+        """Read one record of every selected stream.
+
+        Raises:
+            EndOfRun: With exit code 1 if a stream fails.
+        """
+        selected = self._selected()
+        self.run_sync_dry_run(dry_run_record_limit=1, streams=selected)
+        if failures := self.progress.failures:
+            lines = [f"Failed: {', '.join(dict.fromkeys(name for name, _ in failures))}"]
+            raise EndOfRun("\n".join([*lines, *(f"{name}: {reason}" for name, reason in failures)]), exit_code=1)
+        self.logger.info("The %d selected streams can be read", len(selected))
 
     def run(self) -> None:
         """Read every selected stream.
@@ -527,16 +610,46 @@ class TapLexerActivity(Tap):
 
     @override
     @classmethod
+    def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
+        if value and (select := ctx.params.get("select")) is not None:
+            config = ctx.params.get("config")
+            tap = cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+                validate_config=cls.dynamic_catalog,
+                setup_mapper=False,
+                select=select,
+            )
+            tap.run_discovery()
+            ctx.exit()
+        super().cb_discover(ctx, param, value)
+
+    @override
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        if value == CliTestOptionValue.All.value:
+            config = ctx.params.get("config")
+            cls(
+                config=config.config if config else {},
+                parse_env_config=bool(config and config.parse_env),
+                select=ctx.params.get("select"),
+            ).test()
+            ctx.exit()
+        super().cb_test(ctx, param, value)
+
+    @override
+    @classmethod
     def invoke(  # type: ignore[override]  # named options in place of the SDK's **kwargs, as the SDK's own taps have
         cls,
         *,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
+        state: IO[bytes] | None = None,
+        catalog: IO[bytes] | None = None,
         check: bool = False,
         plan: bool = False,
+        select: str | None = None,
     ) -> None:
         if about:
             cls.print_about(about_format)
@@ -544,10 +657,11 @@ class TapLexerActivity(Tap):
         cls.print_version(print_fn=cls.logger.info)
         tap = cls(
             config=config.config if config else {},
-            state=None if state is None else _json(state),
-            catalog=None if catalog is None else _json(catalog),
+            state=None if state is None else _json("--state", state),
+            catalog=None if catalog is None else _json("--catalog", catalog),
             parse_env_config=bool(config and config.parse_env),
             setup_mapper=not (check or plan),
+            select=select,
         )
         if check:
             tap.check()
@@ -560,12 +674,25 @@ class TapLexerActivity(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
-        check = click.Option(["--check"], is_flag=True, help="Say whether the token works, by one request.")
+        for option in command.params:
+            if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
+                option.type = click.File("rb")
+        check = click.Option(
+            ["--check"],
+            is_flag=True,
+            help="Say whether the token works, and whether most users have another time zone.",
+        )
         plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+        select = click.Option(
+            ["--select"],
+            is_eager=True,  # --discover and --test need it
+            metavar="STREAMS",
+            help="Streams to read, such as 'summary,nps_*', or to leave out, such as '!users'; in place of the catalog's selection.",
+        )
         return LexerCommand(
             name=command.name,
             callback=command.callback,
-            params=[*command.params, check, plan],
+            params=[*command.params, check, plan, select],
             help=command.help,
             context_settings=command.context_settings,
             logger=cls.logger,
@@ -626,21 +753,36 @@ _BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromke
 
 def _unknown_variables(prefix: str) -> list[str]:
     """What is named nearly like a setting in the environment, and is none."""
-    names = {f"{prefix}{name.upper()}" for name in TapLexerActivity.config_jsonschema["properties"]}
-    others = sorted(name for name in os.environ.keys() - names if name.startswith(prefix))
-    close = {
-        name: difflib.get_close_matches(name.removeprefix(prefix), [n.removeprefix(prefix) for n in names], n=1)
-        for name in others
-    }
+    names = [name.upper() for name in TapLexerActivity.config_jsonschema["properties"]]
+    others = sorted(name.removeprefix(prefix) for name in os.environ if name.startswith(prefix))
+    close = {name: _meant(name, names) for name in others if name not in names}
     return [
-        f"The environment variable {name} is no setting; did you mean {prefix}{found[0]}?"
-        for name, found in close.items()
-        if found
+        f"The environment variable {prefix}{name} is no setting; did you mean {prefix}{meant}?"
+        for name, meant in close.items()
+        if meant
     ]
 
 
-def _json(file: IO[str]) -> Any:
-    """The content of a file.
+def _meant(name: str, names: Sequence[str]) -> str | None:
+    """The setting that a variable was probably meant for, if it is not one of Meltano's.
+
+    Meltano passes on extras, such as `_SELECT`, and the settings of extractors whose names begin like this tap's: `EMEA_API_TOKEN`
+    is that of `tap-lexer-activity-emea`.
+    """
+    of_another = {setting for setting in names if name.endswith(f"_{setting}")}
+    others = [setting for setting in names if setting not in of_another]
+    found = difflib.get_close_matches(name, others, n=1, cutoff=0.9 if of_another else 0.6)
+    return found[0] if found and not name.startswith("_") else None
+
+
+_MEND: Final = {
+    "--state": "For a first load leave --state out; otherwise give it the last state that the target kept, or everything is read again",
+    "--catalog": "Make it anew with --discover",
+}
+
+
+def _json(option: str, file: IO[bytes]) -> Any:
+    """The content of a file in UTF-8, whatever the machine's locale, with or without a byte order mark.
 
     Raises:
         ConfigurationError: If it is not JSON, or null.
@@ -648,11 +790,13 @@ def _json(file: IO[str]) -> Any:
     text = file.read()
     try:
         content = json.loads(text)
+    except UnicodeDecodeError:
+        wrong = "is not in UTF-8"
     except (ValueError, RecursionError) as error:
         wrong = f"is not JSON: {error}" if text.strip() else "is empty"
     else:
         if content is not None:
             return content
         wrong = "is null"
-    msg = f"{file.name} {wrong}. If there is none yet, leave it out"
+    msg = f"{option}: {file.name} {wrong}. {_MEND[option]}"
     raise ConfigurationError(msg)

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import tempfile
 import time
+import weakref
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -37,6 +38,7 @@ class Limiter:
     from its end and not from its start, because the other side counts a call when it arrives, somewhere in between.
 
     The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they share the quota.
+    It is closed when nobody needs the limiter any more.
     """
 
     def __init__(  # noqa: PLR0913 (a quota, where it is kept, and what it is told by and tells)
@@ -75,9 +77,13 @@ class Limiter:
         """Calls so far."""
         self._is_shared = file is not None
         try:
-            self._database = _opened(_MEMORY) if file is None else self._patiently(lambda: _opened_or_made_anew(file))
+            self._use(_opened(_MEMORY) if file is None else self._patiently(lambda: _opened_or_made_anew(file)))
         except sqlite3.Error as error:
             self._go_on_alone(error)
+
+    def _use(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._close = weakref.finalize(self, database.close)
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -146,6 +152,7 @@ class Limiter:
         except sqlite3.Error as error:
             if not self._is_shared:
                 raise
+            self._close()
             self._go_on_alone(error)
         # Nothing is known any more of the period before: as if it had been used up.
         now = self._clock()
@@ -166,14 +173,19 @@ class Limiter:
     def _go_on_alone(self, error: sqlite3.Error) -> None:
         self._on_trouble(str(error))
         self._is_shared = False
-        self._database = _opened(_MEMORY)
+        self._use(_opened(_MEMORY))
 
 
 def _opened(name: str) -> sqlite3.Connection:
-    database = sqlite3.connect(name, timeout=_LOCK_PAUSE, isolation_level=None)
-    database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is not needed after it
-    database.execute("CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, begun REAL NOT NULL, ended REAL)")
-    database.execute("CREATE INDEX IF NOT EXISTS begun ON calls (begun)")
+    # (Whichever thread finds that the limiter is not needed any more closes its database.)
+    database = sqlite3.connect(name, timeout=_LOCK_PAUSE, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is not needed after it
+        database.execute("CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, begun REAL NOT NULL, ended REAL)")
+        database.execute("CREATE INDEX IF NOT EXISTS begun ON calls (begun)")
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,6 +47,8 @@ ENVIRONMENT = {
     for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG")
     if name in os.environ
 }
+# The SDK warns half a year before the end of life of a Python, and a log should not depend on the day.
+ENVIRONMENT["PYTHONWARNINGS"] = f"ignore:Python {sys.version_info.major}.{sys.version_info.minor} :FutureWarning"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -194,6 +197,35 @@ class Tap:
             text=True,
             encoding="utf-8",
         )
+
+
+@contextmanager
+def temporary_folder(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for temporary files of this process and those that it starts: taps that share one share their quota, too."""
+    folder = str(factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", folder)
+        patched.setenv("TMPDIR", folder)
+        for name in {
+            "conftest",
+            __name__,
+        } & sys.modules.keys():  # pytest imports this file by its path, tests by its name
+            patched.setitem(sys.modules[name].ENVIRONMENT, "TMPDIR", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_folder_of_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For fixtures that several tests share."""
+    with temporary_folder(tmp_path_factory):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For one test. Two taps that are to share a quota do, if they are of the same test."""
+    with temporary_folder(tmp_path_factory):
+        yield
 
 
 @pytest.fixture

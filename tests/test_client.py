@@ -145,7 +145,7 @@ def test_an_answer_comes_with_all_its_digits() -> None:
 def test_a_request_goes_to_its_address_with_the_token_and_the_name_of_the_tap(slash: str) -> None:
     with Host(with_length(b"[]"), starts=[ANSWER], statuses=[ANSWER]) as host:
         client = Client(host, api_url=f"{host.origin}/v1{slash}")
-        assert client.get("/users", tries=1) == []
+        assert client.get("/groups", tries=1) == []
         paths = [host.path]
         client.summary()
         paths.append(host.path)
@@ -153,15 +153,15 @@ def test_a_request_goes_to_its_address_with_the_token_and_the_name_of_the_tap(sl
         paths.append(host.path)
         assert (host.headers["Accept"], host.headers["Auth-Api-Token"]) == ("application/json", TOKEN)
         assert host.headers["User-Agent"] == f"tap-lexer-activity/{version('tap-lexer-activity')}"
-    assert paths == ["/v1/users", "/v1/activity/reports", "/status?token=a+token"]
+    assert paths == ["/v1/groups", "/v1/activity/reports", "/status?token=a+token"]
     assert host.asked == ["file token", "start token", "status token"]
 
 
 @pytest.mark.parametrize("tries", [1, 3])
 def test_a_list_that_can_not_be_had_is_named_after_as_many_tries_as_were_asked_for(tries: int) -> None:
     with Host(refusal(b"500 Oops")) as host, pytest.raises(RetriableAPIError) as raised:
-        Client(host).get("/users", tries=tries)
-    assert str(raised.value) == "users: 500 Oops"
+        Client(host).get("/groups", tries=tries)
+    assert str(raised.value) == "groups: 500 Oops"
     assert len(host.asked) == tries
 
 
@@ -281,9 +281,6 @@ STUMBLES = [
     (with_length(b""), "the answer is not JSON: "),
     (with_length(b'{"a": NaN}'), 'the answer is not JSON: {"a": NaN}'),
     (with_length(b'{"a": -Infinity}'), 'the answer is not JSON: {"a": -Infinity}'),
-    (with_length(b'{"a": 1E401}'), 'the answer is not JSON: {"a": 1E401}'),
-    (with_length(b'{"a": 1E-401}'), 'the answer is not JSON: {"a": 1E-401}'),
-    (with_length(b'{"a": 1E%s}' % (b"9" * 40)), f'the answer is not JSON: {{"a": 1E{"9" * 40}}}'),
     (with_length(b'"\xff"'), 'the answer is not JSON: "�"'),
     (with_length(DEEP[-1]), f"the answer is not JSON: {'[' * QUOTE}"),
 ]
@@ -593,8 +590,8 @@ def test_a_redirect_that_drops_what_was_asked_for_is_refused(clock: Clock, statu
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307])
 def test_a_redirect_of_a_list_is_followed(status: int) -> None:
-    with Host(moved("/v2/users", b"%d Moved" % status), with_length(b"[]")) as host:
-        assert Client(host).get("/users", tries=1) == []
+    with Host(moved("/v2/groups", b"%d Moved" % status), with_length(b"[]")) as host:
+        assert Client(host).get("/groups", tries=1) == []
     assert host.asked == ["file token"] * 2
 
 
@@ -634,9 +631,9 @@ def test_redirects_in_a_circle_end() -> None:
 
 
 def test_the_other_host_of_the_settings_may_be_redirected_to() -> None:
-    with Host(with_length(b"[]")) as other, Host(moved(f"{other.origin}/users")) as host:
+    with Host(with_length(b"[]")) as other, Host(moved(f"{other.origin}/groups")) as host:
         client = Client(host, export_status_url=f"{other.origin}/status")
-        assert client.get("/users", tries=1) == []
+        assert client.get("/groups", tries=1) == []
     assert other.asked == ["file token"]
 
 

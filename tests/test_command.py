@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import sqlite3
 import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +20,6 @@ from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Tap
 
@@ -69,10 +74,57 @@ def test_version_and_about_print_and_end_well(tap: Tap) -> None:
     assert json.loads(about.out)["name"] == "tap-lexer-activity"
 
 
+END_OF_LIFE = """
+import datetime
+from singer_sdk.helpers import _compat
+_compat.warn_python_eol.__defaults__ = (datetime.date.fromisoformat({day!r}), (3, 11))
+from tap_lexer_activity.__main__ import main
+main()
+"""
+"""The command on a day on which it runs on Python 3.11: the SDK's own way to test what it says."""
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("2027-04-03", []),
+        ("2027-04-04", ["Python 3.11 will reach its end of life on 2027-10. "]),
+        ("2027-10-01", ["Python 3.11 reached its end of life on 2027-10. "]),
+    ],
+)
+def test_the_end_of_life_of_a_python_is_one_line_of_the_log(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, day: str, said: list[str]
+) -> None:
+    line = tap.arguments(sandbox.config(start_date="2026-04-30"), catalog=catalog_of("users", "summary"))
+    line[:1] = [sys.executable, "-c", END_OF_LIFE.format(day=day)]
+    env = ENVIRONMENT | {"PYTHONWARNINGS": ""}
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=60, check=True)
+    levels = [entry.split(" | ", 2)[1].strip() for entry in done.stderr.splitlines()]
+    assert set(levels) <= {"INFO", "WARNING"}
+    assert levels.count("WARNING") == len(said)
+    warnings = [entry.split(" | ", 3)[3] for entry in done.stderr.splitlines() if " WARNING " in entry]
+    assert [text[: len(beginning)] for text, beginning in zip(warnings, said, strict=True)] == said
+    assert all(text.endswith(" (SingerSDKPythonEOLWarning)") for text in warnings)
+
+
+def test_each_test_has_a_quota_of_its_own(tap: Tap, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+    config = sandbox.config()
+    assert tap.run(config, "--check").code == 0
+    TapLexerActivity(config=config).check()
+    folder = Path(tempfile.gettempdir())
+    assert folder.parent == tmp_path_factory.getbasetemp()
+    assert ENVIRONMENT["TMPDIR"] == str(folder)
+    (quota,) = folder.glob("*/quota-*")
+    with closing(sqlite3.connect(quota)) as database:
+        assert database.execute("SELECT count(*) FROM calls").fetchall() == [(2,)]
+
+
 def test_the_sdk_s_test_mode_reads_one_record_per_stream(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(start_date="2026-04-30"), "--test")
     assert run.code == 0, run.log
-    assert all(len(records) == 1 for records in run.records.values())
+    assert {name: len(records) for name, records in run.records.items()} == dict.fromkeys(
+        STREAMS.keys() - {"workflow_states"}, 1
+    )
 
 
 def test_the_sdk_s_test_mode_fails_with_a_stream(tap: Tap, sandbox: Sandbox) -> None:
@@ -104,12 +156,12 @@ def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, cata
 # --check
 
 
-def test_check_says_that_the_token_works_by_one_request(tap: Tap, sandbox: Sandbox) -> None:
+def test_check_says_that_the_token_works(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(), "--check")
     assert (run.code, run.out) == (0, "")
     assert "The token works" in run.log
     assert "2 NPS forms" in run.log
-    assert len(sandbox.requests) == 1
+    assert "| WARNING " not in run.log
 
 
 @pytest.mark.parametrize(
@@ -131,6 +183,54 @@ def test_check_does_not_wait_for_the_quota(tap: Tap, sandbox: Sandbox) -> None:
     assert run.code == 1
     assert "429" in run.errors[0]
     assert len(sandbox.requests) == 1
+
+
+# Meltano's environments
+
+
+def test_only_a_sandbox_s_token_leaves_the_environment_of_the_sandbox(tap: Tap, sandbox: Sandbox) -> None:
+    meltano = {"MELTANO_ENVIRONMENT": "sandbox"}
+    real = sandbox.config(api_token="0123456789-abcdef")
+    for config in (real, real | {"api_url": "https://api.lexer.example/v1"}):
+        for arguments in ((), ("--check",), ("--plan",)):
+            run = tap.run(config, *arguments, env=meltano)
+            assert (run.code, run.out) == (1, "")
+            assert run.errors[0].startswith("api_token: is no token of a sandbox")
+            assert "'sandbox'" in run.errors[0]
+            assert "--environment=prod" in run.errors[0]
+            assert "0123456789" not in run.log
+    assert sandbox.requests == []
+    assert tap.run(sandbox.config(), "--check", env=meltano).code == 0
+
+    for environment in ({}, {"MELTANO_ENVIRONMENT": "prod"}):
+        run = tap.run(real, "--check", env=environment)
+        assert "401" in run.errors[0], "a local stand-in may have tokens of any kind"
+
+
+def test_a_failed_connection_names_the_environment(tap: Tap, sandbox: Sandbox) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and not listening
+        config = sandbox.config(api_url=f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        for name in ("sandbox", "prod"):
+            (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": name}).errors
+            assert f"Meltano's environment is '{name}'" in line
+            assert ("lexer-activity-sandbox" in line) is (name == "sandbox")
+        (line,) = tap.run(config, "--check", env={"MELTANO_ENVIRONMENT": ""}).errors
+    assert "environment" not in line
+
+
+# The log
+
+
+def test_settings_of_the_environment_are_read_without_a_line_for_each(tap: Tap, sandbox: Sandbox) -> None:
+    env = {f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in sandbox.config().items()}
+    arguments = ("--config=ENV", "--check")
+    lines = [line.split("|", 3)[3].strip() for line in tap.run(None, *arguments, env=env).log.splitlines()]
+    assert [line.partition(" ")[0] for line in lines] == ["tap-lexer-activity", "The"]
+    assert lines[1].startswith("The token works")
+    assert "Skipping parse" not in tap.run(sandbox.config(), "--check").log
+    debugged = tap.run(None, *arguments, env=env | {"TAP_LEXER_ACTIVITY_LOGLEVEL": "DEBUG"}).log
+    assert "| DEBUG    | singer_sdk.configuration._dict_config | Parsing 'start_date' config" in debugged
 
 
 # Bad input: one clear line, exit code 1, nothing on stdout
@@ -223,8 +323,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
-        ("null", "3.json is null. If there is none yet, leave it out"),
-        ("\n", "3.json is empty. If there is none yet, leave it out"),
+        ("null", "3.json is null. For a first load leave --state out; otherwise give it the last state"),
+        ("\n", "3.json is empty. For a first load leave --state out; otherwise give it the last state"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -244,7 +344,7 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
             {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
             "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
         ),
-        ("null", "is null. If there is none yet, leave it out"),
+        ("null", "is null. Make it anew with --discover"),
         ([], "The catalog can't be used: it is not as a catalog should be"),
         ("nonsense", "is not JSON"),
     ],
@@ -252,6 +352,83 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
 def test_a_catalog_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, catalog: Any, line: str) -> None:
     assert line in refused(tap, sandbox.config(), catalog=catalog)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONUTF8": "1"}]
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_catalog_and_state_are_in_utf_8_under_any_locale(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, locale: dict[str, str], mark: str
+) -> None:
+    catalog = catalog_of("mention_sla_export")
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "mention_sla_export":
+            entry["schema"]["properties"]["grüße"] = {"type": ["null", "string"], "title": "Grüße"}
+    state = {"bookmarks": {"mention_sla_export": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    texts = [mark + json.dumps(content, ensure_ascii=False) for content in (catalog, state)]
+    run = tap.run(sandbox.config(start_date="2026-04-20"), catalog=texts[0], state=texts[1], env=locale)
+    assert run.code == 0, run.log
+    (schema,) = (message["schema"] for message in run.messages if message["type"] == "SCHEMA")
+    assert "grüße" in schema["properties"]
+    assert "2026-04-20" not in {record["local_date"] for record in run.records["mention_sla_export"]}, "it has a state"
+
+
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+def test_a_file_in_another_encoding_is_refused_by_its_name(
+    tap: Tap, sandbox: Sandbox, tmp_path: Path, option: str
+) -> None:
+    (path := tmp_path / "given.json").write_bytes('{"bookmarks": "grüße"}'.encode("latin-1"))
+    line = refused(tap, sandbox.config(), option, str(path))
+    assert line.startswith(f"{option}: {path} is not in UTF-8. ")
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+@pytest.mark.parametrize(
+    ("method", "reads_all"),
+    [("FULL_TABLE", True), ("full_table", True), ("full-table", True), ("INCREMENTAL", False), ("incremental", False)],
+)
+def test_a_replication_method_counts_however_it_is_written(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str, method: str, *, reads_all: bool
+) -> None:
+    state = {"bookmarks": {"summary": {"replication_key_value": "2026-04-30T14:00:00Z"}}}
+    catalog = with_method(catalog_of("summary"), where, method)
+    run = tap.run(sandbox.config(start_date="2026-04-20", lookback_days=0), catalog=catalog, state=state)
+    assert run.code == 0, run.log
+    assert len(run.records["summary"]) == (11 if reads_all else 0)
+
+
+@pytest.mark.parametrize("where", ["metadata", "entry"])
+def test_a_replication_method_that_does_not_exist_is_refused(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, where: str
+) -> None:
+    for name, method, known in (
+        ("summary", "HOURLY", "FULL_TABLE or INCREMENTAL"),
+        ("summary", "LOG_BASED", "FULL_TABLE or INCREMENTAL"),
+        ("users", "INCREMENTAL", "FULL_TABLE"),
+    ):
+        line = refused(tap, sandbox.config(), catalog=with_method(catalog_of(name), where, method, name))
+        assert line == f"The catalog can't be used: the replication method of {name} is {method!r}; it can be {known}"
+    assert not sandbox.requests
+
+
+def with_method(catalog: dict[str, Any], where: str, method: str, name: str = "summary") -> dict[str, Any]:
+    (entry,) = (entry for entry in catalog["streams"] if entry["tap_stream_id"] == name)
+    if where == "entry":
+        entry["replication_method"] = method
+    else:
+        (root,) = (item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
+        root["replication-method"] = method
+        entry["replication_method"] = "INCREMENTAL"  # as discovery writes it
+    return catalog
+
+
+def test_activate_version_is_neither_named_nor_accepted(tap: Tap, sandbox: Sandbox) -> None:
+    assert "activate" not in tap.run(None, "--about").out
+    assert "emit_activate_version_messages: there is no such setting" in refused(
+        tap, sandbox.config(emit_activate_version_messages=True)
+    )
 
 
 def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
@@ -343,6 +520,21 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     assert len(run.records["summary"]) == 1
 
 
+def test_variables_of_meltano_and_of_other_extractors_are_no_slips(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    settings = ("API_TOKEN", "START_DATE", "TIMEZONE", "API_URL", "LOOKBACK_DAYS", "EXPORT_TIMEOUT", "STREAM_MAPS")
+    env = {f"TAP_LEXER_ACTIVITY_{name}_{setting}": "x" for name in ("_EMEA", "NORTH") for setting in settings}
+    env |= {f"TAP_LEXER_ACTIVITY__{extra}": "x" for extra in ("SELECT", "CATALOG", "LOAD_SCHEMA", "STATE", "METADATA")}
+    slips = {"TAP_LEXER_ACTIVITY_EXPRT_LOOKBACK_DAYS": "3", "TAP_LEXER_ACTIVITY_TIMEZON": "x"}
+    line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
+    run = tap.run(None, *line, env=env | slips)
+    assert run.code == 0, run.log
+    assert run.log.count("is no setting; did you mean") == len(slips)
+    assert "TIMEZON is no setting; did you mean TAP_LEXER_ACTIVITY_TIMEZONE?" in run.log
+    assert "EXPRT_LOOKBACK_DAYS is no setting; did you mean TAP_LEXER_ACTIVITY_EXPORT_LOOKBACK_DAYS?" in run.log
+
+
 def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     env = {"TAP_LEXER_ACTIVITY_LOOKBACK": "3", "TAP_LEXER_ACTIVITY_INCLUDE_PARTIAL": "No"}
     line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
@@ -408,7 +600,8 @@ def test_closed_outputs_are_no_reason_for_a_stack_trace(tap: Tap, sandbox: Sandb
 def test_a_stream_map_for_all_streams_works(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(start_date="2026-04-30", stream_maps={"*": {"source": "'lexer'"}}))
     assert run.code == 0, run.log
-    assert all(record["source"] == "lexer" for records in run.records.values() for record in records)
+    assert run.records.keys() == STREAMS.keys() - {"workflow_states"}
+    assert {record["source"] for records in run.records.values() for record in records} == {"lexer"}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

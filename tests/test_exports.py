@@ -391,6 +391,7 @@ def run_with(tap: Tap, catalog: dict[str, Any], sent: bytes, status: bytes = COM
         (with_length(b"Error,503\n"), "the file has no rows, and none of the columns of mention_sla_export"),
         (with_length("Köln,Ort\r\n1,2\r\n".encode("latin-1")), "the file is not UTF-8: its header can't be read"),
         (with_length(b'A,B\r\n"x"y,1\r\n'), "the file is not well-formed CSV"),
+        (with_length(b"Account;Wait\r\nAcme;1,5\r\n"), "the columns of the file are separated by ';'"),
     ],
 )
 def test_a_file_that_is_not_whole_or_not_a_csv_is_never_no_data(
@@ -459,6 +460,28 @@ def test_a_file_is_read_in_its_encoding(
     assert run.code == 0, run.log
     assert letters_of(run) == ['say "yes",\r\nor no', *texts]
     assert not warnings(run)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("setting", "what"), [("UTF-16", "first bytes"), ("UTF-8", "header"), ("cp1252", "header")])
+def test_a_file_in_utf_16_that_does_not_say_so_is_refused(
+    tap: Tap, catalog_of: CatalogOf, encoding: str, setting: str, what: str
+) -> None:
+    sent = with_length((HEADER + ROW).decode().encode(encoding))
+    run = run_with(tap, catalog_of("mention_sla_export"), sent, export_encoding=setting)
+    assert (run.code, run.out.count("RECORD")) == (1, 0)
+    assert run.errors[0].endswith(
+        f"the file is not {setting}: its {what} can't be read. Name its encoding in export_encoding, such as UTF-16-LE"
+    )
+
+
+@pytest.mark.parametrize(("encoding", "setting"), [("utf-16-le", "UTF-16-BE"), ("utf-8", "UTF-16-LE")])
+def test_a_wrong_encoding_in_the_settings_gives_no_rows(
+    tap: Tap, catalog_of: CatalogOf, encoding: str, setting: str
+) -> None:
+    sent = with_length((HEADER + ROW).decode().encode(encoding))
+    run = run_with(tap, catalog_of("mention_sla_export"), sent, export_encoding=setting)
+    assert (run.code, run.out.count("RECORD")) == (1, 0)
 
 
 @pytest.mark.parametrize("lead", [0, 20_000])
@@ -637,7 +660,7 @@ def test_a_stream_map_that_fails_does_not_show_the_customer_s_text(tap: Tap, cat
     maps = {"mention_sla_export": {"x": "float(customer_message)"}}
     run = run_with(tap, catalog_of("mention_sla_export"), with_length(HEADER + ROW), stream_maps=maps)
     assert run.code == 1
-    assert "a stream map fails with" in run.errors[0]
+    assert "mention_sla_export: the stream map for x fails with ValueError" in run.errors[0]
     assert "hello" not in run.log
 
 
@@ -782,6 +805,7 @@ def test_discovered_columns_become_columns_and_the_rest_stays_additional(tap: Ta
     run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog)
     assert run.code == 0, run.log
     cases = records(run, "case_details")
+    assert len(cases) == true_rows(sandbox, "case_details", "2026-04-01").total()
     assert all(record["date_opened_utc"].endswith("Z") for record in cases)
     assert all(record["additional_columns"] for record in cases), "what came after discovery"
     answers = records(run, "nps_submissions")

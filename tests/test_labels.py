@@ -56,6 +56,12 @@ def test_days_in_place_of_hours_are_found_out(labels: list[str], interval: windo
     assert grain_is_wrong(labels, days(date(2026, 5, 1), date(2026, 5, 2)), interval) is wrong
 
 
+@pytest.mark.parametrize(("hours", "wrong"), [(22, False), (23, True), (24, True), (25, True)])
+def test_a_midnight_alone_is_a_day_if_a_whole_day_was_asked_for(hours: int, wrong: bool) -> None:
+    start = windows.start_of(date(2026, 5, 1), SYDNEY)
+    assert grain_is_wrong(["2026-05-01 00:00"], Window(start, start + timedelta(hours=hours)), "hour") is wrong
+
+
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 

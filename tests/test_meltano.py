@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 import yaml
+from hosts import Host
 from jsonschema import Draft202012Validator
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ def test_jobs_and_schedules_name_what_exists(project: dict[str, Any]) -> None:
     assert project["default_environment"] in {environment["name"] for environment in project["environments"]}
 
 
+def test_invented_rows_go_where_no_real_ones_go(project: dict[str, Any]) -> None:
+    (sandbox,) = (each for each in project["environments"] if each["name"] == project["default_environment"])
+    own = {loader["name"]: loader["config"] for loader in sandbox["config"]["plugins"]["loaders"]}
+    assert own.keys() == {loader["name"] for loader in project["plugins"]["loaders"]}
+    for loader in project["plugins"]["loaders"]:
+        places = own[loader["name"]].items()
+        assert places
+        assert [(name, value) for name, value in places if loader["config"][name] == value] == []
+
+
 class Pipeline:
     """The project in a folder of its own, with the tap and the loader of this environment in place of ones that Meltano installs."""
 
@@ -78,6 +89,14 @@ class Pipeline:
         self._project = folder / "meltano.yml"
         self._project.write_text(project, encoding="utf-8")
         self._written = project
+
+    def add_extractor(self, definition: str) -> None:
+        """Add an extractor to the file."""
+        self._written = self._written.replace(
+            "  loaders:\n  - name: target-duckdb\n", f"{definition}  loaders:\n  - name: target-duckdb\n", 1
+        )
+        assert definition in self._written
+        self._project.write_text(self._written, encoding="utf-8")
 
     def run(self, clock: str) -> int:
         """Run it against a sandbox at this time; how many requests it took."""
@@ -93,7 +112,13 @@ class Pipeline:
             capture_output=True,
             check=False,
             cwd=self._folder,
-            env={"PATH": path, "HOME": str(self._folder), "TAP_LEXER_ACTIVITY_START_DATE": START, **variables},
+            env={
+                "PATH": path,
+                "HOME": str(self._folder),
+                "TMPDIR": os.environ["TMPDIR"],
+                "TAP_LEXER_ACTIVITY_START_DATE": START,
+                **variables,
+            },
             text=True,
             encoding="utf-8",
             timeout=240,
@@ -106,7 +131,7 @@ class Pipeline:
 
     def tables(self, keys: dict[str, list[str]]) -> Tables:
         """Rows by key, without the loader's own columns; timestamps are in UTC."""
-        with duckdb.connect(str(self._folder / "warehouse.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(self._folder / "demo.duckdb"), read_only=True) as connection:
             return {name: self._rows(connection.table(f"lexer.{name}"), key) for name, key in keys.items()}
 
     @staticmethod
@@ -191,8 +216,35 @@ def test_the_commands_plan_what_is_selected_and_check_the_token(tmp_path: Path) 
     assert requests == 0, "the forms are needed for the NPS streams only"
 
     requests, _, log = pipeline.meltano(CLOCK, "invoke", "tap-lexer-activity:check")
-    assert requests == 1
+    assert requests == 2
     assert "The token works: " in log
+    assert "env var" not in log, "a line for each setting says nothing that a person needs"
+
+
+def test_a_token_for_real_data_does_not_leave_the_environment_of_the_sandbox(tmp_path: Path) -> None:
+    Pipeline(tmp_path)
+    with Host() as host:
+        variables = {
+            "TAP_LEXER_ACTIVITY_API_TOKEN": "a-token-for-real-data",
+            "TAP_LEXER_ACTIVITY_START_DATE": START,
+            "TAP_LEXER_ACTIVITY_API_URL": f"{host.origin}/v1",
+        }
+        for arguments in (["invoke", "tap-lexer-activity:check"], ["run", "lexer-to-duckdb"]):
+            done = subprocess.run(
+                ["meltano", *arguments],
+                capture_output=True,
+                check=False,
+                cwd=tmp_path,
+                env={"PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]), "HOME": str(tmp_path), **variables},
+                text=True,
+                encoding="utf-8",
+                timeout=240,
+            )
+            said = done.stdout + done.stderr
+            assert done.returncode != 0, said
+            assert f"would send it to '{host.origin}/v1'. For your own data: meltano --environment=prod" in said
+            assert "a-token-for-real-data" not in said
+        assert host.asked == []
 
 
 def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) -> None:
@@ -204,10 +256,28 @@ def test_a_backfill_leaves_the_state_of_the_daily_run_as_it_was(tmp_path: Path) 
     assert "replication_key_value" in before
 
     backfill = {"TAP_LEXER_ACTIVITY_BACKFILL_START": START, "TAP_LEXER_ACTIVITY_BACKFILL_END": "2026-03-16"}
-    assert pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select, **backfill)[0] == 2
+    assert pipeline.meltano(CLOCK, "run", "lexer-to-duckdb", **select, **backfill)[0] == 2 + 1, "and the users"
     assert pipeline.meltano(CLOCK, *state)[1] == before
     rows = pipeline.tables({"summary": ["local_date"]})["summary"]
     assert "--state-id-suffix" in pipeline.meltano(CLOCK, "run", "--help")[1], "as the README has it"
     assert sorted(str(day) for (day,) in rows) == [
         "2026-03-02", "2026-03-09", "2026-04-06", "2026-04-13", "2026-04-20",
     ]  # fmt: skip
+
+
+def test_an_extractor_that_inherits_plans_its_own_streams_and_hears_no_false_warning(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    child = """\
+  - name: tap-lexer-activity--emea
+    inherit_from: tap-lexer-activity
+    select: [summary.*]
+"""
+    pipeline.add_extractor(child)
+    for name, streams in (("tap-lexer-activity--emea", {"summary"}), ("tap-lexer-activity", {"users", "summary"})):
+        _, plan, log = pipeline.meltano(CLOCK, "invoke", f"{name}:plan")
+        assert streams <= {line.split()[0] for line in plan.splitlines() if line and line[0].isalpha()}
+        assert ("users" in plan) == ("users" in streams)
+        assert "is no setting" not in log
+        _, _, log = pipeline.meltano(CLOCK, "invoke", f"{name}:check")
+        assert "The token works" in log
+        assert "is no setting" not in log

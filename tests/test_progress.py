@@ -94,6 +94,24 @@ def test_a_long_wait_is_said_before_it_begins_and_a_short_one_is_not(
     )
 
 
+def test_no_more_is_expected_than_max_requests_allows(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    limiter = Limiter(10, 300, most=12, clock=clock, sleep=clock.sleep)
+    progress = Progress((10, 300), limiter, logging.getLogger("progress"), zone=ZONE, pace=60, clock=clock)
+    requests = days(25)
+    progress.expect([Plan(stream="summary", why="first load", count=len(requests), requests=requests)])
+    progress.begin("summary")
+    for request in requests[:6]:
+        with progress.requests_of("summary"), limiter.call():
+            clock.now += 20
+        progress.read("summary", request)
+    # Six more, of which two have to wait for the next period.
+    assert [record.getMessage() for record in caplog.records] == [
+        "summary: 3 of 25 windows, 0 records; 3 of 12 requests, 3 of 10 in 300 s; about 5 min left",
+        "summary: 6 of 25 windows, 0 records; 6 of 12 requests, 6 of 10 in 300 s; about 5 min left",
+    ]
+
+
 def test_a_wait_for_an_export_is_said_every_so_often(
     progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

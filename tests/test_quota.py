@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,9 +141,9 @@ def test_a_plan_says_how_long_it_takes_and_what_would_be_shorter(
     run = tap.run(config, "--plan", catalog=catalog_of("summary", "states_volume", "user_summary"))
     # 365 days, twice; and the series in four parts, for its clocks change twice and no request is longer than 360 days.
     states = planned(run)["states_volume"]
-    assert planned(run) == {"summary": 365, "user_summary": 365, "states_volume": states}
-    assert f"{730 + states} requests: at least 35 min, at 100 requests in 300 s." in run.out
-    assert f"'week' {2 * 52 + states} requests, at least 300 s" in run.out.replace("5 min", "300 s")
+    assert planned(run) == {"users": 1, "summary": 365, "user_summary": 365, "states_volume": states}
+    assert f"{731 + states} requests: at least 35 min, at 100 requests in 300 s." in run.out
+    assert f"'week' {2 * 52 + states + 1} requests, at least 300 s" in run.out.replace("5 min", "300 s")
     assert "'month'" in run.out
     assert "first load" in run.out
     assert re.search(r"^summary +365 +365 +2025-05-01 to 2026-04-30 +first load$", run.out, re.MULTILINE)
@@ -315,7 +316,7 @@ def test_two_taps_at_once_share_the_quota_and_keep_no_secret(
     with ThreadPoolExecutor() as pool:
         runs = list(pool.map(run, ["summary", "case_summary"]))
     assert [found.code for found in runs] == [0, 0], runs[0].log + runs[1].log
-    assert asked(sandbox) == {"summary": 35, "case_summary": 35}
+    assert asked(sandbox) == {"users": 2, "summary": 35, "case_summary": 35}
     assert sandbox.rate_limited == 0
     times = sorted(request.monotonic for request in sandbox.requests)
     assert all(later - sooner >= 1 for sooner, later in zip(times, times[15:], strict=False))
@@ -382,15 +383,27 @@ def test_a_job_that_can_not_be_asked_for_ahead_waits_for_its_turn(
 
 
 def test_a_token_that_is_refused_ahead_ends_the_run_at_once(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    sandbox.fault("unauthorized", times=None)
+    run = tap.run(sandbox.config(start_date="2026-04-02"), catalog=catalog_of("summary", "mention_sla_export"))
+    assert (run.code, run.out) == (1, "")
+    (line,) = run.errors
+    assert line.startswith("export 'mention_sla_export' from ")
+    assert "The api_token is wrong" in line
+    assert not asked(sandbox)["summary"]
+
+
+def test_a_job_that_is_refused_ahead_of_its_turn_leaves_the_other_streams_alone(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
     sandbox.fault("unauthorized", "status", times=None)
     sandbox.fault("slow", "summary", times=None, value=0.4)
     run = tap.run(sandbox.config(start_date="2026-04-02"), catalog=catalog_of("summary", "mention_sla_export"))
     assert run.code == 1
     assert "401" in run.errors[-1]
+    assert "Complete: summary. Failed: mention_sla_export" in run.log
     kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
-    assert kinds[-1] == "status"
-    assert kinds.count("summary") < 29
-    assert re.search(r"summary .* ended early$", run.log, re.MULTILINE)
+    assert kinds.count("summary") == 29
+    assert kinds[: kinds.index("summary") + 20].count("status") == 1, "ahead, and not tried again there"
 
 
 def test_check_does_not_wait_where_another_run_has_used_up_the_quota(
@@ -412,9 +425,9 @@ def test_a_signal_is_heard_while_another_process_keeps_the_file_locked(
     env = {"TMPDIR": str(tmp_path)}
     tap.run(config, "--check", env=env)
     (file,) = tmp_path.glob("tap-lexer-activity-*/quota-*")
-    with sqlite3.connect(file, isolation_level=None) as other:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with tap.start(config, catalog=catalog_of("summary"), env=env) as process:
+        with tap.start(config, catalog=catalog_of("users", "summary"), env=env) as process:
             assert process.stderr is not None
             assert any("Beginning sync" in line for line in process.stderr), "a busy machine takes its time"
             time.sleep(1)
@@ -475,12 +488,12 @@ def test_the_end_says_what_came_of_each_stream(tap: Tap, sandbox: Sandbox, catal
 
 
 def test_a_list_that_was_cut_short_is_not_called_complete(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
-    sandbox.fault("unauthorized", "groups", times=None)
+    sandbox.fault("unauthorized", "users", times=None)
     run = tap.run(sandbox.config(), catalog=catalog_of("users", "groups"))
     assert run.code == 1
     assert re.findall(r"(users|groups) .*  (\w.*)$", run.log, re.MULTILINE)[-2:] == [
-        ("users", "complete"),
-        ("groups", "ended early"),
+        ("users", "ended early"),
+        ("groups", "not read"),
     ]
 
 

@@ -202,6 +202,22 @@ def test_the_settings_are_those_of_about(program: TapLexerActivity) -> None:
     assert [*rows, *quoted(sdk)] == list(schema["properties"])
 
 
+# Targets
+
+
+def test_the_targets_are_installed_and_set_as_in_the_project(project: dict[str, Any]) -> None:
+    loaders = {plugin["executable"]: plugin for plugin in project["plugins"]["loaders"]}
+    text = section("With your own account")
+    installed = re.findall(r"^uv tool install '?([^'\n]*(?:-target-.*==[\d.]+|/demo/loader))'?$", text, re.MULTILINE)
+    settings = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    programs = ("target-postgres", "target-duckdb-exact", "target-snowflake")
+    for program, package, written in zip(programs, installed, settings, strict=True):
+        loader = loaders[program]
+        assert set(package.split()) == set(loader["pip_url"].split()) - {"-e"}
+        assert written.items() >= loader["config"].items()
+        assert written.keys() <= {setting["name"] for setting in loader["settings"]}
+
+
 # Messages
 
 
@@ -412,16 +428,17 @@ def test_the_options_of_the_sandbox_exist() -> None:
 
 
 def test_every_link_inside_the_project_leads_somewhere() -> None:
-    anchors = {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
-    }
+
+    def anchors(text: str) -> set[str]:
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
     inside = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEXT) if "://" not in link]
     assert any(link.endswith(".svg") for link in inside)
     for link in inside:
         path, _, anchor = link.partition("#")
         assert (ROOT / path).exists(), link
-        assert not anchor or anchor in anchors, link
+        assert not anchor or anchor in anchors((ROOT / path).read_text(encoding="utf-8") if path else TEXT), link
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

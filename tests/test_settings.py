@@ -39,6 +39,21 @@ def test_two_settings_are_enough() -> None:
     assert settings.include_partial is False
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_what_is_sent_to_this_machine_need_not_be_encrypted(host: str) -> None:
+    assert parse(api_url=f"http://{host}:8000/v1").api_url == f"http://{host}:8000/v1"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["10.0.0.5", "172.16.0.1", "192.168.1.2", "169.254.1.1", "0.0.0.0", "[fd00::1]", "[fe80::1]", "localhost.lan"],  # noqa: S104 (no bind)
+)
+@pytest.mark.parametrize("name", ["api_url", "export_status_url"])
+def test_what_is_sent_to_any_other_machine_has_to_be_also_in_the_same_network(name: str, host: str) -> None:
+    (line,) = errors(**{name: f"http://{host}:8000/v1"})
+    assert line.startswith(f"{name}: 'http://{host}:8000/v1' would send the token unencrypted; use https://")
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [

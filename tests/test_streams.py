@@ -94,6 +94,11 @@ class Told(TapLexerActivity):
         return told
 
     @property
+    def planned(self) -> list[Plan]:
+        """What it asks for, but for the users, whose time zones are compared."""
+        return [plan for plan in self.plans() if plan.why != "for timezone"]
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         return [message["record"] for message in self.recording.messages if message["type"] == "RECORD"]
 
@@ -129,6 +134,9 @@ def bookmarks(state: Any) -> str:
 def batches(folder: Path, size: int) -> dict[str, Any]:
     encoding = {"format": "jsonl", "compression": "gzip"}
     return {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
+
+
+MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05"}
 
 
 def state_of(stream: str, day: str) -> dict[str, Any]:
@@ -342,6 +350,25 @@ def test_a_batch_is_written_before_the_bookmark_of_what_is_in_it(tmp_path: Path)
     assert tap.story == ["05 05 06", "STATE 06", "06 07 07", "STATE 07", "STATE 08"]
 
 
+@pytest.mark.parametrize("prefix", ["", "lexer-", None])
+@pytest.mark.parametrize(
+    ("stream", "sent"), [("case_classifications", {"starts": [ROWS]}), ("mention_sla_export", {"files": [FILE]})]
+)
+def test_the_name_of_a_batch_file_begins_as_it_is_told_to(
+    tmp_path: Path, prefix: str | None, stream: str, sent: dict[str, Any]
+) -> None:
+    config = batches(tmp_path, 3)
+    config["storage"]["prefix"] = prefix
+    with Host(*sent.get("files", ()), starts=sent.get("starts", (PENDING,))) as host:
+        tap = Told(host, stream, batch_config=config)
+        tap.run()
+    urls = [url for message in tap.recording.messages if message["type"] == "BATCH" for url in message["manifest"]]
+    names = {url.rpartition("/")[2] for url in urls}
+    assert names == {path.name for path in tmp_path.glob("*.json.gz")} != set()
+    beginning = f"{prefix or ''}tap-lexer-activity--{stream}-"
+    assert {name[: len(beginning)] for name in names} == {beginning}
+
+
 def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) -> None:
     with Host(starts=[ROWS, ROWS, REFUSED]) as host:
         tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
@@ -363,7 +390,7 @@ def test_a_batch_that_a_stream_map_ends_claims_what_is_whole(tmp_path: Path) -> 
     maps = {"case_classifications": {"volume": "volume if date_from < '2026-01-07' else 1 / 0"}}
     with Host(starts=[ROWS]) as host:
         tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 1000), stream_maps=maps)
-        assert "a stream map fails with " in tap.failed()
+        assert "the stream map for volume fails with ZeroDivisionError" in tap.failed()
     assert tap.story == ["05 05 06 06", "STATE 07"]
 
 
@@ -494,7 +521,7 @@ def test_a_plan_says_what_is_asked_for_and_why(
 ) -> None:
     with Host() as host:
         tap = Told(host, "summary", state=before and state_of("summary", before), **config)
-        (plan,) = tap.plans()
+        (plan,) = tap.planned
     assert len(plan.requests) == plan.count
     assert plan == Plan(stream="summary", requests=plan.requests, **expected)
 
@@ -524,9 +551,9 @@ def test_weeks_begin_on_mondays_of_the_zone(
     }
     with Host(FORMS) as host:
         state: Any = None if bookmarked is None else {"bookmarks": {"summary": monday}}
-        (plan,) = Told(host, "summary", state=state, **weeks | config).plans()
+        (plan,) = Told(host, "summary", state=state, **weeks | config).planned
         state = state and {"bookmarks": {"nps_summary": {"partitions": [{"context": {"form_id": 56}, **monday}]}}}
-        (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).plans()
+        (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).planned
     windows = [window for request in plan.requests for window in request.windows]
     assert [window.start for window in windows] == [datetime(2026, 1, int(day), 13, tzinfo=UTC) for day in starts]
     assert (plan.why, plan.again, plan.caution) == (why, again, None)
@@ -535,8 +562,8 @@ def test_weeks_begin_on_mondays_of_the_zone(
 
 def test_a_list_is_a_full_table_and_one_request() -> None:
     with Host(with_length(b'{"id": 5}')) as host:
-        tap = Told(host, "users")
-        assert tap.plans() == [Plan(stream="users", why="full table", count=1)]
+        tap = Told(host, "groups")
+        assert tap.plans() == [Plan(stream="groups", why="full table", count=1)]
         tap.run()
     assert [record["id"] for record in tap.records] == [5]
     assert len(host.asked) == 1
@@ -563,7 +590,7 @@ def test_a_full_table_is_read_whole_whatever_the_bookmark_says() -> None:
     with Host(starts=[SUMMARY]) as host:
         tap = Told(host, "summary", state=state_of("summary", "07"))
         tap.streams["summary"].forced_replication_method = REPLICATION_FULL_TABLE
-        (plan,) = tap.plans()
+        (plan,) = tap.planned
     assert (plan.why, plan.count, plan.again) == ("first load", 3, 0)
 
 
@@ -581,9 +608,59 @@ def test_a_series_warns_if_the_clocks_changed_so_lately_that_a_request_spans_it(
 
 def test_each_export_costs_a_job_and_a_question_at_least() -> None:
     with Host(FORMS) as host:
-        forms, *plans = Told(host, "nps_submissions", export_window_days=1).plans()
+        forms, *plans = Told(host, "nps_submissions", export_window_days=1).planned
     assert forms.stream == "forms"
     assert [(plan.form_id, plan.count, plan.polls) for plan in plans] == [(55, 3, 3), (56, 3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "most", "takes"),
+    [
+        ("mention_sla_export", 4, 5),  # the lookback's job and its poll, and a job, its poll and one more
+        ("mention_sla_export", 5, None),
+        ("summary", 1, 2),
+        ("summary", 2, None),
+        ("nps_submissions", 5, 6),  # and the list of forms
+        ("nps_submissions", 6, None),
+    ],
+)
+def test_a_most_that_gets_no_stream_any_further_is_cautioned(
+    stream: str, most: int, takes: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    state: Any = state_of(stream, "07")
+    if stream == "nps_submissions":
+        state = {"bookmarks": {stream: {"partitions": [part(55, "07"), part(56, "07")]}}}
+    with Host(FORMS) as host:
+        told = Told(host, stream, state=state, lookback_days=1, export_window_days=1, max_requests=most)
+        told.describe_plan()
+    said = [message for message in caplog.messages if message.startswith("max_requests is")]
+    caution = f"max_requests is {most}, and to get further {stream} takes {takes} at least, its lookback included. "
+    assert set(said) == (set() if takes is None else {f"{caution}Allow more requests, or set a smaller lookback_days"})
+
+
+def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_lookback() -> None:
+    before = {"summary": bookmark("08"), "case_summary": bookmark("07"), "case_classifications": bookmark("06")}
+    with Host() as host:
+        told = Told(host, "users", *before, state={"bookmarks": before}, lookback_days=1, max_requests=100)
+        told.prepare()
+    assert [name for name in told.streams if told.streams[name].selected] == [
+        *("case_classifications", "case_summary", "users", "summary")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("end", "day"), [("2026-01-08", "07"), ("2026-01-08T00:00:01", "07"), ("2026-01-08T23:59", "07")]
+)
+@pytest.mark.parametrize(("zone", "offset"), [("Australia/Sydney", "+11:00"), ("America/New_York", "-05:00")])
+def test_discovery_asks_for_the_last_whole_day_of_the_zone(end: str, day: str, zone: str, offset: str) -> None:
+    with Host(FILE) as host:
+        stream = cast("exports.Export", Told(host, "case_details", end_date=end, timezone=zone).streams["case_details"])
+        stream.discover()
+    assert json.loads(host.jobs[0]) == {
+        "type": "case_details",
+        "date_from": f"2026-01-{day}T00:00:00{offset}",
+        "date_to": f"2026-01-{day}T23:59:59{offset}",
+    }
 
 
 # What a stream makes of an answer
@@ -645,6 +722,51 @@ def test_days_that_were_not_asked_for_are_left_out() -> None:
     assert [record["date_label"] for record in told.records] == wanted
 
 
+@pytest.mark.parametrize(
+    ("stream", "key", "last", "said"),
+    [
+        ("states_volume", "new", 17, "came as a row of its own, and is added to its day"),
+        ("response_volume", "avg", 10, "is left out: Lexer gave it a row of its own"),
+        ("case_volume", "open", 10, "is left out: Lexer gave it a row of its own"),
+    ],
+)
+def test_the_hour_that_is_left_over_of_a_long_day_is_added_to_counts_and_to_no_average(
+    stream: str, key: str, last: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = [("01", 1), ("02", 2), ("03", 3), ("04", 4), ("05", 10), ("06", 7)]
+    buckets = [{"value": value, "date_range": {"date_from": f"2026-04-{day} 00:00"}} for day, value in values]
+    with Host(starts=[with_length(json.dumps({key: buckets}).encode())]) as host:
+        zone = {"timezone": "Australia/Sydney", "start_date": "2026-04-01", "end_date": "2026-04-06"}
+        told = Told(host, stream, **zone)
+        told.run()
+    found = [record["value"] for record in told.records if key in record.values()]
+    assert found == [1, 2, 3, 4, last]
+    assert [said in message for message in caplog.messages if "the last hour of" in message] == [True]
+
+
+@pytest.mark.parametrize("stream", ["states_volume", "response_volume", "case_volume"])
+def test_a_bucket_under_the_key_of_another_is_an_error(stream: str) -> None:
+    column = TapLexerActivity(config=MINIMAL).streams[stream].primary_keys[-1]
+    buckets = [
+        {"value": 1, "date_range": {"date_from": f"2026-01-0{day} 00:00"}, column: key}
+        for day, key in [(5, "one"), (6, None), (7, "other")]
+    ]
+    with Host(starts=[with_length(json.dumps({"one": buckets}).encode())]) as host:
+        told = Told(host, stream)
+        assert "a bucket of 'other' came under 'one'" in told.failed()
+    assert not told.records
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone"), [("2026-01-05", "2026-01-06", "UTC"), ("2025-10-05", "2025-10-06", "Australia/Sydney")]
+)
+def test_a_day_in_answer_to_the_hours_of_one_day_is_an_error(start: str, end: str, zone: str) -> None:
+    with Host(starts=[daily(f"{start} 00:00", value=5)]) as host:
+        told = Told(host, "case_volume", series_interval="hour", start_date=start, end_date=end, timezone=zone)
+        assert "one bucket for each hour was asked for" in told.failed()
+    assert not told.records
+
+
 def surveyed(*days: int) -> bytes:
     moments = [datetime(2026, 1, day, tzinfo=UTC) for day in days]
     rows = [{"date": at.isoformat(), "timestamp": int(at.timestamp()), "data": {"sent": 1}} for at in moments]
@@ -669,6 +791,23 @@ def test_days_of_a_survey_that_were_not_asked_for_do_not_move_the_others(
         told.run()
     assert [record.get("local_date") for record in told.records] == local_dates
     assert ("left out: 2026-01-20T00:00:00+00:00" in caplog.text) == (20 in labels)
+
+
+@pytest.mark.parametrize(
+    ("zone", "local_dates"),
+    [
+        ("America/New_York", ["2026-01-04", "2026-01-05", "2026-01-06"]),
+        ("Pacific/Kiritimati", ["2026-01-05", "2026-01-06", "2026-01-07"]),
+    ],
+)
+def test_a_day_of_utc_begins_on_the_day_before_west_of_greenwich(zone: str, local_dates: list[str]) -> None:
+    days = {"start_date": "2026-01-05T00:00:00Z", "end_date": "2026-01-08T00:00:00Z"}
+    with Host(FORMS, starts=[surveyed(3, 5, 6, 7)]) as host:
+        told = Told(host, "nps_volume", form_ids=[55], timezone=zone, **days)
+        told.run()
+    assert [(record["date"][:10], record["local_date"]) for record in told.records] == [
+        (f"2026-01-0{day}", local) for day, local in zip((5, 6, 7), local_dates, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -724,6 +863,25 @@ def test_whole_numbers_are_integers_also_inside() -> None:
     ]
 
 
+@pytest.mark.parametrize("digits", [1, 8, 9, 10, 17, 18])
+@pytest.mark.parametrize("stream", ["user_summary", "user_volume"])
+def test_an_id_that_is_sent_as_text_is_a_number(stream: str, digits: int) -> None:
+    sent = "987654321987654321"[:digits]
+    with Host(starts=[with_length(b'[{"user_id": "%s", "states": {}}]' % sent.encode())]) as host:
+        told = Told(host, stream, end_date="2026-01-06")
+        told.run()
+    assert [record["user_id"] for record in told.records] == [int(sent)]
+
+
+@pytest.mark.parametrize(("answer", "states"), [(b"[]", 0), (b'[{"state": "new", "volume": 5}]', 10)])
+def test_an_answer_without_a_row_says_nothing_of_any_state(answer: bytes, states: int) -> None:
+    with Host(starts=[with_length(answer)]) as host:
+        told = Told(host, "workflow_states", end_date="2026-01-06")
+        told.run()
+    assert len(told.records) == states
+    assert told.story[-1] == "STATE 06"
+
+
 def test_an_id_of_thousands_of_digits_fails_its_stream_and_no_other() -> None:
     row = b'[{"user_id": "%s", "states": {}}]' % (b"9" * 5000)
     with Host(starts=[SUMMARY, with_length(row)]) as host:
@@ -736,23 +894,30 @@ def test_an_id_of_thousands_of_digits_fails_its_stream_and_no_other() -> None:
 
 
 def test_a_refused_token_ends_the_run_where_it_stands() -> None:
-    with Host(starts=[SUMMARY, with_length(b"", status=b"401 Unauthorized")]) as host:
-        tap = Told(host, "summary", "case_summary")
+    with Host(starts=[with_length(b"", status=b"401 Unauthorized")]) as host:
+        tap = Told(host, "summary", "case_summary", max_requests=9)  # by which it asks for nothing else first
         assert "The api_token is wrong" in tap.failed()
-    assert tap.story == ["05", "STATE 06"]
-    assert len(host.asked) == 2
+    assert tap.story == []
+    assert len(host.asked) == 1
 
 
-def test_a_trial_run_says_which_stream_fails_unless_an_account_need_not_have_it() -> None:
-    with Host(starts=[REFUSED]) as host:
-        tap = Told(host, "summary", "workflow_states")
-        for name in ("summary", "workflow_states"):
-            tap.streams[name].ABORT_AT_RECORD_COUNT = 1
-        with pytest.raises(EndOfRun, match=r"^summary failed: report 'summary' from .* 400 Bad Request") as raised:
-            list(tap.streams["summary"].get_records(None))
+def test_a_token_that_was_accepted_before_fails_the_stream_and_not_the_run() -> None:
+    with Host(starts=[SUMMARY, with_length(b"", status=b"401 Unauthorized"), SUMMARY]) as host:
+        tap = Told(host, "summary", "user_volume")
+        assert "summary: report 'summary' from 2026-01-06" in tap.failed()
+    assert tap.story[:2] == ["05", "STATE 06"]
+
+
+def test_a_trial_run_reads_what_is_selected_and_names_what_fails() -> None:
+    with Host(starts=[REFUSED, ROWS]) as host:
+        tap = Told(host, "summary", "case_classifications")
+        with pytest.raises(
+            EndOfRun, match=r"^Failed: summary\nsummary: report 'summary' from .* 400 Bad Request"
+        ) as raised:
+            tap.test()
         assert raised.value.exit_code == 1
-        assert list(tap.streams["workflow_states"].get_records(None)) == []
-    assert [name for name, _ in tap.progress.failures] == ["workflow_states"]
+        assert len(host.asked) == 2
+    assert tap.story == ["STATE", "05", "STATE"]
 
 
 def test_two_rows_for_one_key_are_named() -> None:
@@ -767,4 +932,4 @@ def test_a_stream_map_that_fails_does_not_show_what_it_failed_with() -> None:
     with Host(starts=[with_length(b'{"total_volume": 5, "total_responded_to": null}')]) as host:
         tap = Told(host, "summary", stream_maps={"summary": {"x": "int('the customer said ' + local_date)"}})
         said = tap.failed()
-    assert said == "summary: a stream map fails with ValueError (its text is not shown: data may be in it)"
+    assert said == "summary: the stream map for x fails with ValueError (its text is not shown: data may be in it)"

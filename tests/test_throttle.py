@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from bisect import bisect_left, bisect_right
+from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -196,7 +199,7 @@ def test_a_file_that_can_not_be_used_is_told_of_once_and_costs_a_period_at_most(
     limiter = limiter_of(clock, file, on_trouble=troubles.append, on_wait=waits.append)
     for number in range(5):
         if number == 2 and broken == "in the middle":
-            with sqlite3.connect(file) as database:
+            with closing(sqlite3.connect(file)) as database:
                 database.execute("DROP TABLE calls")
         with limiter.call():
             clock.now += 1
@@ -223,10 +226,10 @@ def test_calls_of_the_last_two_days_are_kept_and_no_others(tmp_path: Path) -> No
     for _ in range(3):
         with limiter.call():
             clock.now += 86_400
-    with sqlite3.connect(tmp_path / "quota") as database:
+    with closing(sqlite3.connect(tmp_path / "quota")) as database:
         assert database.execute("SELECT begun FROM calls").fetchall() == [(1000,), (87_400,), (173_800,)]
     clock.now += 1
-    with limiter.call(), sqlite3.connect(tmp_path / "quota") as database:
+    with limiter.call(), closing(sqlite3.connect(tmp_path / "quota")) as database:
         assert database.execute("SELECT begun FROM calls").fetchall() == [(173_800,), (260_201,)]
 
 
@@ -262,6 +265,50 @@ def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(
         assert 1014 <= clock.now < 1016, "three seconds for the lock, and then a period: nothing is known of the others"
     assert troubles == ["database is locked"]
     other.close()
+
+
+class Counted(sqlite3.Connection):
+    """A connection that is counted until it is closed."""
+
+    unclosed = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        Counted.unclosed += 1
+
+    def close(self) -> None:
+        Counted.unclosed -= 1
+        super().close()
+
+
+@pytest.mark.parametrize("trouble", [None, "no folder", "no database", "dropped", "locked"])
+def test_no_connection_is_left_open_whatever_happens_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str | None
+) -> None:
+    monkeypatch.setattr("tap_lexer_activity.throttle._LOCK_TIMEOUT", 1.0)
+    monkeypatch.setattr(Counted, "unclosed", 0)
+    clock, file, troubles = Clock(), tmp_path / "quota", list[str]()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Counted))
+        match trouble:
+            case "no folder":
+                file = tmp_path / "nowhere" / "quota"
+            case "no database":
+                file = tmp_path / "text"
+                file.write_text("this is no database, and long enough to be taken for one" * 100, encoding="utf-8")
+            case "locked":
+                other.execute("BEGIN EXCLUSIVE")
+        limiter = limiter_of(clock, file, on_trouble=troubles.append)
+        if trouble == "dropped":
+            other.execute("DROP TABLE calls")
+        with limiter.call():
+            assert Counted.unclosed == 1, "the one in use"
+        assert bool(troubles) == (trouble in {"no folder", "dropped", "locked"})
+        cycle = [limiter]
+        cycle.append(cycle)  # type: ignore[arg-type]  # as tap and streams, which refer to each other
+        del limiter, cycle
+        gc.collect()
+        assert Counted.unclosed == 0
 
 
 def test_a_limiter_stops_at_its_most() -> None:

@@ -40,7 +40,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
                      help="How long an export job takes."),
         click.option("--fault", "faults", multiple=True, metavar="NAME[:MATCH][*TIMES][=VALUE]",
                      help="Something to go wrong, such as rate_limited:summary*2=30; TIMES: a number (1) or `all`."),
-        click.option("--token", default="sandbox-token-0000", show_default=True, help="The token that is accepted."),
+        click.option("--token", default="sandbox-token-0000", show_default=True, help="The one that is accepted; begins with sandbox-."),
         click.option("--host", type=click.Choice(["127.0.0.1"]), default="127.0.0.1", show_default=True,
                      help="This machine only."),
     )  # fmt: skip
@@ -66,6 +66,9 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
     requests, _, seconds = quota.partition("/")
     if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):
         msg = f"--quota is {quota!r}: write REQUESTS/SECONDS such as 100/300"
+        raise click.ClickException(msg)
+    if not options["token"].startswith("sandbox-"):
+        msg = "--token should begin with sandbox-: by that the tap knows it from a token for real data"
         raise click.ClickException(msg)
     try:
         sandbox = Sandbox(quota=(int(requests), int(seconds)), **options)

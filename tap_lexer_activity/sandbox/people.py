@@ -58,13 +58,16 @@ class Classification:
     archived: bool = False
 
 
+HOME = "Australia/Sydney"
+"""The zone of whoever works where the account is at home. They move with it, to whatever zone it has."""
+
 AGENTS = (
     Agent(
         id=1201,
         email="siobhan@example.com",
         first_name="Siobhán",
         last_name="O'Brien",
-        timezone="Australia/Sydney",
+        timezone=HOME,
         gmtoffset=10,
         sign_in_count=812,
         last_sign_in_at="2025-02-03T21:14:09Z",
@@ -139,7 +142,7 @@ AGENTS = (
         email="newcomer@example.com",
         first_name="Pat",
         last_name="Newcomer",
-        timezone="Australia/Sydney",
+        timezone=HOME,
         gmtoffset=10,
         sign_in_count=0,
         last_sign_in_at=None,

@@ -537,7 +537,12 @@ class Sandbox:
 
     def _list(self) -> Response:
         name = _target()
-        return self._bent(name, [asdict(each) for each in ENDPOINTS[name]])
+        found = [asdict(each) for each in ENDPOINTS[name]]
+        for user in found if self.timezone != people.HOME else ():
+            if user.get("timezone") == people.HOME:
+                offset = (self.clock.utcoffset() or timedelta()) - (self.clock.dst() or timedelta())
+                user |= {"timezone": self.timezone, "gmtoffset": offset / timedelta(hours=1)}
+        return self._bent(name, found)
 
     def _report(self) -> Response:
         kind, query = self._read(request.get_json(force=True, silent=True))

@@ -95,6 +95,11 @@ class Export(WindowedStream):
     def interval(self) -> Interval:
         return "day"
 
+    @property
+    @override
+    def lookback_days(self) -> int:
+        return self.settings.export_lookback_days
+
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:
         return windows.export_requests(wanted, self.settings.present, self.settings.export_window_days, self.zone)
@@ -127,8 +132,6 @@ class Export(WindowedStream):
         try:
             with self.tap.progress.requests_of(self.name):
                 self.tap.exporter.ask(job, tries=1)
-        except AccessDeniedError as error:
-            raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
             job.is_tended = False
@@ -224,7 +227,7 @@ class Export(WindowedStream):
     def _begin_of_window(self, instant: datetime) -> datetime:
         """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
         start = windows.export_window(instant, self.settings.export_window_days, self.zone).start
-        first = windows.floor(self.settings.start, "day", self.zone)
+        first = windows.floor(self.start, "day", self.zone)
         return max(start, first) if first <= instant else start
 
     # Rows

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.shapes import text_of
+from tap_lexer_activity.shapes import ADDITIONAL, text_of
 from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class SummaryReport(Report):
     def answer_schema(self) -> dict[str, Any]:
         # Any one metric may be missing, but an object without a single known one is another report's.
         schema = self.row_schema()
-        return schema | {"anyOf": [{"required": [name]} for name in schema["properties"]]}
+        metrics = [name for name in schema["properties"] if name != ADDITIONAL]
+        return schema | {"anyOf": [{"required": [name]} for name in metrics]}
 
     @override
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:

@@ -34,9 +34,15 @@ class Resource(LexerStream):
 
 
 class Users(Resource):
-    """Agents and managers, archived ones included if Lexer sends them."""
+    """Agents and managers, archived ones included if Lexer sends them. Their time zones tell what `timezone` should be."""
 
     name = "users"
+
+    @override
+    def read_all(self, context: Context | None) -> list[Record]:
+        users = super().read_all(context)
+        self.tap.compare_zone(users)
+        return users
 
 
 class Groups(Resource):

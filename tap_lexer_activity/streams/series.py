@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
 from tap_lexer_activity.windows import Request, Window
 
@@ -112,11 +113,14 @@ class Series(WindowedStream):
             "properties": {
                 "value": self.schema["properties"]["value"],
                 "date_range": label,
-                self.dimension: {"type": ["string", "null"]},
+                self.dimension: {"type": ["null", "string"]},
+                ADDITIONAL: {},
             },
             "required": ["value", "date_range"],
         }
-        return {"type": "object", "additionalProperties": {"type": "array", "items": bucket}}
+        of_any_key = {"type": "array", "items": bucket}
+        longest = self.schema["properties"][self.dimension]["maxLength"]
+        return {"type": "object", "propertyNames": {"maxLength": longest}, "additionalProperties": of_any_key}
 
     @override
     def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
@@ -143,7 +147,8 @@ class Series(WindowedStream):
                 value = row["value"]
                 if key in spilt and bucket.end == request.asked.end:
                     value = (value or 0) + spilt[key]
-                yield self.columns(bucket) | {self.dimension: key, "date_label": label, "value": value}
+                kept = {ADDITIONAL: row.get(ADDITIONAL)}
+                yield self.columns(bucket) | {self.dimension: key, "date_label": label, "value": value} | kept
         for key in self.zero_filled:
             for bucket in filter(labels.__contains__, request.windows):  # a bucket that no key has says nothing of any
                 if (key, bucket) not in present:

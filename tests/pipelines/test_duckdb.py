@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from pipelines import odd_values
 from pipelines.tables import Table, table_of
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ def test_two_loads_give_each_row_once_in_columns_of_its_type(
     expected = full_load(sandbox, start_date=START)
     assert tables(path, expected.keys) == stored(expected.tables)
     snapshot("duckdb.txt", columns(path))
+
+
+def test_values_that_duckdb_does_not_store_stop_no_load(
+    pipe: Pipe, sandbox: Sandbox, catalog_of: Callable[..., dict[str, Any]], target: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    odd_values.load(pipe, sandbox, catalog_of, target, {"path": str(path), "default_target_schema": "lexer"})
+    odd_values.check(tables(path, odd_values.KEYS))
 
 
 class SmallDisk:

@@ -89,6 +89,7 @@ class Own:
         self._env = {
             "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
             "HOME": str(folder),
+            "TMPDIR": os.environ["TMPDIR"],
             "MELTANO_HUB_API_ROOT": hub,
             **{f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in config.items()},
         }
@@ -130,6 +131,9 @@ def test_meltano_takes_the_definition_from_the_file_and_asks_no_hub(
     page = (ROOT / "docs" / "meltano.md").read_text(encoding="utf-8")
     (commands,) = re.findall(r"```sh\n([^`]*--from-ref[^`]*)```", page)
     own.run(commands)
+    assert not (tmp_path / "plugins").exists(), (
+        "there is no lock file: the definition is in meltano.yml, as the page says"
+    )
     assert own.streams() == ALL
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from pipelines import odd_values
 from pipelines.programs import ROOT
 from pipelines.tables import SCHEMAS, Tables, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipelines.conftest import Project
+    from pipelines.conftest import Pipe, Project
     from pipelines.tables import Emitted
 
     from tap_lexer_activity.sandbox import Sandbox
@@ -80,6 +81,7 @@ def test_recent_windows_appear_again_and_the_statement_keeps_the_newest_row_of_e
     sandbox = new_centre()
     start = sandbox.start_date
     env = {"TARGET_JSONL_DO_TIMESTAMP_FILE": json.dumps(file_per_run), "TZ": "UTC"}
+    env["TARGET_JSONL_DESTINATION_PATH"] = "output"  # as in `prod`
     for clock in (sandbox.clock, A_WEEK_LATER):
         sandbox.clock = clock
         project.run(settings_of(sandbox, start_date=start), env)
@@ -98,3 +100,25 @@ def test_recent_windows_appear_again_and_the_statement_keeps_the_newest_row_of_e
         kept = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         assert set(names) == set(SCHEMAS[stream]["properties"])
         assert plain({stream: table_of(stream, key, kept)}) == {stream: rows}
+
+
+def test_values_that_no_target_stores_are_in_the_files_as_any_reader_can_read_them(
+    pipe: Pipe,
+    sandbox: Sandbox,
+    catalog_of: Callable[..., dict[str, Any]],
+    loader: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    (folder := tmp_path / "files").mkdir()
+    settings = {"destination_path": str(folder), "do_timestamp_file": False}
+    odd_values.load(pipe, sandbox, catalog_of, [str(loader("target-jsonl"))], settings)
+
+    def rows_of(stream: str) -> list[dict[str, Any]]:
+        with (
+            duckdb.connect() as connection
+        ):  # a reader that takes no half of a character, and no integer of more than 64 bits
+            connection.execute(f"select * from read_json('{folder}/{stream}.jsonl')").fetchall()  # noqa: S608 (our own text)
+        text = (folder / f"{stream}.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    odd_values.check(odd_values.tables_of(rows_of))

@@ -10,7 +10,6 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 import yaml
 from pipelines.conftest import BIN
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.pipelines
 START = "2026-03-02"
 PAGE = (ROOT / "docs" / "meltano.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(part.split("\n", 1) for part in PAGE.split("\n## ")[1:])
-STATE_ID = "prod:tap-lexer-activity-to-target-duckdb"
+STATE_ID = "prod:tap-lexer-activity-to-target-postgres"
 
 
 def block(section: str, language: str) -> str:
@@ -51,14 +50,17 @@ def merge(there: Any, more: Any) -> Any:
 
 
 class Recipes:
-    """The Meltano project, the account of a sandbox, and the page's sections to follow."""
+    """The Meltano project, the account of a sandbox, a Postgres server, and the page's sections to follow."""
 
-    def __init__(self, project: Project, sandbox: Sandbox, **settings: object) -> None:
+    def __init__(self, project: Project, sandbox: Sandbox, postgres: Postgres) -> None:
         self.folder = project.folder
         self.sandbox = sandbox
-        config = sandbox.config(start_date=START, report_interval="week", export_window_days=360, **settings)
+        self._postgres = postgres
+        config = sandbox.config(start_date=START, report_interval="week", export_window_days=360)
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in config.items()}
         self.env = {f"TAP_LEXER_ACTIVITY_{name.upper()}": text for name, text in texts.items()}
+        self.env |= {"TARGET_POSTGRES_SQLALCHEMY_URL": postgres.url, "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "recipes"}
+        postgres.execute("drop schema if exists recipes cascade")
 
     def configure(self, section: str) -> None:
         """Put a section's fragment into meltano.yml."""
@@ -76,6 +78,7 @@ class Recipes:
             env={
                 "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
                 "HOME": str(self.folder),
+                "TMPDIR": os.environ["TMPDIR"],
                 **self.env,
                 **env,
             },
@@ -98,27 +101,28 @@ class Recipes:
         return {stream: bookmark["replication_key_value"] for stream, bookmark in found.items()}
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the warehouse, or change it."""
-        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
-            found = connection.execute(sql)
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        """Ask the warehouse."""
+        return self._postgres.rows(sql)
+
+    def empty(self, *tables: str) -> None:
+        """Empty tables of the warehouse."""
+        self._postgres.execute(f"truncate {', '.join(tables)}")
 
 
 @pytest.fixture
-def recipes(new_project: Callable[[str], Project], new_centre: Callable[..., Sandbox]) -> Recipes:
-    """A project that loads DuckDB files, with few streams."""
-    return Recipes(new_project("target-duckdb"), new_centre())
+def recipes(new_project: Callable[[str], Project], new_centre: Callable[..., Sandbox], postgres: Postgres) -> Recipes:
+    """A project that loads Postgres."""
+    return Recipes(new_project("target-postgres"), new_centre(), postgres)
 
 
 SELECTED = {"TAP_LEXER_ACTIVITY__SELECT": '["summary.*", "case_volume.*"]'}
-COUNT = "select (select count(*) from lexer.summary) as weeks, (select count(*) from lexer.case_volume) as rows"
+COUNT = "select (select count(*) from recipes.summary) as weeks, (select count(*) from recipes.case_volume) as rows"
 
 
 def test_an_environment_has_settings_a_selection_and_states_of_its_own(
-    new_project: Callable[[str], Project], new_sandbox: Callable[..., Sandbox]
+    new_project: Callable[[str], Project], new_sandbox: Callable[..., Sandbox], postgres: Postgres
 ) -> None:
-    recipes = Recipes(new_project("target-jsonl"), new_sandbox())
+    recipes = Recipes(new_project("target-jsonl"), new_sandbox(), postgres)
     recipes.configure("Environments")
     del recipes.env["TAP_LEXER_ACTIVITY_REPORT_INTERVAL"]
     recipes.run(block("Environments", "sh"))
@@ -144,7 +148,7 @@ def test_state_is_kept_between_runs_of_an_environment(recipes: Recipes) -> None:
 def test_a_full_refresh_of_one_stream_reads_no_other_and_keeps_all_bookmarks(recipes: Recipes) -> None:
     recipes.run(block("State between runs", "sh"), **SELECTED)
     state, rows = recipes.state(), recipes.query(COUNT)
-    recipes.query("delete from lexer.case_volume; delete from lexer.summary")
+    recipes.empty("recipes.case_volume", "recipes.summary")
     asked = recipes.asked(block("One stream anew", "sh"))
     assert {body["type"] for body in asked} == {"case_volume"}
     assert recipes.query(COUNT) == [{"weeks": 0, "rows": rows[0]["rows"]}]
@@ -155,10 +159,12 @@ def test_a_backfill_reads_its_range_and_leaves_the_bookmarks(recipes: Recipes) -
     load = block("State between runs", "sh")
     recipes.run(load, **SELECTED)
     state = recipes.state()
-    recipes.query("delete from lexer.case_volume; delete from lexer.summary")
+    recipes.empty("recipes.case_volume", "recipes.summary")
     backfill = block("A backfill", "sh")
     recipes.run(backfill, **SELECTED)
-    days = recipes.query("select min(local_date)::text as first, max(local_date)::text as last from lexer.case_volume")
+    days = recipes.query(
+        "select min(local_date)::text as first, max(local_date)::text as last from recipes.case_volume"
+    )
     assert days == [{"first": "2026-03-16", "last": "2026-03-29"}]
     assert recipes.query(COUNT)[0]["weeks"] == 2
     assert recipes.state() == state
@@ -170,7 +176,7 @@ def test_streams_and_columns_that_are_not_selected_stay_away(recipes: Recipes) -
     asked = recipes.asked(block("State between runs", "sh"))
     assert {body["type"] for body in asked} == {"summary", "mention_sla_export"}
     tables = recipes.query(
-        "select table_name, column_name from information_schema.columns where table_schema = 'lexer'"
+        "select table_name, column_name from information_schema.columns where table_schema = 'recipes'"
     )
     columns: dict[str, set[str]] = {}
     for row in tables:
@@ -189,7 +195,7 @@ def test_a_stream_map_hashes_a_customers_name_and_drops_another(
     commands = block("Customers' names", "sh")
     (salt,) = re.findall(r'"hash_seed": "(.*?)"', commands)
     recipes.run(commands)
-    rows = recipes.query("select * from lexer.mention_sla_export")
+    rows = recipes.query("table recipes.mention_sla_export")
     names = {row["record_id"]: row["customer_username"] for row in rows}
     expected = full_load(recipes.sandbox, start_date=START).tables["mention_sla_export"].values()
     plain = {row["record_id"]: row["customer_username"] for row in expected}
@@ -202,31 +208,25 @@ def test_flattening_makes_text_and_a_stream_map_makes_a_column_of_one_key(recipe
     recipes.configure("Flattening")
     recipes.run(block("Flattening", "sh"))
     kinds = recipes.query("""select column_name, data_type from information_schema.columns
-        where column_name in ('states', 'groups', 'closed_messages')""")
+        where table_schema = 'recipes' and column_name in ('states', 'groups', 'closed_messages')""")
     assert {row["column_name"]: row["data_type"] for row in kinds} == {
-        "states": "VARCHAR",
-        "groups": "VARCHAR",
-        "closed_messages": "BIGINT",
+        "states": "text",
+        "groups": "text",
+        "closed_messages": "bigint",
     }
-    rows = recipes.query("select states, closed_messages from lexer.user_volume")
+    rows = recipes.query("select states, closed_messages from recipes.user_volume")
     assert [row["closed_messages"] for row in rows] == [json.loads(row["states"])["closed"] for row in rows]
     assert any(row["closed_messages"] for row in rows)
 
 
 def test_batch_files_lie_in_the_folder_and_their_rows_in_the_warehouse(
-    new_project: Callable[[str], Project],
-    new_centre: Callable[..., Sandbox],
-    postgres: Postgres,
-    full_load: Callable[..., Emitted],
+    recipes: Recipes, full_load: Callable[..., Emitted]
 ) -> None:
-    sandbox = new_centre()
-    recipes = Recipes(new_project("target-postgres"), sandbox)
     recipes.configure("Batch files")
-    settings = {"SQLALCHEMY_URL": postgres.url, "DEFAULT_TARGET_SCHEMA": "recipes", "SSL_ENABLE": "false"}
-    recipes.run(block("Batch files", "sh"), **{f"TARGET_POSTGRES_{name}": value for name, value in settings.items()})
-    expected = full_load(sandbox, start_date=START)
+    recipes.run(block("Batch files", "sh"))
+    expected = full_load(recipes.sandbox, start_date=START)
     for stream in ("users", "mention_sla_export"):
-        rows = postgres.rows(f"table recipes.{stream}")
+        rows = recipes.query(f"table recipes.{stream}")
         assert table_of(stream, expected.keys[stream], rows) == expected.tables[stream]
     lines = [gzip.decompress(path.read_bytes()).splitlines() for path in (recipes.folder / "batches").iterdir()]
     assert sum(map(len, lines)) == sum(len(expected.tables[stream]) for stream in ("users", "mention_sla_export"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import trustme
 import yaml
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class Double:
         """
         config = self.folder / "target.json"
         config.write_text(json.dumps({**TARGET["config"], **LOGIN, **settings}), encoding="utf-8")
+        return self.load_as_configured(messages)
+
+    def load_as_configured(self, messages: str) -> list[dict[str, Any]]:
+        """The same with what is in target.json."""
+        config = self.folder / "target.json"
         done = subprocess.run(
             [*self._command, "--config", str(config)],
             input=messages,
@@ -244,6 +250,22 @@ def test_all_streams_arrive_whole_and_stay_so_in_a_second_run_and_when_history_i
         "batches of 100 rows need more than one MERGE for a table"
     )
     assert double.statements("alter") == [], "no row changes a table"
+
+
+def test_the_target_json_of_the_readme_makes_the_same_tables(double: Double, run_all: Callable[..., Run]) -> None:
+    """All but the account and the key is as it is printed. Logging in is what the double does not prove."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (printed,) = (
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "_key_path" in block
+    )
+    trustme.CA().issue_cert("user.example").private_key_pem.write_to_path(path := double.folder / "key.p8")
+    config = printed | {"account": "double", "database": LOGIN["database"], "private_key_path": str(path)}
+    assert config.keys() == printed.keys()
+    (double.folder / "target.json").write_text(json.dumps(config), encoding="utf-8")
+    run = run_all(CLOCK)
+    assert double.load_as_configured(run.out)
+    assert double.ddl() == SNAPSHOT.read_text(encoding="utf-8")
+    assert double.tables(keys_of(run)) == expected(run)
 
 
 def test_the_tables_are_those_of_the_reviewed_snapshot_before_any_row_is_there(

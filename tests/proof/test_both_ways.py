@@ -116,10 +116,10 @@ def catalog(case: Case) -> dict[str, Any]:
     found = select(STREAM)
     (entry,) = (entry for entry in found["streams"] if entry["stream"] == STREAM)
     entry["schema"]["properties"] |= {
-        "score_min": {"type": ["number", "null"]},
-        "seen_utc": {"type": ["string", "null"], "format": "date-time"},
-        "within_other_sla": {"type": ["boolean", "null"]},
-        "note": {"type": ["string", "null"]},
+        "score_min": {"type": ["null", "number"]},
+        "seen_utc": {"type": ["null", "string"], "format": "date-time"},
+        "within_other_sla": {"type": ["null", "boolean"]},
+        "note": {"type": ["null", "string"]},
     }
     entry["metadata"] += [
         {"breadcrumb": ["properties", name], "metadata": {"selected": False}} for name in case.deselected
@@ -167,8 +167,9 @@ TYPES = {
 
 
 def check_values(case: Case, rows: list[dict[str, Any]]) -> None:
-    """Hold the rows against the file, as `csv`, `json` and `datetime` read it."""
-    header, *lines = [row for row in csv.reader(io.StringIO(case.content.decode("utf-8-sig"), newline="")) if row]
+    """Hold the rows against the file, as `csv`, `json` and `datetime` read it. No table can hold a NUL, so U+FFFD comes in its place."""
+    text = case.content.decode("utf-8-sig").replace("\0", "\ufffd")
+    header, *lines = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     places: dict[str, int] = {}
     for place, text in enumerate(header):
         places.setdefault(column_name(text), place)

@@ -217,6 +217,8 @@ REFUSED: dict[str, str] = {
     "redirect_foreign": "redirects to another host",
     "redirect_loop": "redirects in a circle",
     "duplicate_names": "twice in one object",
+    "unauthorized": ": 401 ",
+    "forbidden": ": 403 ",
     "gzip_bomb": "the answer is longer than 256 MiB",
     "unknown_shape": "is not as Lexer documents it",
     "list_for_object": "is not as Lexer documents it",
@@ -231,6 +233,8 @@ def refused() -> Iterator[Cell]:
             outcome = fails(says, tries)
             if (fault, kind) == ("not_found", STATUS):
                 outcome = replace(fails(says, 2), shown="a new job, fails")
+            if fault in {"unauthorized", "forbidden"} and kind is LIST:  # the first call of the run
+                outcome = ends(says)
             yield Cell(fault, kind, None, outcome)
         for kind in PER_FORM:
             yield Cell(fault, kind, 1, replace(fails(says, None), shown="its form fails, the other goes on"))
@@ -247,9 +251,6 @@ def refused() -> Iterator[Cell]:
         yield Cell(fault, DOWNLOAD, None, outcome)
     for fault in ("forbidden", "not_found"):
         yield Cell(fault, DOWNLOAD, 1, whole("a fresh link, all there"))
-    for fault, says in (("unauthorized", ": 401 "), ("forbidden", ": 403 ")):
-        for kind in JSON_KINDS:
-            yield Cell(fault, kind, None, ends(says))
 
 
 WRONG_SHAPE = fails("is not as Lexer documents it", 1)
@@ -444,8 +445,8 @@ def read_windows(cell: Cell) -> list[int]:
     """How many windows of each bookmark have been read."""
     if cell.outcome.ends in {"whole", "odd"}:
         return [3] * cell.kind.parts
-    if cell.fault in BETWEEN or (cell.outcome.ends == "ended" and cell.kind in STARTS):
-        return [0] * cell.kind.parts  # (the second job is started before the first is read)
+    if cell.fault in BETWEEN:
+        return [0] * cell.kind.parts
     first = cell.kind.read
     # Jobs are started for both forms before the fault comes. A report's requests of the second form come after it.
     lasting = first if cell.kind is FORM_START else 0
@@ -508,7 +509,9 @@ def check_what_was_met(cell: Cell, run: Run, between: Surroundings) -> None:
     if cell.fault in NOBODY_THERE:
         assert between.met.asked == 0
     else:
-        assert tries <= between.met.asked <= tries + cell.kind.ahead
+        assert (
+            tries <= between.met.asked <= tries + cell.kind.ahead + 1
+        )  # for the users, by one try that nothing is said of
 
 
 @pytest.mark.timeout(1800)  # a million rows of classifications take minutes on a busy machine
@@ -613,7 +616,7 @@ def test_a_long_answer_may_take_longer_than_the_timeout_if_it_keeps_coming(tap: 
     run = tap.run(config, catalog=select("case_classifications"))
     assert run.code == 0, run.log
     assert len(run.records["case_classifications"]) == 20_000
-    assert len(box.requests) == 1, "not tried again"
+    assert len([request for request in box.requests if request.body]) == 1, "not tried again"
 
 
 def test_a_form_that_is_deleted_between_two_runs_is_not_asked_for_any_more(tap: Tap, box: Sandbox) -> None:

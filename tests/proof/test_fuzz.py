@@ -88,7 +88,11 @@ def test_nothing_that_atheris_finds_is_too_much(
         capture_output=True,
         check=False,
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        env={
+            "PATH": os.environ["PATH"],
+            "TMPDIR": os.environ["TMPDIR"],
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        },
         timeout=1000,
     )
     log = done.stderr.decode(errors="replace")

@@ -241,7 +241,7 @@ def test_nobody_is_recognised_and_all_joins_hold(
 def test_without_a_salt_nothing_of_a_person_is_emitted(load: Callable[..., tuple[Run, Rows]]) -> None:
     for settings in ({}, {"stream_map_config": {"salt": SEED}}):
         done, rows = load("--config", str(PROFILE), code=1, **settings)
-        assert "a stream map fails with KeyError" in done.errors[-1]
+        assert done.errors[-1].startswith("stream_map_config[hash_seed]: is missing")
         assert named_in(done.out, done.log) | recognised(rows) == set()
 
 
@@ -261,7 +261,11 @@ def test_the_maps_work_in_meltano(sandbox: Sandbox, tmp_path: Path) -> None:
         re.sub(r"^ +pip_url: .*\n", "", project, flags=re.MULTILINE), encoding="utf-8"
     )
     config = sandbox.config(start_date=START, export_window_days=360, stream_map_config={"hash_seed": SEED})
-    env = {"PATH": os.pathsep.join([str(tools), os.environ["PATH"]]), "HOME": str(tmp_path)}
+    env = {
+        "PATH": os.pathsep.join([str(tools), os.environ["PATH"]]),
+        "HOME": str(tmp_path),
+        "TMPDIR": os.environ["TMPDIR"],
+    }
     for name, value in config.items():
         env[f"TAP_LEXER_ACTIVITY_{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
     line = ["meltano", "--environment=private", "run", "lexer-to-duckdb"]

@@ -1,0 +1,108 @@
+"""Values that every target can store: text without halves of characters, numbers that fit, times in UTC. Pure functions."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from math import isfinite
+from typing import Final
+
+MOST_DIGITS: Final = 400
+"""Digits of a whole number that are read as one: more than any float has. Python takes long for thousands."""
+
+_REPLACEMENT: Final = "\ufffd"
+_LARGEST: Final = 2**63 - 1
+
+# Text
+
+_ODD_ESCAPE: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_ESCAPE: Final = re.compile(
+    r"""\\(?:
+        u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}  # two halves that belong together
+          |(?P<odd>0000|[dD][89a-fA-F][0-9a-fA-F]{2}))
+        |.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def json_text(body: bytes | bytearray) -> str:
+    """The text of a JSON document, without what no text of a table may hold.
+
+    Half of a character (a lone surrogate, left by a server that cuts text in the middle of an emoji) and NUL become U+FFFD. That is done
+    before the JSON is read, so it holds for names as it does for values.
+
+    Raises:
+        UnicodeDecodeError: If it is no Unicode.
+    """
+    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    if _ODD_ESCAPE.search(text):
+        text = _ESCAPE.sub(lambda found: r"\ufffd" if found["odd"] else found[0], text)
+    if _SURROGATE.search(text):
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def storable(text: str) -> str:
+    """Text of a file, with U+FFFD for NUL."""
+    return text.replace("\0", _REPLACEMENT)
+
+
+# Numbers
+
+
+class OddNumber(str):
+    """A number that neither a 64-bit integer nor a 64-bit float can be, as Lexer wrote it."""
+
+    __slots__ = ()
+
+
+def read_integer(text: str) -> int | OddNumber:
+    """A whole number of a JSON document."""
+    return int(text) if len(text) <= MOST_DIGITS else OddNumber(text)
+
+
+def read_decimal(text: str) -> Decimal | OddNumber:
+    """A number with a point or an exponent of a JSON document."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        return OddNumber(text)
+    return number if fits_float(number) else OddNumber(text)
+
+
+def fits_float(number: Decimal) -> bool:
+    """Whether a float can be about as large as a number. Most readers of JSON would take 1e999 for infinity.
+
+    (One that is next to nothing may be 0 to them; one of a million zeros behind the point is more than a table takes.)
+    """
+    return not number or (-MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and isfinite(number))
+
+
+def fits_integer(number: int) -> bool:
+    """Whether a column of 64 bits can hold a whole number."""
+    return -_LARGEST - 1 <= number <= _LARGEST
+
+
+# Times
+
+_WITH_BLANK: Final = re.compile(r" (?:UTC|([+-]\d\d:?\d\d))$", re.ASCII)
+_ODD_OFFSET: Final = re.compile(r"[+-]\d\d:?[6-9]\d$", re.ASCII)  # Python counts on beyond 59 minutes
+_UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+
+
+def to_utc(text: str) -> str | None:
+    """A time as RFC 3339 in UTC, or `None` if it is no time, or says no offset: without one it may be of any zone.
+
+    Every form of ISO 8601 that Python reads will do, and ` UTC` or a blank before the offset. A fraction has up to 6 digits. What is
+    right already stays as it is.
+    """
+    try:
+        moment = datetime.fromisoformat(_WITH_BLANK.sub(lambda found: found[1] or "Z", text))
+        if moment.tzinfo is None or _ODD_OFFSET.search(text):
+            return None
+        return text if _UTC_TIME.fullmatch(text) else f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+    except (ValueError, OverflowError):  # the latter at the ends of the calendar
+        return None

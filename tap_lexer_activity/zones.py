@@ -1,0 +1,96 @@
+"""Time zones: which one a name stands for, and whether the configured one is that of the account's users. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from tap_lexer_activity.windows import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tap_lexer_activity.windows import Window
+
+_NO_ZONE: Final = re.compile(r"(?:posix|right)/|localtime$|posixrules$|Factory$")
+"""What lies beside the zones in their folder: those of this machine, and copies that count leap seconds."""
+_QUARTER: Final = timedelta(minutes=15)
+
+
+def named(name: str) -> ZoneInfo | None:
+    """The zone of a name, if it is one."""
+    try:
+        return None if _NO_ZONE.match(name) else ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
+        return None
+
+
+def of_abbreviation(name: str, now: datetime) -> list[str]:
+    """The zones whose clocks show an abbreviation, such as AEST, at some time of the year; none if it is no abbreviation.
+
+    A name such as EST is a zone as well, of old: one whose clocks never change. Where others show it for a part of the year only,
+    it is far likelier that one of them is meant.
+    """
+    short, zone = name.upper(), named(name)
+    year = [now + timedelta(days=days) for days in range(0, 366, 14)]
+    if not (short.isascii() and short.isalpha()) or (zone and not _never_changes(zone, year)):
+        return []
+    # One zone for each history since 1970, without their other names.
+    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
+    keys = sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#"))
+    shown = {key: {moment.astimezone(each).tzname() for moment in year} for key in keys if (each := named(key))}
+    found = [key for key, abbreviations in shown.items() if short in abbreviations]
+    return found if zone is None or any(shown[key] != {short} for key in found) else []
+
+
+def _never_changes(zone: ZoneInfo, year: list[datetime]) -> bool:
+    """Whether a zone has one offset all year, and another than UTC."""
+    found = {moment.astimezone(zone).utcoffset() for moment in year}
+    return len(found) == 1 and timedelta(0) not in found
+
+
+def offsets(zone: ZoneInfo, within: Window) -> tuple[tuple[datetime, timedelta | None], ...]:
+    """A zone's offsets in a range of time, each with the instant from which it is in force, to a quarter of an hour.
+
+    Two zones with the same offsets are one as far as that range goes, whatever their names.
+    """
+    at = within.start
+    found = [(at, at.astimezone(zone).utcoffset())]
+    while at < within.end:
+        at += DAY if (at + DAY).astimezone(zone).utcoffset() == found[-1][1] else _QUARTER
+        offset = at.astimezone(zone).utcoffset()
+        if at < within.end and offset != found[-1][1]:
+            found.append((at, offset))
+    return tuple(found)
+
+
+def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, *, is_set: bool) -> str | None:
+    """What to say if more of an account's users have another zone than the configured one; `None` if all is well.
+
+    Args:
+        users: Lexer's users. Those who are archived, or whose zone can't be read, do not count.
+        zone: The configured zone.
+        within: The range that is read: zones are compared by their offsets in it.
+        is_set: Whether the zone was configured at all.
+    """
+    names = Counter(
+        name for user in users if isinstance(name := user.get("timezone"), str) and not user.get("archived")
+    )
+    alike: dict[object, Counter[str]] = defaultdict(Counter)
+    for name, count in names.items():
+        if found := named(name):
+            alike[offsets(found, within)][name] = count
+    own = offsets(zone, within)
+    if not alike or max(alike.values(), key=Counter.total).total() == alike[own].total():
+        return None
+    theirs = max(alike.values(), key=Counter.total)
+    counted = sum(map(Counter.total, alike.values()))
+    given = f"timezone is {zone.key!r}" if is_set else f"timezone is not set, so it is {zone.key!r}"
+    return (
+        f"{given}, and of {counted} users whose zone is known {theirs.total()} have {theirs.most_common(1)[0][0]}. "
+        "If that is the account's zone, set timezone to it: a wrong one shifts days without an error"
+    )

@@ -1,0 +1,122 @@
+"""Stream maps: what they need is asked for before the first request, they reckon exactly, and their errors name the column."""
+
+from __future__ import annotations
+
+import json
+import operator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_lexer_activity.maps import _exact, lacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Tap
+
+    from tap_lexer_activity.sandbox import Sandbox
+
+    CatalogOf = Callable[..., dict[str, Any]]
+
+ONE_DAY = {"start_date": "2026-04-29", "end_date": "2026-04-30"}
+WITHOUT_FAKER = """
+import importlib.util
+
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "faker" else found(name, *more)
+"""
+
+
+@pytest.mark.parametrize(
+    ("maps", "given", "missing"),
+    [
+        ({"users": {"email": "sha256(config['hash_seed'] + email)"}}, {}, ["hash_seed"]),
+        ({"users": {"email": "sha256(config['hash_seed'] + email)"}}, {"hash_seed": "s"}, []),
+        ({"users": {"a": "config['x'] + config['y']", "b": "config['x']"}}, {"y": 1}, ["x"]),
+        ({"users": {"__filter__": "id == config['wanted']"}}, {}, ["wanted"]),
+        ({"users": {"a": "config.get('x')", "b": None, "__else__": "__NULL__"}, "groups": None}, {}, []),
+        ({"users": {"a": "not an expression '"}}, {}, []),
+    ],
+)
+def test_a_key_that_expressions_use_is_missing(maps: Any, given: Any, missing: list[str]) -> None:
+    assert [line.partition(":")[0] for line in lacks(maps, given)] == [f"stream_map_config[{key}]" for key in missing]
+
+
+def test_a_map_without_its_salt_is_refused_before_the_first_request(tap: Tap, sandbox: Sandbox) -> None:
+    maps = {"users": {"email": "sha256(config['hash_seed'] + email)", "first_name": "config['hash_seed']"}}
+    run = tap.run(sandbox.config(**ONE_DAY, stream_maps=maps))
+    assert (run.code, run.out, sandbox.requests) == (1, "", [])
+    said = "stream_map_config[hash_seed]: is missing, and the stream map users.email (and 1 more) uses it; "
+    assert run.errors == [f"{said}set it to a long random text of your own, such as openssl rand -hex 32 makes"]
+
+
+def test_faker_comes_with_an_extra(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path) -> None:
+    config = sandbox.config(
+        **ONE_DAY,
+        stream_maps={"users": {"email": "fake.email()", "first_name": "fake.first_name()"}},
+        faker_config={"seed": 7, "locale": ["de_DE"]},
+    )
+    runs = [tap.run(config, catalog=catalog_of("users")) for _ in range(2)]
+    assert [run.code for run in runs] == [0, 0], runs[0].log
+    assert runs[0].records == runs[1].records, "the seed decides"
+    assert all("@" in row["email"] for row in runs[0].records["users"])
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_FAKER, encoding="utf-8")
+    asked = len(sandbox.requests)
+    run = tap.run(config, catalog=catalog_of("users"), env={"PYTHONPATH": str(tmp_path)})
+    assert run.code == 1
+    assert run.errors[0].startswith(
+        "stream_maps: users.email (and 1 more) uses fake, and the package Faker is not installed"
+    )
+    assert len(sandbox.requests) == asked
+
+
+def test_numbers_of_the_api_and_of_an_expression_are_reckoned_with_exactly(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    maps = {
+        "summary": {
+            "half": "float(avg_response_time) * 0.5",
+            "exact": "avg_response_time * 0.1",
+            "back": "10.0 - avg_response_time / 2.5",
+            "larger": "bool(avg_response_time > 0.25)",
+        }
+    }
+    run = tap.run(sandbox.config(**ONE_DAY, stream_maps=maps), catalog=catalog_of("summary"))
+    assert run.code == 0, run.log
+    (row,) = (json.loads(line, parse_float=Decimal)["record"] for line in run.out.splitlines() if '"RECORD"' in line)
+    number = row["avg_response_time"]
+    assert row["exact"] == number * Decimal("0.1")
+    assert row["back"] == Decimal(10) - number / Decimal("2.5")
+    assert row["larger"] is True
+
+
+@given(st.decimals(-(10**9), 10**9, places=4), st.floats(-1e9, 1e9).filter(lambda number: abs(number) > 1e-6))
+def test_a_decimal_and_a_float_are_two_decimals(number: Decimal, other: float) -> None:
+    for calculate in (operator.add, operator.sub, operator.mul, operator.truediv):
+        assert _exact(calculate)(number, other) == calculate(number, Decimal(repr(other)))
+        assert _exact(calculate)(other, number) == calculate(Decimal(repr(other)), number)
+        assert _exact(calculate)(other, 2) == calculate(other, 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "column", "kind"),
+    [
+        ({"email": "email", "first_name": "first_name + 5"}, "first_name", "TypeError"),
+        ({"__filter__": "nobody > 5"}, "__filter__", "NameNotDefined"),
+        ({"x": "config['given'][0] / 0"}, "x", "ZeroDivisionError"),
+    ],
+)
+def test_an_error_of_a_map_names_stream_and_column(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, columns: dict[str, str], column: str, kind: str
+) -> None:
+    config = sandbox.config(**ONE_DAY, stream_maps={"users": columns}, stream_map_config={"given": [1]})
+    run = tap.run(config, catalog=catalog_of("users"))
+    assert run.code == 1
+    assert run.errors[-1] == (
+        f"users: the stream map for {column} fails with {kind} (its text is not shown: data may be in it)"
+    )

@@ -1,0 +1,72 @@
+"""What a run would ask for, as lines for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.plan import Plan, dates, described
+from tap_lexer_activity.settings import Settings
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+MINIMAL = {"api_token": "a-token", "start_date": "2026-04-01", "timezone": "Australia/Sydney"}
+
+
+def settings(**config: Any) -> Settings:
+    return Settings.parse(MINIMAL | config, now=NOW)
+
+
+def plan(count: int, **more: Any) -> Plan:
+    return Plan(stream="summary", why="first load", count=count, **more)
+
+
+@pytest.mark.parametrize(
+    ("count", "alternatives", "hint"),
+    [
+        (
+            730,
+            {("report_interval", "week"): 150, ("report_interval", "month"): 40, ("series_interval", "day"): 700},
+            ["Another report_interval would take less: 'week' 150 requests, at least 5 min; 'month' 40 requests, no wait for the quota."],
+        ),
+        (
+            730,
+            {("report_interval", "week"): 700, ("series_interval", "day"): 300},
+            ["Another series_interval would take less: 'day' 300 requests, at least 10 min."],
+        ),
+        (730, {("report_interval", "week"): 701, ("report_interval", "month"): 702}, []),  # as long a wait
+        (101, {("report_interval", "week"): 100}, ["Another report_interval would take less: 'week' 100 requests, no wait for the quota."]),
+        (100, {("report_interval", "week"): 20}, []),
+        (730, {("report_interval", "month"): 731}, []),
+        (730, {}, []),
+    ],
+)  # fmt: skip
+def test_another_interval_is_named_if_it_saves_a_wait(
+    count: int, alternatives: dict[tuple[str, str], int], hint: list[str]
+) -> None:
+    _, said, *more = described([plan(count)], alternatives, settings())[2:]
+    assert said.startswith(f"{count} requests: ")
+    assert more == hint
+
+
+def test_polls_count_as_requests() -> None:
+    lines = described([plan(60), Plan(stream="case_details", why="new", count=41, polls=41)], {}, settings())
+    assert lines[-1] == "101 requests and about 41 polls of exports: at least 5 min, at 100 requests in 300 s."
+    assert lines[2].split() == ["case_details", "0", "41", "about", "41", "new"]
+
+
+@pytest.mark.parametrize(("most", "is_said"), [(49, True), (50, False), (51, False)])
+def test_max_requests_is_said_if_it_ends_the_run(most: int, is_said: bool) -> None:
+    lines = described([plan(40, polls=10)], {}, settings(max_requests=most))
+    assert (f"max_requests ends the run after {most} of them." in lines) is is_said
+
+
+def test_the_days_are_the_first_and_the_last_of_the_zone() -> None:
+    zone = settings().zone
+    wanted = windows.due(NOW - timedelta(days=4, hours=10), NOW, "day", zone, partial=False)
+    requests = windows.report_requests(wanted, NOW)
+    assert dates(requests, zone) == "2026-04-27 to 2026-04-30"
+    assert dates(reversed(requests), zone) == "2026-04-27 to 2026-04-30"
+    assert dates([], zone) == ""
