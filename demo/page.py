@@ -352,7 +352,7 @@ class Page:
         self.name = name
         self.first = date.min
         self._connection = connection
-        self._connection.execute(f"use {SCHEMA}")
+        self._connection.execute(f"use loaded.{SCHEMA}")
         for (newest,) in self._rows("select max(week) from days"):
             if newest:
                 self.first = newest - timedelta(weeks=weeks - 1)
@@ -406,7 +406,7 @@ class Page:
 
     def _is_invented(self) -> bool:
         """Whether the data is the sandbox's: its users' addresses are of a domain that nobody can own."""
-        query = f"select count(*) > 0 and bool_and(email like '%@example.com') from {SOURCES}.users"  # noqa: S608 (our own text)
+        query = f"select count(*) > 0 and bool_and(email like '%@example.com') from loaded.{SOURCES}.users"  # noqa: S608 (our own text)
         return any(invented for (invented,) in self._rows(query))
 
     def _loaded(self) -> str:
@@ -415,7 +415,8 @@ class Page:
             "select table_name from information_schema.columns where table_schema = ? and column_name = '_sdc_batched_at'",
             [SOURCES],
         ).fetchall()
-        times = [self._rows(f'select max(_sdc_batched_at) from {SOURCES}."{table}"')[0][0] for (table,) in tables]  # noqa: S608 (our own text)
+        newest = f"select max(_sdc_batched_at) from loaded.{SOURCES}."  # noqa: S608 (our own text)
+        times = [self._rows(f'{newest}"{table}"')[0][0] for (table,) in tables]
         last: datetime | None = max((time for time in times if time), default=None)
         return f"Loaded {day_name(last, year=True)}, {last:%H:%M}, into {self.file}" if last else f"From {self.file}"
 
@@ -783,7 +784,10 @@ def main() -> None:
     parser.add_argument("--name", default="", help="whose data it is, for the head of the page")
     parser.add_argument("--weeks", type=int, default=WEEKS, help="how many of the newest weeks to show (%(default)s)")
     given = parser.parse_args()
-    with duckdb.connect(given.warehouse, read_only=True) as connection:
+    with duckdb.connect() as connection:
+        # Under a name of its own, or a file that is called like a schema would be taken for it.
+        path = str(given.warehouse).replace("'", "''")
+        connection.execute(f"attach '{path}' as loaded (read_only)")
         given.page.write_text(str(Page(connection, given.warehouse.name, given.name, given.weeks)), encoding="utf-8")
     print(f"The charts are in {given.page}: open it in a browser.")
 
