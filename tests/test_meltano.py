@@ -130,7 +130,7 @@ class Pipeline:
         return int(served[1]), done.stdout, done.stderr
 
     def tables(self, keys: dict[str, list[str]]) -> Tables:
-        """Rows by key; timestamps are in UTC."""
+        """Rows by key, without the loader's own columns; timestamps are in UTC."""
         with duckdb.connect(str(self._folder / "demo.duckdb"), read_only=True) as connection:
             return {name: self._rows(connection.table(f"lexer.{name}"), key) for name, key in keys.items()}
 
@@ -142,6 +142,7 @@ class Pipeline:
             row = {
                 name: json.loads(value) if value is not None and kinds[name] == "JSON" else comparable(value)
                 for name, value in zip(table.columns, values, strict=True)
+                if not name.startswith("_sdc_")
             }
             rows[tuple(row[name] for name in key)] = row
         assert len(rows) == len(table.fetchall()), "a key is there twice"
