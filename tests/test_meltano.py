@@ -235,7 +235,12 @@ def test_a_token_for_real_data_does_not_leave_the_environment_of_the_sandbox(tmp
                 capture_output=True,
                 check=False,
                 cwd=tmp_path,
-                env={"PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]), "HOME": str(tmp_path), **variables},
+                env={
+                    "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
+                    "HOME": str(tmp_path),
+                    "TMPDIR": os.environ["TMPDIR"],
+                    **variables,
+                },
                 text=True,
                 encoding="utf-8",
                 timeout=240,
