@@ -43,7 +43,11 @@ def show(path: Path) -> None:
     """Print the tables and charts of the DuckDB file at `path`."""
     if not path.exists():
         sys.exit(f"{path} does not exist. Load it first: lexer-activity-sandbox run -- meltano run lexer-to-duckdb")
-    with duckdb.connect(str(path)) as connection:
+    with duckdb.connect() as connection:
+        # Under a name of its own, or a file that is called like a schema would be taken for it.
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"attach '{quoted}' as loaded")
+        connection.execute(f"use loaded.{SCHEMA}")
         Console().print(_row_counts(connection))
         _messages_a_day(connection)
         _response_time(connection)
@@ -53,13 +57,13 @@ def show(path: Path) -> None:
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> Table:
-    """A table of the tables. Their sizes are kept in the schema `demo`, for the next time's comparison."""
-    connection.execute("create schema if not exists demo")
-    connection.execute("create table if not exists demo.shown (name varchar primary key, row_count bigint)")
-    before = dict(connection.execute("select name, row_count from demo.shown").fetchall())
+    """A table of the tables. Their sizes are kept in the schema `shown`, for the next time's comparison."""
+    connection.execute("create schema if not exists loaded.shown")
+    connection.execute("create table if not exists loaded.shown.sizes (name varchar primary key, row_count bigint)")
+    before = dict(connection.execute("select name, row_count from loaded.shown.sizes").fetchall())
     names = connection.execute(
         """
-        select table_name, bool_or(column_name = 'interval') from information_schema.columns
+        select table_name, bool_or(column_name = 'local_date') from information_schema.columns
         where table_schema = ? group by table_name order by table_name
         """,
         [SCHEMA],
@@ -69,10 +73,10 @@ def _row_counts(connection: duckdb.DuckDBPyConnection) -> Table:
         table.add_column(heading, justify="right")
     for name, has_days in names:
         days = "min(local_date), max(local_date)" if has_days else "'', ''"
-        [(rows, first, last)] = connection.table(f"{SCHEMA}.{name}").aggregate(f"count(*), {days}").fetchall()
+        [(rows, first, last)] = connection.table(name).aggregate(f"count(*), {days}").fetchall()
         new = rows - before.get(name, 0)
         table.add_row(name, f"{rows:,}", f"+{new:,}" if new else "", str(first), str(last))
-        connection.execute("insert or replace into demo.shown values (?, ?)", [name, rows])
+        connection.execute("insert or replace into loaded.shown.sizes values (?, ?)", [name, rows])
     return table
 
 
@@ -80,7 +84,7 @@ def _messages_a_day(connection: duckdb.DuckDBPyConnection) -> None:
     """Bars of `states_volume`: one per day, a shade per group of states."""
     counts: dict[date, dict[str, int]] = {}
     for day, state, value in connection.execute(
-        "select local_date, state, sum(value) from lexer.states_volume where interval = 'day' group by all order by 1"
+        "select local_date, state, sum(value) from states_volume where interval = 'day' group by all order by 1"
     ).fetchall():
         counts.setdefault(day, {})[state] = int(value or 0)
     # Each bar is the sum of the groups up to its own; the tallest is drawn first, so that the others cover it.
@@ -101,7 +105,7 @@ def _messages_a_day(connection: duckdb.DuckDBPyConnection) -> None:
 def _response_time(connection: duckdb.DuckDBPyConnection) -> None:
     """A line of `response_volume`, which is in seconds, in hours. A day without a response has no point."""
     rows = connection.execute(
-        "select local_date, value / 3600 from lexer.response_volume where interval = 'day' order by 1"
+        "select local_date, value / 3600 from response_volume where interval = 'day' order by 1"
     ).fetchall()
     days = [day for day, _ in rows]
     chart = _chart("Average response time of the messages of a day, in hours", days)
@@ -115,7 +119,7 @@ def _nps(connection: duckdb.DuckDBPyConnection) -> None:
     for form_id, form, day, score in connection.execute(
         """
         select form_id, coalesce(forms.name, ''), local_date, nps_score
-        from lexer.nps_summary left join lexer.forms on forms.id = form_id
+        from nps_summary left join forms on forms.id = form_id
         where total_received > 0 order by form_id, local_date
         """
     ).fetchall():

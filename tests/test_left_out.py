@@ -6,11 +6,11 @@ import ast
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 from proof import test_faults, test_secrets
+from proof.measured import mutated, mutation
 from proof.report import DOCUMENT, filled, markdown, merged
 from proof.suites import CHECKS, FILES, LEFT_OUT, left_out
 
@@ -47,10 +47,26 @@ def test_the_page_has_the_faults_and_the_ways_to_leak_that_are_tried() -> None:
 
 
 def test_the_page_has_the_modules_that_mutation_changes() -> None:
-    settings = tomllib.loads((PROOF.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
     page = DOCUMENT.read_text(encoding="utf-8")
     (table,) = re.findall(r"<!-- table: mutation -->\n(.*?)<!-- end -->", page, re.DOTALL)
-    assert re.findall(r"^\| (tap\S+)", table, re.MULTILINE) == settings["only_mutate"]
+    assert re.findall(r"^\| (tap\S+)", table, re.MULTILINE) == mutated()
+
+
+def test_a_module_keeps_its_figures_until_all_of_its_mutants_have_been_tried_again() -> None:
+    names = ["shapes.x_check__mutmut_1", "shapes.x_check__mutmut_2", "streams.base.xǁLexerStreamǁchecked__mutmut_1"]
+    outcomes = ["killed", "survived", "killed"]
+    tried = [f"    tap_lexer_activity.{name}: {outcome}" for name, outcome in zip(names, outcomes, strict=True)]
+    tried += [
+        "    tap_lexer_activity.windows.x_floor__mutmut_1: killed",
+        "    tap_lexer_activity.windows.x_floor__mutmut_2: not checked",
+    ]
+    page = "| tap_lexer_activity/windows.py | 1,545 | 523 | 22 | 96.0 % |\n| tap_lexer_activity/shapes.py | 9 | 9 | 0 | 100.0 % |\n"
+    rows = {row.pop("module"): tuple(row.values()) for row in mutation("\n".join(tried), page)}
+    assert list(rows) == mutated()
+    assert rows.pop("tap_lexer_activity/shapes.py") == (2, 1, 1, "50.0 %")
+    assert rows.pop("tap_lexer_activity/streams/base.py") == (1, 1, 0, "100.0 %")
+    assert rows.pop("tap_lexer_activity/windows.py") == (1545, 523, 22, "96.0 %")
+    assert set(rows.values()) == {("", "", "", "not counted yet")}
 
 
 def test_no_table_of_the_page_is_empty() -> None:

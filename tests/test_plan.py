@@ -51,10 +51,25 @@ def test_another_interval_is_named_if_it_saves_a_wait(
     assert more == hint
 
 
-def test_polls_count_as_requests() -> None:
-    lines = described([plan(60), Plan(stream="case_details", why="new", count=41, polls=41)], {}, settings())
-    assert lines[-1] == "101 requests and about 41 polls of exports: at least 5 min, at 100 requests in 300 s."
-    assert lines[2].split() == ["case_details", "0", "41", "about", "41", "new"]
+@pytest.mark.parametrize(("zone", "first"), [("Australia/Sydney", 14), ("America/New_York", 4)])
+def test_a_plan_is_a_table_and_a_sum(zone: str, first: int) -> None:
+    begin = datetime(2026, 4, 26, first, tzinfo=UTC)
+    wanted = windows.due(begin, NOW, "day", settings(timezone=zone).zone, partial=False)[:3]
+    requests = windows.report_requests(wanted, NOW)
+    plans = [
+        plan(3, requests=requests),
+        Plan(stream="nps_submissions", form_id=55, why="new", count=1041, polls=41),
+        Plan(stream="users", why="full table", count=1),
+    ]
+    days = "2026-04-27 to 2026-04-29" if first == 14 else "2026-04-26 to 2026-04-28"
+    assert described(plans, {("report_interval", "week"): 1001}, settings(timezone=zone)) == [
+        "stream                    windows  requests  polls     days                      why",
+        f"summary                         3         3            {days}  first load",
+        "nps_submissions, form 55        0     1,041  about 41                            new",
+        "users                           0         1                                      full table",
+        "",
+        "1,045 requests and about 41 polls of exports: at least 50 min, at 100 requests in 300 s.",
+    ]
 
 
 @pytest.mark.parametrize(("most", "is_said"), [(49, True), (50, False), (51, False)])

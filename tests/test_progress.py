@@ -172,7 +172,16 @@ def test_the_least_time_is_that_of_the_limiter(calls: int, seconds: int, request
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (99, "99 s"), (100, "2 min"), (3540, "59 min"), (7680, "2 h 8 min")]
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (99, "99 s"),
+        (100, "2 min"),
+        (3540, "59 min"),
+        (3600, "1 h 0 min"),
+        (7680, "2 h 8 min"),
+        (356_400, "99 h 0 min"),
+    ],
 )
 def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

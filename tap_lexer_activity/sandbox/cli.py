@@ -40,7 +40,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
                      help="How long an export job takes."),
         click.option("--fault", "faults", multiple=True, metavar="NAME[:MATCH][*TIMES][=VALUE]",
                      help="Something to go wrong, such as rate_limited:summary*2=30; TIMES: a number (1) or `all`."),
-        click.option("--token", default="sandbox-token-0000", show_default=True, help="The token that is accepted."),
+        click.option("--token", default="sandbox-token-0000", show_default=True, help="The one that is accepted; begins with sandbox-."),
         click.option("--host", type=click.Choice(["127.0.0.1"]), default="127.0.0.1", show_default=True,
                      help="This machine only."),
     )  # fmt: skip

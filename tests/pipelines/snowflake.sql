@@ -12,6 +12,7 @@ CREATE TABLE "LEXER"."USERS" (
   last_sign_in_at TIMESTAMP_TZ,
   archived BOOLEAN,
   groups VARIANT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -26,6 +27,7 @@ CREATE TABLE "LEXER"."GROUPS" (
   id DECIMAL NOT NULL AUTOINCREMENT,
   name VARCHAR,
   comment VARCHAR,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -45,6 +47,7 @@ CREATE TABLE "LEXER"."FORMS" (
   groups VARIANT,
   nps BOOLEAN,
   form_url VARCHAR,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -57,7 +60,7 @@ CREATE TABLE "LEXER"."FORMS" (
 
 CREATE TABLE "LEXER"."SUMMARY" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   total_volume DECIMAL,
@@ -76,6 +79,7 @@ CREATE TABLE "LEXER"."SUMMARY" (
   avg_action_response_time FLOAT,
   avg_response_time_min FLOAT,
   avg_action_response_time_min FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -88,11 +92,12 @@ CREATE TABLE "LEXER"."SUMMARY" (
 
 CREATE TABLE "LEXER"."WORKFLOW_STATES" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
-  state VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
+  state VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   volume DECIMAL,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -105,13 +110,14 @@ CREATE TABLE "LEXER"."WORKFLOW_STATES" (
 
 CREATE TABLE "LEXER"."CLASSIFICATIONS" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   classification_id DECIMAL NOT NULL,
-  state VARCHAR NOT NULL,
+  state VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   classification VARCHAR,
   volume DECIMAL,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -124,7 +130,7 @@ CREATE TABLE "LEXER"."CLASSIFICATIONS" (
 
 CREATE TABLE "LEXER"."USER_SUMMARY" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   user_id DECIMAL NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
@@ -148,6 +154,7 @@ CREATE TABLE "LEXER"."USER_SUMMARY" (
   fraction_responded_to_in_private FLOAT,
   fraction_broke_sla FLOAT,
   fraction_broke_action_sla FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -160,13 +167,14 @@ CREATE TABLE "LEXER"."USER_SUMMARY" (
 
 CREATE TABLE "LEXER"."USER_VOLUME" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   user_id DECIMAL NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   first_name VARCHAR,
   last_name VARCHAR,
   states VARIANT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -179,7 +187,7 @@ CREATE TABLE "LEXER"."USER_VOLUME" (
 
 CREATE TABLE "LEXER"."CASE_SUMMARY" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   total_cases DECIMAL,
@@ -189,6 +197,7 @@ CREATE TABLE "LEXER"."CASE_SUMMARY" (
   median_resolution_time FLOAT,
   agent_interactions FLOAT,
   agents_involved FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -201,12 +210,13 @@ CREATE TABLE "LEXER"."CASE_SUMMARY" (
 
 CREATE TABLE "LEXER"."CASE_CLASSIFICATIONS" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   classification_id DECIMAL NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   classification VARCHAR,
   volume DECIMAL,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -220,7 +230,7 @@ CREATE TABLE "LEXER"."CASE_CLASSIFICATIONS" (
 CREATE TABLE "LEXER"."NPS_SUMMARY" (
   form_id DECIMAL NOT NULL,
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   total_sent DECIMAL,
@@ -229,6 +239,7 @@ CREATE TABLE "LEXER"."NPS_SUMMARY" (
   total_passives DECIMAL,
   total_detractors DECIMAL,
   nps_score FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -241,12 +252,13 @@ CREATE TABLE "LEXER"."NPS_SUMMARY" (
 
 CREATE TABLE "LEXER"."STATES_VOLUME" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
-  state VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
+  state VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   date_label VARCHAR,
   value DECIMAL,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -259,12 +271,13 @@ CREATE TABLE "LEXER"."STATES_VOLUME" (
 
 CREATE TABLE "LEXER"."RESPONSE_VOLUME" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
-  metric VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
+  metric VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   date_label VARCHAR,
   value FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -277,12 +290,13 @@ CREATE TABLE "LEXER"."RESPONSE_VOLUME" (
 
 CREATE TABLE "LEXER"."CASE_VOLUME" (
   date_from TIMESTAMP_TZ NOT NULL,
-  interval VARCHAR NOT NULL,
-  status VARCHAR NOT NULL,
+  interval VARCHAR(255) NOT NULL,
+  status VARCHAR(255) NOT NULL,
   date_to TIMESTAMP_TZ,
   local_date DATE,
   date_label VARCHAR,
   value DECIMAL,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -307,6 +321,7 @@ CREATE TABLE "LEXER"."NPS_VOLUME" (
   total_passives DECIMAL,
   total_detractors DECIMAL,
   nps_score FLOAT,
+  additional_columns VARIANT,
   _sdc_extracted_at TIMESTAMP_TZ,
   _sdc_received_at TIMESTAMP_TZ,
   _sdc_batched_at TIMESTAMP_TZ,
@@ -318,7 +333,7 @@ CREATE TABLE "LEXER"."NPS_VOLUME" (
 );
 
 CREATE TABLE "LEXER"."CASE_DETAILS" (
-  record_id VARCHAR NOT NULL,
+  record_id VARCHAR(255) NOT NULL,
   date_from TIMESTAMP_TZ,
   date_to TIMESTAMP_TZ,
   local_date DATE,
@@ -344,7 +359,7 @@ CREATE TABLE "LEXER"."CASE_DETAILS" (
 
 CREATE TABLE "LEXER"."NPS_SUBMISSIONS" (
   form_id DECIMAL NOT NULL,
-  record_id VARCHAR NOT NULL,
+  record_id VARCHAR(255) NOT NULL,
   date_from TIMESTAMP_TZ,
   date_to TIMESTAMP_TZ,
   local_date DATE,
@@ -360,7 +375,7 @@ CREATE TABLE "LEXER"."NPS_SUBMISSIONS" (
 );
 
 CREATE TABLE "LEXER"."MENTION_SLA_EXPORT" (
-  record_id VARCHAR NOT NULL,
+  record_id VARCHAR(255) NOT NULL,
   date_from TIMESTAMP_TZ,
   date_to TIMESTAMP_TZ,
   local_date DATE,

@@ -19,6 +19,19 @@ Tables = dict[str, Table]
 SCHEMAS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "schemas").glob("*.json")}
 
 
+def of_an_earlier_version(catalog: dict[str, Any]) -> dict[str, Any]:
+    """A catalog as 0.1.0 made it: lists and reports had no `additional_columns`, `null` stood last, and no text had a longest length."""
+    for entry in catalog["streams"]:
+        properties = entry["schema"]["properties"]
+        if "record_id" not in properties:
+            properties.pop("additional_columns", None)
+        for column in properties.values():
+            column.pop("maxLength", None)
+            if isinstance(column["type"], list):
+                column["type"] = sorted(column["type"], key="null".__eq__)
+    return catalog
+
+
 def comparable(value: Any, kind: str | None) -> Any:
     """A value as all sides have it: times as naive UTC, which is how warehouses keep them here, and numbers with all their digits.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from datetime import date, datetime, timedelta
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -401,3 +405,23 @@ def test_dbt_finds_rows_that_are_doubled_and_totals_that_are_not(duckdb_models: 
     models.build()
     failed = {name for name, status in models.built.items() if status == "fail"}
     assert {"unique_messages_record_id", "is_the_total_of_its_states_topics_by_week_messages"} <= failed
+
+
+@pytest.mark.parametrize("name", ["demo", "lexer", "lexer_models", "it's mine"])
+def test_the_demo_shows_a_file_whatever_it_is_called(name: str, duckdb_models: Models, tmp_path: Path) -> None:
+    assert isinstance(duckdb_models.warehouse, DuckDB)
+    file = shutil.copy(duckdb_models.warehouse.path, tmp_path / f"{name}.duckdb")
+
+    def run(script: str, *arguments: str) -> str:
+        command = [sys.executable, str(ROOT / "demo" / script), str(file), *arguments]
+        done = subprocess.run(command, capture_output=True, check=False, text=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = run("show.py")
+    [messages] = duckdb_models.rows("select count(*) as count from lexer.mention_sla_export")
+    [row] = [line.split() for line in first.splitlines() if "mention_sla_export" in line]
+    assert row[3::2] == [str(messages["count"]), f"+{messages['count']}", "2026-03-30", "2026-04-30"]
+    assert "+" not in "".join(line for line in run("show.py").splitlines() if line.startswith("│"))
+    run("page.py", str(tmp_path / "report.html"))
+    assert f"into {escape(name)}.duckdb" in (tmp_path / "report.html").read_text(encoding="utf-8")

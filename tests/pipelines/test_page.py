@@ -18,7 +18,7 @@ from pipelines.models import DuckDB
 from pipelines.programs import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipelines.models import Models
@@ -33,8 +33,8 @@ CONTRAST = 4.5
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def write(warehouse: Path, page: Path) -> Path:
-    command = [sys.executable, str(ROOT / "demo" / "page.py"), str(warehouse), str(page)]
+def write(warehouse: Path, page: Path, *options: str) -> Path:
+    command = [sys.executable, str(ROOT / "demo" / "page.py"), str(warehouse), str(page), *options]
     done = subprocess.run(command, capture_output=True, check=False, text=True, encoding="utf-8", timeout=60)
     assert done.returncode == 0, done.stderr
     return page
@@ -82,6 +82,14 @@ def figure(seen: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def marks(found: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any], str]]:
+    """Each mark of a figure, with its chart, and the number that the table has for it."""
+    heading, *rows = found["table"]
+    for panel in found["panels"]:
+        for mark in panel["marks"]:
+            yield panel, mark, rows[mark["place"]][heading.index(mark["series"])]
+
+
 def luminance(colour: list[float]) -> float:
     """The relative luminance of WCAG."""
     parts = [
@@ -102,16 +110,27 @@ def test_it_renders_alone_and_without_a_complaint(seen: dict[tuple[int, str], di
         assert each["title"].startswith("Customer service, 32 days, 30 Mar 2026 to 30 Apr 2026")
         assert [found["id"] for found in each["figures"]] == ["volume", "waits", "breaches", "nps", "open", "closed"]
         for found in each["figures"]:
-            assert found["marks"]
-            assert all(mark["height"] >= 0 and mark["width"] > 0 for mark in found["marks"])
+            assert list(marks(found))
+            assert all(mark["height"] >= 0 and mark["width"] > 0 for _, mark, _ in marks(found))
 
 
 def test_each_chart_has_a_name_and_a_unit(seen: dict[tuple[int, str], dict[str, Any]]) -> None:
     for found in seen[DESK, "light"]["figures"]:
-        assert found["role"] == "img"
-        assert found["named"] == found["title"]
+        assert {panel["role"] for panel in found["panels"]} == {"img"}
+        assert all(panel["named"].startswith(found["title"]) for panel in found["panels"])
         assert found["unit"]
         assert found["table"][0][0]
+
+
+def overlapping(view: dict[str, Any]) -> list[tuple[str, str]]:
+    """Texts of charts that lie upon each other."""
+    found = []
+    for one, other in combinations([text for text in view["texts"] if text["label"]], 2):
+        apart_across = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        apart_down = one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+        if not (apart_across or apart_down):
+            found.append((one["text"], other["text"]))
+    return found
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
@@ -125,10 +144,7 @@ def test_nothing_is_too_wide_and_no_text_too_small_or_upon_another(
         assert text["size"] >= SMALLEST, text
         assert text["x"] >= 0, text
         assert text["x"] + text["width"] <= width, text
-    for one, other in combinations([text for text in view["texts"] if text["label"]], 2):
-        apart_across = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
-        apart_down = one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
-        assert apart_across or apart_down, (one, other)
+    assert overlapping(view) == []
     beside = len({found["x"] for found in view["figures"]})
     assert beside == (2 if width == DESK else 1), "two charts beside each other where there is room"
 
@@ -156,13 +172,17 @@ QUERIES = {
           sum(case when state_group = 'responded' then messages end), sum(case when state_group = 'open' then messages end)
         from lexer_models.volume_by_day group by local_date order by local_date""",
     "waits": """
-        select local_date, avg_wait_minutes / 60, median_wait_minutes / 60
+        select local_date, median_wait_minutes / 60, avg_wait_minutes / 60, responses
         from lexer_models.response_time_by_day order by local_date""",
     "breaches": """
-        select agent, sum(broke_customer_sla), sum(broke_agent_sla), sum(responses)
-        from lexer_models.sla_by_agent_and_week group by agent order by 2 desc, 1""",
+        select
+          agent, 100.0 * sum(broke_customer_sla) / sum(responses), sum(broke_customer_sla),
+          100.0 * sum(broke_agent_sla) / sum(responses), sum(responses)
+        from lexer_models.sla_by_agent_and_day group by agent order by 2 desc, 1""",
     "nps": """
-        select week, max(case when form_id = 55 then nps end), max(case when form_id = 56 then nps end)
+        select
+          week, max(case when form_id = 55 then nps end), max(case when form_id = 55 then received end),
+          max(case when form_id = 56 then nps end), max(case when form_id = 56 then received end)
         from lexer_models.nps_by_week group by week order by week""",
     "open": "select local_date, open_cases from lexer_models.open_cases_by_day order by local_date",
     "closed": """
@@ -185,70 +205,261 @@ def test_its_numbers_are_those_of_the_tables(
     assert [row[0] for row in rows] == places
 
 
-def pixels_per_unit(seen: dict[str, Any], name: str) -> float:
+def pixels_per_unit(seen: dict[str, Any], panel: dict[str, Any]) -> float:
     """What the numbers beside the axis say."""
-    labels = [text for text in seen["texts"] if text["chart"] == name and re.fullmatch(r"-?[\d,.]+", text["text"])]
-    (low, bottom), *_, (high, top) = sorted((read(text["text"]) or 0, text["y"]) for text in labels if text["label"])
+    labels = [text for text in seen["texts"] if text["panel"] == panel["number"] and text["label"]]
+    left = min(text["x"] + text["width"] for text in labels)
+    ticks = [text for text in labels if text["x"] + text["width"] < left + 1 and text["text"] != "from"]
+    (low, bottom), *_, (high, top) = sorted((read(text["text"].removesuffix(" h")) or 0, text["y"]) for text in ticks)
     return float((bottom - top) / (high - low))
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize(("name", "side"), [("volume", "height"), ("closed", "height"), ("breaches", "width")])
-def test_columns_and_bars_are_as_long_as_their_numbers(
-    name: str, side: str, width: int, seen: dict[tuple[int, str], dict[str, Any]]
+@pytest.mark.parametrize("name", ["volume", "closed", "nps"])
+def test_columns_are_as_high_as_their_numbers(
+    name: str, width: int, seen: dict[tuple[int, str], dict[str, Any]]
 ) -> None:
     found = figure(seen[width, "light"], name)
     heading, *rows = found["table"]
     drawn: dict[str, int] = defaultdict(int)
-    scales = set()
-    for mark in found["marks"]:
-        value = read(rows[mark["place"]][heading.index(mark["series"])])
-        assert value
-        assert mark["title"].endswith(f"{mark['series']}: {rows[mark['place']][heading.index(mark['series'])]}")
-        scales.add(round(mark[side] / value, 1))
+    for panel, mark, cell in marks(found):
+        assert mark["height"] == pytest.approx(
+            abs(read(cell) or 0) * pixels_per_unit(seen[width, "light"], panel), rel=0.03, abs=0.3
+        )
         drawn[mark["series"]] += 1
-    assert max(scales) - min(scales) < 0.11, "one scale for all"
-    if side == "height":
-        assert max(scales) == pytest.approx(pixels_per_unit(seen[width, "light"], name), abs=0.11)
     for series, count in drawn.items():
         values = [read(row[heading.index(series)]) for row in rows]
         assert count == sum(bool(value) for value in values), "whatever is not 0 is drawn"
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("name", ["waits", "nps", "open"])
+def test_the_worst_rate_of_breaches_has_the_longest_bar(
+    width: int, seen: dict[tuple[int, str], dict[str, Any]]
+) -> None:
+    found = figure(seen[width, "light"], "breaches")
+    rates = [(mark["width"], read(cell) or 0) for _, mark, cell in marks(found)]
+    assert len(rates) == len(found["table"]) - 1
+    whole = {round(length / rate, 1) for length, rate in rates}
+    assert max(whole) - min(whole) < 0.11, "one scale for all"
+    assert [rate for _, rate in rates] == sorted((rate for _, rate in rates), reverse=True), "the worst first"
+    [panel] = found["panels"]
+    for agent, rate, late, slow, responses in found["table"][1:]:
+        assert f"{rate} % of {responses}" in [text["text"] for text in seen[width, "light"]["texts"] if text["label"]]
+        assert f"{agent}: {late} of {responses} responses after the customer SLA, " in " ".join(panel["said"])
+        assert read(slow) is not None
+    counts = [read(row[2]) or 0 for row in found["table"][1:]]
+    assert counts != sorted(counts, reverse=True), "or the order by counts would be the same"
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+@pytest.mark.parametrize("name", ["waits", "open"])
 def test_points_are_as_high_as_their_numbers(
     name: str, width: int, seen: dict[tuple[int, str], dict[str, Any]]
 ) -> None:
     found = figure(seen[width, "light"], name)
+    for panel in found["panels"]:
+        of_panel = [(mark, read(cell) or 0) for each, mark, cell in marks(found) if each is panel]
+        assert len({mark["series"] for mark, _ in of_panel}) == 1, "lines do not cross each other"
+        scale = pixels_per_unit(seen[width, "light"], panel)
+        for mark, value in of_panel:
+            height = panel["zero"] - (mark["y"] + mark["height"] / 2)
+            assert height == pytest.approx(value * scale, abs=0.1 * scale + 1)
+        across = [mark["x"] for mark, _ in of_panel]
+        assert across == sorted(across), "from left to right"
     heading, *rows = found["table"]
-    points = sorted(
-        (read(rows[mark["place"]][heading.index(mark["series"])]) or 0, -mark["y"], mark["x"], mark["place"])
-        for mark in found["marks"]
-    )
-    assert len(points) == sum(cell != "–" for row in rows for cell in row[1:])  # noqa: RUF001 (the same dash)
-    (low, bottom, *_), (high, top, *_) = points[0], points[-1]
-    scale = (top - bottom) / (high - low)
-    assert scale == pytest.approx(pixels_per_unit(seen[width, "light"], name), rel=0.02)
-    for value, height, *_ in points:
-        assert height == pytest.approx(bottom + (value - low) * scale, abs=0.1 * scale + 0.1)
-    across = sorted({(place, round(x, 1)) for *_, x, place in points})
-    assert [x for _, x in across] == sorted({x for _, x in across}), "from left to right"
+    drawn = {mark["series"] for _, mark, _ in marks(found)}
+    known = [row[heading.index(series)] != "–" for series in drawn for row in rows]  # noqa: RUF001 (the same dash)
+    assert sum(known) == len(list(marks(found)))
 
 
-def test_the_week_in_short_is_what_the_messages_say(
+def test_charts_that_belong_together_have_one_scale_and_room_of_their_own(
+    seen: dict[tuple[int, str], dict[str, Any]],
+) -> None:
+    for width in (DESK, PHONE):
+        for name in ("waits", "nps"):
+            one, other = figure(seen[width, "light"], name)["panels"]
+            assert pixels_per_unit(seen[width, "light"], one) == pixels_per_unit(seen[width, "light"], other)
+            assert min(one["width"], other["width"]) > 300
+            assert one["y"] + one["height"] <= other["y"] or one["x"] + one["width"] <= other["x"]
+
+
+def words(text: str) -> set[str]:
+    return set(re.sub(r"[^\w.,-]+", " ", text).split())
+
+
+def test_each_place_says_what_is_drawn_there(seen: dict[tuple[int, str], dict[str, Any]]) -> None:
+    for found in seen[DESK, "light"]["figures"]:
+        heading, *rows = found["table"]
+        for panel, mark, cell in marks(found):
+            text = panel["said"][mark["place"]]
+            value = f"{cell} h" if found["id"] == "waits" else cell
+            if found["id"] != "breaches":  # of which it says the counts
+                assert value in text, text
+            assert heading[0].removesuffix(" from") in {"agent", "day", "week"}
+            assert rows[mark["place"]][0] in text
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_values_are_shown_to_the_mouse_and_to_the_keyboard(
+    width: int, scheme: str, seen: dict[tuple[int, str], dict[str, Any]]
+) -> None:
+    view = seen[width, scheme]
+    panels = [(found["id"], panel) for found in view["figures"] for panel in found["panels"]]
+    assert len(panels) == len(view["pointed"]) == 8
+    for (name, panel), there in zip(panels, view["pointed"], strict=True):
+        for way, place in (("mouse", -1), ("keyboard", 1)):
+            [tip] = there[way]
+            assert (tip["chart"], tip["text"]) == (name, panel["tips"][place])
+            assert tip["x"] >= 0
+            assert tip["x"] + tip["width"] <= width
+            assert tip["scroll_width"] <= width
+        assert there["focus"]["said"] == panel["said"][1], "and said to those who can't see it"
+        assert there["next"]["group"] != there["focus"]["group"], "one stop per chart, not one per day"
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_a_score_says_how_many_answers_it_stands_on(
+    width: int, seen: dict[tuple[int, str], dict[str, Any]], duckdb_models: Models
+) -> None:
+    found = figure(seen[width, "light"], "nps")
+    for panel, form in zip(found["panels"], (55, 56), strict=True):
+        rows = duckdb_models.rows(
+            f"select nps, received, sent, promoters, detractors from lexer_models.nps_by_week where form_id = {form} order by week"  # noqa: S608 (our own text)
+        )
+        assert [text.split(": ", 1)[1] for text in panel["said"]] == [
+            f"score {row['nps']:.1f}, from {row['received']} answer{'s'[: row['received'] != 1]}, to {row['sent']} surveys"
+            for row in rows
+        ]
+        texts = [text for text in seen[width, "light"]["texts"] if text["panel"] == panel["number"]]
+        lowest = max(text["y"] for text in texts if text["label"])
+        counts = [text for text in texts if text["label"] and text["y"] == lowest]
+        assert [text["text"] for text in sorted(counts, key=lambda text: text["x"])] == [
+            "from",
+            *(str(row["received"]) for row in rows),
+        ]
+        answers = sum(row["received"] for row in rows)
+        score = 100 * sum(row["promoters"] - row["detractors"] for row in rows) / answers
+        assert f"{score:.1f} from {answers} answers" in [text["text"] for text in texts]
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_a_score_below_zero_hangs_from_the_line_of_zero(
+    width: int, duckdb_models: Models, browse: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    models = duckdb_models.copy(tmp_path)
+    assert isinstance(models.warehouse, DuckDB)
+    with duckdb.connect(str(models.warehouse.path)) as connection:
+        connection.execute(
+            "update lexer_models.nps_by_week set promoters = 0, passives = 0, detractors = received, nps = -100"
+            " where form_id = 55 and week <= '2026-04-06'"
+        )
+        connection.execute(
+            "update lexer_models.nps_by_week set promoters = detractors, detractors = promoters, nps = -nps where form_id = 56"
+        )
+    view = browse(write(models.warehouse.path, tmp_path / "report.html"), width)
+    found = figure(view, "nps")
+    signs = set()
+    for panel, mark, cell in marks(found):
+        value = read(cell) or 0
+        assert mark["height"] == pytest.approx(abs(value) * pixels_per_unit(view, panel), rel=0.03, abs=0.3)
+        edge = mark["y"] if value < 0 else mark["y"] + mark["height"]
+        assert edge == pytest.approx(panel["zero"], abs=1), "from the line of zero, down or up"
+        signs.add(value < 0)
+        [label] = [
+            text
+            for text in view["texts"]
+            if text["panel"] == panel["number"]
+            and text["text"] == f"{value:.0f}"
+            and abs(text["x"] + text["width"] / 2 - mark["x"] - mark["width"] / 2) < 2
+        ]
+        assert label["y"] >= mark["y"] + mark["height"] - 2 if value < 0 else label["y"] < mark["y"]
+    assert signs == {True, False}
+    assert overlapping(view) == []
+
+
+def test_the_week_in_short_is_what_the_messages_say_and_how_it_changed(
     seen: dict[tuple[int, str], dict[str, Any]], duckdb_models: Models
 ) -> None:
-    wait = duckdb_models.sandbox.report("summary", "2026-04-20T00:00:00+10:00", "2026-04-26T23:59:59+10:00")
-    cases = duckdb_models.sandbox.report("case_summary", "2026-04-20T00:00:00+10:00", "2026-04-26T23:59:59+10:00")
-    within = 100 - 100 * wait["broke_sla"] / wait["total_responded_to"]
-    numbers = [tile.partition(" ")[0].rstrip(",") for tile in seen[DESK, "light"]["tiles"]]
-    assert numbers == [
-        str(wait["total_volume"]),
-        f"{wait['median_response_time'] / 3600:.1f}",
-        f"{within:.1f}",
-        str(cases["total_cases"]),
-    ]
+    numbers = []
+    for first, last in (("13", "19"), ("20", "26")):
+        bounds = f"2026-04-{first}T00:00:00+10:00", f"2026-04-{last}T23:59:59+10:00"
+        wait = duckdb_models.sandbox.report("summary", *bounds)
+        within = 100 - 100 * wait["broke_sla"] / wait["total_responded_to"]
+        cases = duckdb_models.sandbox.report("case_summary", *bounds)["total_cases"]
+        numbers.append((wait["total_volume"], round(wait["median_response_time"] / 3600, 1), round(within, 1), cases))
+    expected = []
+    for name, unit, change, better, before, now in zip(
+        ("Messages", "Median wait for a response", "Responses within the SLA", "Cases closed"),
+        ("", " h", " %", ""),
+        ("", " h", " points", ""),
+        (0, -1, 1, 0),
+        *numbers,
+        strict=True,
+    ):
+        assert now != before
+        arrow, word = ("▲", "up") if now > before else ("▼", "down")
+        verdict = {1: ", better", -1: ", worse"}.get(better * (1 if now > before else -1), "")
+        difference = round(abs(now - before), 1)
+        expected.append(
+            [
+                name,
+                f"{now}{unit}",
+                f"{arrow} {word} {f'{difference:.1f}' if unit else difference}{change}{verdict}",
+                f"{before}{unit} the week before",
+            ]
+        )
+    for view in seen.values():
+        assert view["tiles"] == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("delete from lexer_models.messages where week = '2026-04-13'", None),
+        ("update lexer_models.cases_by_week set closed = 7", "▶ unchanged unchanged"),
+    ],
+)
+def test_a_week_like_the_one_before_or_after_none_has_no_arrow_up_or_down(
+    statement: str, says: str | None, duckdb_models: Models, tmp_path: Path
+) -> None:
+    models = duckdb_models.copy(tmp_path)
+    assert isinstance(models.warehouse, DuckDB)
+    with duckdb.connect(str(models.warehouse.path)) as connection:
+        connection.execute(statement)
+        if not says:
+            connection.execute("delete from lexer_models.messages where week < '2026-04-13'")
+    text = write(models.warehouse.path, tmp_path / "report.html").read_text(encoding="utf-8")
+    tiles = re.sub(r"<[^>]*>", "", text[text.index('<ul class="tiles">') : text.index("<main>")])
+    assert ("▲" in tiles or "▼" in tiles) is bool(says)
+    assert (says or "– the week before") in tiles  # noqa: RUF001 (the same dash)
+
+
+def heads(page: Path) -> str:
+    text = page.read_text(encoding="utf-8")
+    return text[text.index("<header>") : text.index("</header>")]
+
+
+def test_the_head_says_whose_data_it_is_and_when_it_was_loaded(
+    seen: dict[tuple[int, str], dict[str, Any]], duckdb_models: Models, tmp_path: Path
+) -> None:
+    [row] = duckdb_models.warehouse.rows("select max(_sdc_batched_at) as last from lexer.users")
+    loaded = f"Loaded {row['last'].day} {row['last']:%b %Y}, {row['last']:%H:%M}, into warehouse.duckdb"
+    for view in seen.values():
+        assert "Sandbox: invented data" in view["text"]
+        assert loaded in view["text"]
+    models = duckdb_models.copy(tmp_path)
+    assert isinstance(models.warehouse, DuckDB)
+    with duckdb.connect(str(models.warehouse.path)) as connection:
+        connection.execute("update lexer.users set email = 'someone@lexer.example' where id = 1201")
+        names = "select table_name from information_schema.columns where column_name = '_sdc_batched_at'"
+        for (table,) in connection.execute(names).fetchall():
+            copied = f"select * exclude (_sdc_batched_at) from lexer.{table}"  # noqa: S608 (our own text)
+            connection.execute(f"create or replace table lexer.{table} as {copied}")
+    head = heads(write(models.warehouse.path, tmp_path / "report.html", "--name", "Bean & Gone <Sydney>"))
+    assert "<h1>Customer service: Bean &amp; Gone &lt;Sydney&gt;</h1>" in head
+    assert "From warehouse.duckdb" in head, "the loader did not write down when"
+    assert "Sandbox" not in head, "one real person is enough"
 
 
 def test_names_are_text_whatever_they_hold(
@@ -258,13 +469,29 @@ def test_names_are_text_whatever_they_hold(
     assert isinstance(models.warehouse, DuckDB)
     name = "<script>alert(1)</script>\"'&amp; <b>Bobby</b>"
     with duckdb.connect(str(models.warehouse.path)) as connection:
-        connection.execute("update lexer_models.sla_by_agent_and_week set agent = ? where user_id = 1201", [name])
+        connection.execute("update lexer_models.sla_by_agent_and_day set agent = ? where user_id = 1201", [name])
         connection.execute("update lexer_models.nps_by_week set form = ? where form_id = 55", [name])
     view = browse(write(models.warehouse.path, tmp_path / "report.html"), PHONE)
     assert view["scripts"] == 0
     assert view["said"] == []
     assert name in [row[0] for row in figure(view, "breaches")["table"]]
     assert name in figure(view, "nps")["table"][0]
+
+
+def test_it_shows_the_newest_weeks_alone(
+    duckdb_models: Models, browse: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    assert isinstance(duckdb_models.warehouse, DuckDB)
+    view = browse(write(duckdb_models.warehouse.path, tmp_path / "report.html", "--weeks", "2"), PHONE)
+    assert "11 days, 20 Apr 2026 to 30 Apr 2026" in view["text"]
+    assert "21 earlier days are loaded as well." in view["text"]
+    for found in view["figures"]:
+        if found["id"] != "breaches":
+            assert found["table"][1][0] == "20 Apr 2026", found["id"]
+    [row] = duckdb_models.rows(
+        "select sum(responses) as all_of_them from lexer_models.sla_by_agent_and_day where local_date >= '2026-04-20'"
+    )
+    assert sum(read(line[-1]) or 0 for line in figure(view, "breaches")["table"][1:]) == row["all_of_them"]
 
 
 @pytest.mark.parametrize("statement", ["delete from", "drop table"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pipelines import odd_values
 from pipelines.programs import ROOT
-from pipelines.tables import table_of
+from pipelines.tables import of_an_earlier_version, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,14 +218,7 @@ def test_tables_of_an_earlier_version_take_the_rows_of_this_one(
     postgres: Postgres,
 ) -> None:
     now = catalog_of("users", "states_volume")
-    before = catalog_of("users", "states_volume")
-    for entry in before["streams"]:  # which had no place for what fits no column, `null` last, and no bounds
-        entry["schema"]["properties"].pop("additional_columns", None)
-        for column in entry["schema"]["properties"].values():
-            column.pop("maxLength", None)
-            column["type"] = sorted(
-                [column["type"]] if isinstance(column["type"], str) else column["type"], key="null".__eq__
-            )
+    before = of_an_earlier_version(catalog_of("users", "states_volume"))
     config, settings = sandbox.config(start_date="2026-04-27"), settings_for("older", **FAST)
     counts = []
     for catalog in (before, now):

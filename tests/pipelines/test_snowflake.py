@@ -17,6 +17,7 @@ import duckdb
 import pytest
 import trustme
 import yaml
+from pipelines.tables import of_an_earlier_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +219,8 @@ def column_type(schema: dict[str, Any]) -> str:
     """The type that belongs to a property by its JSON schema alone."""
     kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     (kind,) = (kind for kind in kinds if kind != "null")
-    return COLUMN_TYPES[kind, schema.get("format")]
+    name = COLUMN_TYPES[kind, schema.get("format")]
+    return f"{name}({schema['maxLength']})" if "maxLength" in schema else name
 
 
 def test_all_streams_arrive_whole_and_stay_so_in_a_second_run_and_when_history_is_restated(
@@ -286,6 +288,21 @@ def test_the_tables_are_those_of_the_reviewed_snapshot_before_any_row_is_there(
         f"{stream}.{name}" for stream in STREAMS for name, kind in made[stream]["columns"].items() if kind == "VARIANT"
     }
     assert {"user_volume.states", "users.groups", "nps_submissions.additional_columns"} <= variants
+
+
+def test_tables_of_an_earlier_version_get_a_column_and_stay_as_they_are(
+    double: Double, tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    config = new_sandbox().config(start_date="2026-04-27")
+    streams = ("users", "states_volume", "mention_sla_export")
+    now = tap.run(config, catalog=catalog_of(*streams))
+    double.load(tap.run(config, catalog=of_an_earlier_version(catalog_of(*streams))).out)
+    assert double.tables_made()["states_volume"]["columns"]["state"] == "VARCHAR"
+    double.load(now.out)
+    assert double.tables(keys_of(now)) == expected(now)
+    changes = sorted(each["sql"] for each in double.statements("alter"))
+    assert len(changes) == 2
+    assert all("ADD COLUMN additional_columns VARIANT" in change for change in changes)
 
 
 def test_each_merge_joins_on_the_key_and_casts_each_value_to_the_type_of_its_column(

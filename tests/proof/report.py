@@ -45,7 +45,9 @@ def merged(rows: Iterable[Row]) -> list[Row]:
 def markdown(rows: list[Row]) -> str:
     """A table. Its columns are those of all rows, in the order in which they first come."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    numbers = {column for column in columns if all(isinstance(row.get(column, 0), int | float) for row in rows)}
+    numbers = {
+        column for column in columns if all(isinstance(row.get(column) or 0, int | float) for row in rows)
+    }  # or nothing, where nothing was counted
     lines = [
         "| " + " | ".join(columns) + " |",
         "|" + "|".join("---:" if c in numbers else "---" for c in columns) + "|",

@@ -71,6 +71,8 @@ def _watch(event, arguments):
         _note("connect", arguments[1])
     elif event == "sqlite3.connect":
         _note("write", arguments[0])
+    elif event == "open" and isinstance(arguments[0], int):
+        pass  # stdout, which is open already
     elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
         _note("unnamed" if _unnamed and arguments[2] & _unnamed == _unnamed else "write", arguments[0])
 
