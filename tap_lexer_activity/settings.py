@@ -428,7 +428,11 @@ def _form_errors(given: Mapping[str, Any], schema: Mapping[str, Any]) -> list[st
         close = difflib.get_close_matches(name, properties, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(sorted(_OWN))}"
         errors.append(f"{name}: there is no such setting; {hint}")
-    for error in answer_validator(schema).iter_errors(given):  # (the numbers of a file are decimals, too)
+    found = list(answer_validator(schema).iter_errors(given))  # (the numbers of a file are decimals, too)
+    out_of_bounds = [error.absolute_path for error in found if error.validator in {"minimum", "maximum"}]
+    for error in found:
+        if error.validator == "type" and error.absolute_path in out_of_bounds:  # an integer of more than 64 bits
+            continue
         if error.validator == "required" and not error.absolute_path:
             errors += [
                 f"{name}: is missing; {properties[name]['description']}"

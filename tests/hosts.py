@@ -107,7 +107,7 @@ CUT = [
 class Host(ThreadingHTTPServer):
     """Sends starts of jobs, answers about them and files: each list in its order, and its last for ever.
 
-    It has no users, whom a run asks for their time zones; that request is none of `asked`.
+    A run asks for the users, to compare their time zones: it has none, or what it is given. That request is none of `asked`.
 
     Attributes:
         asked: What has been asked for: `start`, `status` or `file`, and `token` after it if the API token came along, and
@@ -123,8 +123,10 @@ class Host(ThreadingHTTPServer):
         *files: bytes,
         statuses: Sequence[bytes] = (COMPLETE,),
         starts: Sequence[bytes] = (PENDING,),
+        users: bytes | None = None,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
+        self.users = users or with_length(b"[]")
         self.asked: list[str] = []
         self.jobs: list[str] = []
         self.path = ""
@@ -170,7 +172,7 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path == "/v1/users":
-            self.wfile.write(with_length(b"[]"))
+            self.wfile.write(self.server.users)
             return
         if path == "/status":
             self.server.jobs.append(query)

@@ -742,7 +742,19 @@ def test_the_hour_that_is_left_over_of_a_long_day_is_added_to_counts_and_to_no_a
         told.run()
     found = [record["value"] for record in told.records if key in record.values()]
     assert found == [1, 2, 3, 4, last]
-    assert [said in message for message in caplog.messages if "the last hour of" in message] == [True]
+    what = f"report '{stream}' from 2026-04-01T00:00:00+11:00 to 2026-04-05T23:59:59+10:00"
+    assert [message for message in caplog.messages if "the last hour of" in message] == [
+        f"{what}: the last hour of 2026-04-04 13:00:00+00:00 {said}"
+    ]
+
+
+def test_a_row_of_the_day_after_adds_nothing_to_a_day_of_24_hours(caplog: pytest.LogCaptureFixture) -> None:
+    buckets = [{"value": value, "date_range": {"date_from": f"2026-01-0{value} 00:00"}} for value in (5, 6, 7, 8)]
+    with Host(starts=[with_length(json.dumps({"new": buckets}).encode())]) as host:
+        told = Told(host, "states_volume")
+        told.run()
+    assert [record["value"] for record in told.records if record["state"] == "new"] == [5, 6, 7]
+    assert "the last hour of" not in caplog.text
 
 
 @pytest.mark.parametrize("stream", ["states_volume", "response_volume", "case_volume"])
@@ -794,6 +806,16 @@ def test_days_of_a_survey_that_were_not_asked_for_do_not_move_the_others(
     assert ("left out: 2026-01-20T00:00:00Z" in caplog.text) == (20 in labels)
 
 
+def test_two_times_of_a_row_that_are_not_the_same_are_an_error() -> None:
+    row = b'[{"date": "2026-01-05T10:00:00+10:00", "timestamp": 1767571201, "data": {"sent": 1}}]'
+    with Host(FORMS, starts=[with_length(row)]) as host:
+        told = Told(host, "nps_volume", form_ids=[55])
+        assert told.failed().endswith(
+            ": date 2026-01-05T00:00:00Z and timestamp 1767571201 of a row are not the same instant"
+        )
+    assert not told.records
+
+
 @pytest.mark.parametrize(
     ("zone", "local_dates"),
     [
@@ -806,6 +828,7 @@ def test_a_day_of_utc_begins_on_the_day_before_west_of_greenwich(zone: str, loca
     with Host(FORMS, starts=[surveyed(3, 5, 6, 7)]) as host:
         told = Told(host, "nps_volume", form_ids=[55], timezone=zone, **days)
         told.run()
+    assert all(record["date_to"] == f"{record['date'][:10]}T23:59:59Z" for record in told.records)
     assert [(record["date"][:10], record["local_date"]) for record in told.records] == [
         (f"2026-01-0{day}", local) for day, local in zip((5, 6, 7), local_dates, strict=True)
     ]

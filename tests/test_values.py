@@ -167,7 +167,7 @@ def warnings(run: Run) -> list[str]:
 def test_every_time_of_a_list_is_in_utc_and_one_that_is_none_is_kept(tap: Tap, catalog_of: Callable[..., Any]) -> None:
     sent = ["2018-03-21T17:09:01+11:00", "20180321T060901Z", "2018-03-21T06:09:01", "never", 1521612541, None]
     users = [{"id": number, "last_sign_in_at": time} for number, time in enumerate(sent)]
-    with Host(with_length(json.dumps(users).encode())) as host:
+    with Host(b"", users=with_length(json.dumps(users).encode())) as host:
         run = tap.run(host.config(), catalog=catalog_of("users"))
     assert run.code == 0, run.log
     found = [(user["last_sign_in_at"], user["additional_columns"]) for user in run.records["users"]]
@@ -194,7 +194,7 @@ def test_a_catalog_that_does_not_want_what_was_kept_is_told_that_it_is_lost(
             entry["metadata"].append(column)
         else:  # a catalog of an earlier version
             del entry["schema"]["properties"]["additional_columns"]
-        with Host(with_length(b'[{"id": 1, "last_sign_in_at": "never"}]')) as host:
+        with Host(b"", users=with_length(b'[{"id": 1, "last_sign_in_at": "never"}]')) as host:
             run = tap.run(host.config(), catalog=catalog)
         assert run.code == 0, run.log
         assert run.records["users"] == [{"id": 1, "last_sign_in_at": None}]
@@ -288,7 +288,7 @@ def test_values_that_no_target_stores_leave_all_other_rows_and_streams_as_they_a
 
 def test_a_number_that_no_json_reader_holds_costs_its_column_alone(tap: Tap, catalog_of: Callable[..., Any]) -> None:
     body = b'[{"id": 1, "gmtoffset": 1e400, "sign_in_count": %s, "first_name": "Zoe"}, {"id": 2}]' % (b"7" * 5000)
-    with Host(with_length(body)) as host:
+    with Host(b"", users=with_length(body)) as host:
         run = tap.run(host.config(), catalog=catalog_of("users"))
     assert run.code == 0, run.log
     one, two = run.records["users"]
