@@ -35,6 +35,7 @@ from tap_lexer_activity.state import checked_state
 from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.exports import Export, _chunks
 from tap_lexer_activity.tap import TapLexerActivity
+from tap_lexer_activity.values import storable
 from tap_lexer_activity.windows import DAY, HOUR, Request, Window
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def rows_of_a_csv(data: bytes) -> None:
         converter = Converter(header, {}, ())
         found = [converter.convert(rest[n : n + size])[-1] for n in range(0, len(rest), size)]
         kept = [list(filter(None, (more or {}).values())) for chunk in found for more in chunk]
-        assert kept == [list(filter(None, row)) for row in rest]
+        assert kept == [[storable(cell) for cell in row if cell] for row in rest]
     typed = Converter(header, TYPES, TYPES)
     values = typed.convert(rest) if rest else []
     assert all(len(column) == len(rest) for column in values)
