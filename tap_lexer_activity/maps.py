@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 from decimal import Decimal
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import MapExpressionError
@@ -44,18 +47,27 @@ def lacks(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) 
             match node:
                 case ast.Subscript(value=ast.Name(id="config"), slice=ast.Constant(value=str(key))):
                     keys.setdefault(key, []).append(place)
+                # What `get` does without is meant to be missing now and then; but a digest without a salt is soon guessed.
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="config"), attr="get"),
+                    args=[ast.Constant(value="hash_seed"), *_],
+                ):
+                    keys.setdefault("hash_seed", []).append(place)
+                # (Expressions reach the keys of an object by a point, too.)
+                case ast.Attribute(value=ast.Name(id="config"), attr=key) if not hasattr(dict, key):
+                    keys.setdefault(key, []).append(place)
                 case ast.Name(id="fake"):
                     fakes.append(place)
     found = [
         f"stream_map_config[{key}]: is missing, and the stream map {_first(places)} uses it; set it"
         + (" to a long random text of your own, such as openssl rand -hex 32 makes" if key == "hash_seed" else "")
         for key, places in keys.items()
-        if key not in stream_map_config
+        if key not in stream_map_config or (key == "hash_seed" and stream_map_config[key] is None)
     ]
     if fakes and importlib.util.find_spec("faker") is None:
         found.append(
             f"stream_maps: {_first(fakes)} uses fake, and the package Faker is not installed; "
-            "install the tap with its extra: uv tool install 'tap-lexer-activity[faker]'"
+            "install the tap with its extra. In its clone: uv tool install '.[faker]'"
         )
     return found
 
@@ -74,6 +86,7 @@ def mend(stream_map: StreamMap) -> None:
     if not isinstance(stream_map, CustomStreamMap):
         return
     evaluator = stream_map.expr_evaluator
+    evaluator.functions["json"] = SimpleNamespace(dumps=partial(json.dumps, default=_number), loads=json.loads)
     evaluator.operators = {kind: _exact(operator) for kind, operator in evaluator.operators.items()}
     evaluate = stream_map._eval  # noqa: SLF001 (nothing public knows the column)
 
@@ -86,6 +99,13 @@ def mend(stream_map: StreamMap) -> None:
             raise MapFailedError(msg) from None
 
     stream_map._eval = named  # type: ignore[assignment]  # noqa: SLF001 (as above)
+
+
+def _number(value: object) -> float:
+    """A decimal as `json.dumps` can write it: with the 17 digits of a float, which are all that JSON's readers keep."""
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError
 
 
 def _exact(operator: Callable[..., Any]) -> Callable[..., Any]:

@@ -348,7 +348,7 @@ class Settings:
             raise ConfigValidationError(
                 _SUMMARY, errors=[*errors, *(wrong for wrong in (start, end) if isinstance(wrong, str))]
             )
-        starts, wrong_starts = _starts(given, zone, report_streams, now)
+        starts, wrong_starts = _starts(given, zone, report_streams, end, now)
         errors += wrong_starts
         backfill = _backfill(given, zone, end, now)
         if isinstance(backfill, str):
@@ -590,7 +590,7 @@ def _range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now:
 
 
 def _starts(
-    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], now: datetime
+    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], end: datetime, now: datetime
 ) -> tuple[dict[str, datetime], list[str]]:
     """The setting `start_dates`, and what is wrong with it."""
     starts: dict[str, datetime] = {}
@@ -608,6 +608,10 @@ def _starts(
             errors.append(f"{name}: {text!r} is before the year 2000; Lexer has no data that old")
         elif start > now:
             errors.append(f"{name}: {text!r} is in the future; it should be the first day to read")
+        elif start >= end:
+            errors.append(
+                f"{name}: {text!r} is not before end_date ({given.get('end_date')!r}), so nothing would be read"
+            )
         else:
             starts[stream] = start
     return starts, errors

@@ -277,13 +277,17 @@ class TapLexerActivity(Tap):
             ConfigValidationError: If the configuration can't be used: this takes requests.
             FatalAPIError, RetriableAPIError: If an export can't be had.
         """
-        for name, stream in self.streams.items():
-            if isinstance(stream, exports.Export):
-                self.logger.info("Reading the columns of %s from a short export", name)
-                try:
-                    stream.discover()
-                except NotAllowedError as error:
-                    self.logger.warning("%s: its columns can't be read: %s%s", name, error, self.advice(name, error))
+        for name, stream in self._to_discover():
+            self.logger.info("Reading the columns of %s from a short export", name)
+            try:
+                stream.discover()
+            except NotAllowedError as error:
+                self.logger.warning("%s: its columns can't be read: %s%s", name, error, self.advice(name, error))
+
+    def _to_discover(self) -> list[tuple[str, exports.Export]]:
+        """The exports that discovery reads: not those that `--select` leaves out, for a deselected stream costs no request."""
+        found = [(name, stream) for name, stream in self.streams.items() if isinstance(stream, exports.Export)]
+        return [(name, stream) for name, stream in found if self._select is None or stream.selected]
 
     @override
     def setup_mapper(self) -> None:
@@ -410,7 +414,7 @@ class TapLexerActivity(Tap):
             self.forms.nps_ids()
         plans = self.plans()
         if discovers:
-            jobs = sum(len(stream.contexts()) for stream in self.streams.values() if isinstance(stream, exports.Export))
+            jobs = sum(len(stream.contexts()) for _, stream in self._to_discover())
             plans.insert(0, Plan(stream="(columns of exports)", why="discover_export_columns", count=jobs, polls=jobs))
         for caution in self._cautions(plans):
             self.logger.warning("%s", caution)
@@ -447,9 +451,10 @@ class TapLexerActivity(Tap):
             each = 3 if plan.polls else 1
             needed = int(self._needs_forms()) + plan.again * (2 if plan.polls else 1) + each
             if most is not None and plan.count > plan.again and needed > most:
+                lookback = "export_lookback_days" if plan.polls else "lookback_days"
                 found.append(
                     f"max_requests is {most}, and to get further {plan.stream} takes {needed} at least, its lookback included. "
-                    "Allow more requests, or set a smaller lookback_days"
+                    f"Allow more requests, or set a smaller {lookback}"
                 )
         return found
 
@@ -512,14 +517,27 @@ class TapLexerActivity(Tap):
         """Read one record of every selected stream.
 
         Raises:
-            EndOfRun: With exit code 1 if a stream fails.
+            EndOfRun: With exit code 1 if a stream fails, or is not tried because `max_requests` are spent.
         """
         selected = self._selected()
         self.run_sync_dry_run(dry_run_record_limit=1, streams=selected)
+        lines = []
         if failures := self.progress.failures:
             lines = [f"Failed: {', '.join(dict.fromkeys(name for name, _ in failures))}"]
-            raise EndOfRun("\n".join([*lines, *(f"{name}: {reason}" for name, reason in failures)]), exit_code=1)
+            lines += [f"{name}: {reason}" for name, reason in failures]
+        if short := self.progress.short:
+            lines.append(f"Not tried, for max_requests ({self.settings.max_requests}) are spent: {', '.join(short)}")
+        if lines:
+            raise EndOfRun("\n".join(lines), exit_code=1)
+        if not selected:
+            self.logger.warning("No stream is selected, so there is nothing to read")
+            return
         self.logger.info("The %d selected streams can be read", len(selected))
+
+    def describe(self) -> None:
+        """Write the SCHEMA messages of the selected streams, and nothing else."""
+        for stream in self._selected():
+            stream._write_schema_message()  # noqa: SLF001 (as the SDK's write_schemas, which selects them all)
 
     def run(self) -> None:
         """Read every selected stream.
@@ -627,13 +645,16 @@ class TapLexerActivity(Tap):
     @override
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        if value == CliTestOptionValue.All.value:
-            config = ctx.params.get("config")
-            cls(
+        config, catalog, select = (ctx.params.get(name) for name in ("config", "catalog", "select"))
+        is_chosen = catalog is not None or select is not None
+        if value == CliTestOptionValue.All.value or (value == CliTestOptionValue.Schema.value and is_chosen):
+            tap = cls(
                 config=config.config if config else {},
+                catalog=None if catalog is None else _json("--catalog", catalog),
                 parse_env_config=bool(config and config.parse_env),
-                select=ctx.params.get("select"),
-            ).test()
+                select=select,
+            )
+            tap.test() if value == CliTestOptionValue.All.value else tap.describe()
             ctx.exit()
         super().cb_test(ctx, param, value)
 
@@ -677,6 +698,7 @@ class TapLexerActivity(Tap):
         for option in command.params:
             if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
                 option.type = click.File("rb")
+                option.is_eager = option.name == "catalog"  # --test needs it
         check = click.Option(
             ["--check"],
             is_flag=True,
@@ -685,6 +707,8 @@ class TapLexerActivity(Tap):
         plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
         select = click.Option(
             ["--select"],
+            multiple=True,
+            callback=lambda _, __, given: ",".join(given) if given else None,
             is_eager=True,  # --discover and --test need it
             metavar="STREAMS",
             help="Streams to read, such as 'summary,nps_*', or to leave out, such as '!users'; in place of the catalog's selection.",

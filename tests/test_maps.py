@@ -41,6 +41,10 @@ importlib.util.find_spec = lambda name, *more: None if name == "faker" else foun
         ({"users": {"__filter__": "id == config['wanted']"}}, {}, ["wanted"]),
         ({"users": {"a": "config.get('x')", "b": None, "__else__": "__NULL__"}, "groups": None}, {}, []),
         ({"users": {"a": "not an expression '"}}, {}, []),
+        ({"users": {"a": "sha256(config.get('hash_seed', '') + email)"}}, {}, ["hash_seed"]),
+        ({"users": {"a": "sha256(config['hash_seed'] + email)"}}, {"hash_seed": None}, ["hash_seed"]),
+        ({"users": {"a": "config.region", "b": "config.keys()"}}, {}, ["region"]),
+        ({"users": {"a": "config.region"}}, {"region": None}, []),
     ],
 )
 def test_a_key_that_expressions_use_is_missing(maps: Any, given: Any, missing: list[str]) -> None:
@@ -84,6 +88,8 @@ def test_numbers_of_the_api_and_of_an_expression_are_reckoned_with_exactly(
             "exact": "avg_response_time * 0.1",
             "back": "10.0 - avg_response_time / 2.5",
             "larger": "bool(avg_response_time > 0.25)",
+            "text": "json.dumps({'average': avg_response_time})",
+            "again": "json.loads('[0.5]')[0] * avg_response_time",
         }
     }
     run = tap.run(sandbox.config(**ONE_DAY, stream_maps=maps), catalog=catalog_of("summary"))
@@ -93,6 +99,8 @@ def test_numbers_of_the_api_and_of_an_expression_are_reckoned_with_exactly(
     assert row["exact"] == number * Decimal("0.1")
     assert row["back"] == Decimal(10) - number / Decimal("2.5")
     assert row["larger"] is True
+    assert json.loads(row["text"], parse_float=Decimal) == {"average": number}
+    assert row["again"] == Decimal("0.5") * number
 
 
 @given(st.decimals(-(10**9), 10**9, places=4), st.floats(-1e9, 1e9).filter(lambda number: abs(number) > 1e-6))

@@ -92,6 +92,27 @@ def test_discovery_writes_the_choice_into_the_catalog(tap: Tap, sandbox: Sandbox
     assert (run.code, streams_of(run)) == (0, {"nps_summary", "nps_submissions"})
 
 
+def test_patterns_may_come_one_by_one(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(
+        sandbox.config(**ONE_DAY), "--select", "case_*", "--plan", "--select", "users", "--select", "!*_details"
+    )
+    assert run.code == 0, run.log
+    planned = {line.split()[0] for line in run.out.splitlines()[1:5]}
+    assert planned == {"users", "case_summary", "case_classifications", "case_volume"}
+
+
+@pytest.mark.parametrize("option", ["--plan", "--discover"])
+def test_columns_are_discovered_of_the_chosen_exports_only(tap: Tap, sandbox: Sandbox, option: str) -> None:
+    config = sandbox.config(**ONE_DAY, discover_export_columns=True)
+    run = tap.run(config, option, "--select", "summary,mention_sla_export")
+    assert run.code == 0, run.log
+    if option == "--plan":
+        (line,) = (line for line in run.out.splitlines() if line.startswith("(columns of exports)"))
+        assert line.split()[3:5] == ["0", "1"]
+    else:
+        assert [request.body["type"] for request in sandbox.requests if request.body] == ["mention_sla_export"]
+
+
 # Streams that begin elsewhere
 
 
@@ -129,8 +150,8 @@ def bodies(sandbox: Sandbox, kind: str) -> list[dict[str, Any]]:
 
 def test_a_start_that_makes_no_sense_is_refused_by_its_stream(tap: Tap, sandbox: Sandbox) -> None:
     starts = {"sumary": "2026-01-01", "users": "2026-01-01", "summary": "soon", "case_summary": "2999-01-01"}
-    starts["user_volume"] = "1990-01-01"
-    run = tap.run(sandbox.config(start_dates=starts))
+    starts |= {"user_volume": "1990-01-01", "case_volume": "2026-04-30"}
+    run = tap.run(sandbox.config(start_dates=starts, end_date="2026-04-30"))
     assert (run.code, sandbox.requests) == (1, [])
     said = {line.partition(":")[0]: line for line in run.errors}
     assert said.keys() == {f"start_dates[{name}]" for name in starts}
@@ -138,6 +159,7 @@ def test_a_start_that_makes_no_sense_is_refused_by_its_stream(tap: Tap, sandbox:
     assert "should be a date" in said["start_dates[summary]"]
     assert "is in the future" in said["start_dates[case_summary]"]
     assert "before the year 2000" in said["start_dates[user_volume]"]
+    assert "'2026-04-30' is not before end_date ('2026-04-30')" in said["start_dates[case_volume]"]
 
 
 def test_a_start_after_the_bookmark_is_named_by_its_setting(tap: Tap, sandbox: Sandbox) -> None:
@@ -168,3 +190,21 @@ def test_a_trial_run_in_which_a_stream_fails_says_so(tap: Tap, sandbox: Sandbox)
     assert streams_of(run) == {"users", "summary", "case_summary"}
     assert "Failed: summary" in run.errors
     assert run.records.keys() == {"users", "case_summary"}
+
+
+def test_a_trial_run_leaves_alone_what_the_catalog_deselects(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
+    config = sandbox.config(**ONE_DAY)
+    for mode in ("--test", "--test=schema"):
+        run = tap.run(config, mode, catalog=catalog_of("users", "summary"))
+        assert run.code == 0, run.log
+        assert streams_of(run) == {"users", "summary"}
+    (path,) = {request.path for request in sandbox.requests if request.method == "GET"}
+    assert path.endswith("/users")
+    assert streams_of(tap.run(config, "--test=schema", "--select", "groups")) == {"groups"}
+
+
+def test_a_trial_run_says_what_it_has_not_tried(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(**ONE_DAY, max_requests=2), "--test", "--select", "users,summary,case_summary")
+    assert run.code == 1
+    assert run.errors == ["Not tried, for max_requests (2) are spent: case_summary"]
+    assert "can be read" not in run.log

@@ -635,7 +635,8 @@ def test_a_most_that_gets_no_stream_any_further_is_cautioned(
         told.describe_plan()
     said = [message for message in caplog.messages if message.startswith("max_requests is")]
     caution = f"max_requests is {most}, and to get further {stream} takes {takes} at least, its lookback included. "
-    assert set(said) == (set() if takes is None else {f"{caution}Allow more requests, or set a smaller lookback_days"})
+    setting = "lookback_days" if stream == "summary" else "export_lookback_days"
+    assert set(said) == (set() if takes is None else {f"{caution}Allow more requests, or set a smaller {setting}"})
 
 
 def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_lookback() -> None:
