@@ -71,10 +71,13 @@ def _watch(event, arguments):
         _note("connect", arguments[1])
     elif event == "sqlite3.connect":
         _note("write", arguments[0])
-    elif event == "open" and isinstance(arguments[0], int):
-        pass  # stdout, which is open already
-    elif event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+    elif event == "open" and _is_written(*arguments):
         _note("unnamed" if _unnamed and arguments[2] & _unnamed == _unnamed else "write", arguments[0])
+
+
+def _is_written(path, _, flags):
+    # (A path that is a number is stdout, which is open already.)
+    return not isinstance(path, int) and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
 
 
 def _note(what, value):
