@@ -358,16 +358,17 @@ def test_nul_and_numbers_of_an_export_that_do_not_fit_are_kept(
 def test_null_is_first_in_every_list_of_types_wherever_the_type_is_from(
     tap: Tap, sandbox: Sandbox, catalog_of: Callable[..., Any], how: str
 ) -> None:
-    more: dict[str, Any] = {
+    settings: dict[str, dict[str, Any]] = {
         "flattened": {"flattening_enabled": True, "flattening_max_depth": 1},
         "mapped": {"stream_maps": {"users": {"name": "str(first_name)", "last_name": "str(first_name)"}}},
-    }.get(how, {})
+        "of an older catalog": {},
+    }
     catalog = catalog_of("users", "user_volume")
     if how == "of an older catalog":
         for entry in catalog["streams"]:
             for column in entry["schema"]["properties"].values():
                 column["type"] = sorted([column["type"]] if isinstance(column["type"], str) else column["type"])[::-1]
-    run = tap.run(sandbox.config(start_date="2026-04-30", **more), catalog=catalog)
+    run = tap.run(sandbox.config(start_date="2026-04-30", **settings[how]), catalog=catalog)
     assert run.code == 0, run.log
     types = [
         column["type"]
