@@ -1,4 +1,7 @@
-"""Values that every target can store: text without halves of characters, numbers that fit, times in UTC. Pure functions."""
+"""What every target can store: text without halves of characters, numbers that fit, times in UTC; and schemas that each reads alike.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 MOST_DIGITS: Final = 400
 """Digits of a whole number that are read as one: more than any float has. Python takes long for thousands."""
@@ -106,3 +109,22 @@ def to_utc(text: str) -> str | None:
         return text if _UTC_TIME.fullmatch(text) else f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
     except (ValueError, OverflowError):  # the latter at the ends of the calendar
         return None
+
+
+# Schemas
+
+
+def null_first(schema: Any) -> Any:
+    """A JSON schema with `null` first in each list of types: some targets look at the first alone, and make all else required."""
+    match schema:
+        case dict():
+            return {
+                name: sorted(inner, key="null".__ne__)
+                if name == "type" and isinstance(inner, list)
+                else null_first(inner)
+                for name, inner in schema.items()
+            }
+        case list():
+            return [null_first(inner) for inner in schema]
+        case _:
+            return schema

@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from singer_sdk.io_base import SingerWriter
-from singer_sdk.singerlib.messages import StateMessage
+from singer_sdk.singerlib.messages import SchemaMessage, StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.stdout import discard_stdout, write_all
+from tap_lexer_activity.values import null_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ class MessageWriter(SingerWriter):
 
     @override
     def write_message(self, message: Message) -> None:
+        if isinstance(message, SchemaMessage):  # flattening, stream maps and catalogs bring types of their own
+            message.schema = null_first(message.schema)
         self.write_lines(self._line(message))
         self.state_came_last = isinstance(message, StateMessage)
 

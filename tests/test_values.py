@@ -349,3 +349,50 @@ def test_nul_and_numbers_of_an_export_that_do_not_fit_are_kept(
     assert one["additional_columns"] == {"Mo\ufffdre": "x\ufffd", "Count": str(BEYOND)}
     assert two["count"] == 7
     assert two["additional_columns"] == {"Mo\ufffdre": None, "(column 9)": "\ufffd"}
+
+
+# Schemas
+
+
+@pytest.mark.parametrize("how", ["flattened", "mapped", "of an older catalog"])
+def test_null_is_first_in_every_list_of_types_wherever_the_type_is_from(
+    tap: Tap, sandbox: Sandbox, catalog_of: Callable[..., Any], how: str
+) -> None:
+    settings: dict[str, dict[str, Any]] = {
+        "flattened": {"flattening_enabled": True, "flattening_max_depth": 1},
+        "mapped": {"stream_maps": {"users": {"name": "str(first_name)", "last_name": "str(first_name)"}}},
+        "of an older catalog": {},
+    }
+    catalog = catalog_of("users", "user_volume")
+    if how == "of an older catalog":
+        for entry in catalog["streams"]:
+            for column in entry["schema"]["properties"].values():
+                column["type"] = sorted([column["type"]] if isinstance(column["type"], str) else column["type"])[::-1]
+    run = tap.run(sandbox.config(start_date="2026-04-30", **settings[how]), catalog=catalog)
+    assert run.code == 0, run.log
+    types = [
+        column["type"]
+        for message in run.messages
+        if message["type"] == "SCHEMA"
+        for column in message["schema"]["properties"].values()
+    ]
+    assert sum("null" in kinds for kinds in types) > 10
+    assert all("null" not in kinds[1:] for kinds in types if isinstance(kinds, list))
+
+
+def test_flattening_makes_text_of_objects_and_lists_that_is_json(
+    tap: Tap, sandbox: Sandbox, catalog_of: Callable[..., Any]
+) -> None:
+    catalog = catalog_of("users", "user_volume", "nps_submissions")
+    config = sandbox.config(start_date="2026-04-27")
+    plain = tap.run(config, catalog=catalog)
+    flat = tap.run({**config, "flattening_enabled": True, "flattening_max_depth": 1}, catalog=catalog)
+    assert plain.code == flat.code == 0, flat.log
+    for message in flat.messages:
+        if message["type"] == "SCHEMA":
+            for column in message["schema"]["properties"].values():
+                assert not {"object", "array"} & set(column["type"]), message["stream"]
+    for stream, column in (("users", "groups"), ("user_volume", "states"), ("nps_submissions", "additional_columns")):
+        texts = [record[column] for record in flat.records[stream]]
+        assert all(isinstance(text, str) for text in texts)
+        assert [json.loads(text) for text in texts] == [record[column] for record in plain.records[stream]]

