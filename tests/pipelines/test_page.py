@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from pipelines.models import DuckDB
-from pipelines.programs import ROOT
+from pipelines.programs import ROOT, TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,11 @@ def browse(environment: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
         script = ROOT / "tests" / "pipelines" / "browse.py"
         picture = str(folder / f"{page.stem}-{width}-{scheme}.png")
         command = [str(python), str(script), page.as_uri(), chromium, str(width), scheme, picture]
-        done = subprocess.run(command, capture_output=True, check=False, text=True, encoding="utf-8", timeout=120)
+        # The folder of a test is too deep for Chromium: the name of a socket has room for some hundred characters.
+        env = os.environ | {"TMPDIR": TEMPORARY}
+        done = subprocess.run(
+            command, capture_output=True, check=False, env=env, text=True, encoding="utf-8", timeout=120
+        )
         assert done.returncode == 0, done.stderr
         seen: dict[str, Any] = json.loads(done.stdout)
         return seen
