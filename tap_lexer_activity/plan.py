@@ -110,7 +110,7 @@ def described(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int]
     lines += ["", f"{count:,} requests{asked}: {_time(quota, count + polls)}, at {quota[0]} requests in {quota[1]} s."]
     if settings.max_requests is not None and settings.max_requests < count + polls:
         lines.append(f"max_requests ends the run after {settings.max_requests:,} of them.")
-    return lines + _hint(quota, count + polls, alternatives)
+    return lines + _hint(quota, count + polls, alternatives, with_polls=polls > 0)
 
 
 def _time(quota: tuple[int, int], requests: int) -> str:
@@ -118,7 +118,9 @@ def _time(quota: tuple[int, int], requests: int) -> str:
     return f"at least {in_words(seconds)}" if seconds else "no wait for the quota"
 
 
-def _hint(quota: tuple[int, int], total: int, alternatives: Mapping[tuple[str, str], int]) -> list[str]:
+def _hint(
+    quota: tuple[int, int], total: int, alternatives: Mapping[tuple[str, str], int], *, with_polls: bool
+) -> list[str]:
     """Where another setting would save most, if it saves a wait."""
     useful = {
         choice: requests
@@ -133,4 +135,4 @@ def _hint(quota: tuple[int, int], total: int, alternatives: Mapping[tuple[str, s
         for (name, value), requests in useful.items()
         if name == best
     ]
-    return [f"Another {best} would take less: {'; '.join(ways)}."]
+    return [f"Another {best} would take less{', polls included' if with_polls else ''}: {'; '.join(ways)}."]

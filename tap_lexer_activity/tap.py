@@ -43,7 +43,7 @@ from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, NotAllowedError, UnreachableError, without_token
 from tap_lexer_activity.exports import Exporter
 from tap_lexer_activity.maps import mend
-from tap_lexer_activity.plan import Plan, described, in_words
+from tap_lexer_activity.plan import Plan, described, in_words, seconds_within
 from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.settings import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, Settings, without_bare_types
 from tap_lexer_activity.state import UnmovedStateWriter, checked_state
@@ -419,7 +419,16 @@ class TapLexerActivity(Tap):
         for caution in self._cautions(plans):
             self.logger.warning("%s", caution)
         total = sum(plan.count + plan.polls for plan in plans)
-        return described(plans, self._alternatives(total), self.settings)
+        lines = described(plans, self._alternatives(total), self.settings)
+        quota = self.settings.rate_limit_requests, self.settings.rate_limit_seconds
+        places = self.client.limiter.places()
+        now = seconds_within(quota, total, free=places)
+        if now > seconds_within(quota, total):
+            lines.append(
+                f"{quota[0] - places:,} requests were sent with this token in the last {quota[1]} s: "
+                f"a run that starts now takes at least {in_words(now)}."
+            )
+        return lines
 
     def _alternatives(self, total: int) -> dict[tuple[str, str], int]:
         """Requests of the same run with longer windows, by the setting and its value.
@@ -532,7 +541,7 @@ class TapLexerActivity(Tap):
         if not selected:
             self.logger.warning("No stream is selected, so there is nothing to read")
             return
-        self.logger.info("The %d selected streams can be read", len(selected))
+        self.logger.info("All selected streams can be read: %d", len(selected))
 
     def describe(self) -> None:
         """Write the SCHEMA messages of the selected streams, and nothing else."""
@@ -676,6 +685,10 @@ class TapLexerActivity(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
+        if not (config and config.parse_env) and (unread := _unread_settings(cls._env_var_prefix)):
+            cls.logger.warning(
+                "The environment sets %s, which is not read. Add --config ENV to read it", ", ".join(unread)
+            )
         tap = cls(
             config=config.config if config else {},
             state=None if state is None else _json("--state", state),
@@ -785,6 +798,12 @@ def _unknown_variables(prefix: str) -> list[str]:
         for name, meant in close.items()
         if meant
     ]
+
+
+def _unread_settings(prefix: str) -> list[str]:
+    """Variables of the environment that are settings."""
+    names = (f"{prefix}{name.upper()}" for name in TapLexerActivity.config_jsonschema["properties"])
+    return [name for name in names if os.environ.get(name)]
 
 
 def _meant(name: str, names: Sequence[str]) -> str | None:

@@ -525,6 +525,16 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
     assert len(run.records["summary"]) == 1
 
 
+def test_settings_of_the_environment_that_are_not_read_are_told_of(tap: Tap, sandbox: Sandbox) -> None:
+    env = {"TAP_LEXER_ACTIVITY_BACKFILL_START": "2026-03-01", "TAP_LEXER_ACTIVITY_TIMEZONE": ""}
+    said = "The environment sets TAP_LEXER_ACTIVITY_BACKFILL_START, which is not read. Add --config ENV to read it"
+    config = sandbox.config(start_date="2026-04-01")
+    assert said in tap.run(config, "--plan", env=env).log
+    run = tap.run(config, "--config=ENV", "--plan", env=env)
+    assert "is not read" not in run.log
+    assert "backfill" in run.out
+
+
 def test_variables_of_meltano_and_of_other_extractors_are_no_slips(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
 ) -> None:

@@ -504,3 +504,15 @@ def test_few_requests_are_not_spent_on_lists_or_on_jobs_that_would_be_lost(
     run = tap.run(sandbox.config(start_date="2026-04-20", max_requests=8), catalog=catalog)
     assert run.code == 0, run.log
     assert asked(sandbox) == {"summary": 8}, "of eleven"
+
+
+def test_a_plan_says_what_has_been_sent_already(tap: Tap, new_sandbox: NewSandbox) -> None:
+    config = new_sandbox(quota=(10, 600)).config(start_date="2026-04-24")
+    plan = ("--plan", "--select", "summary,users,groups,forms")
+    assert "sent with this token" not in tap.run(config, *plan).out, "ten requests fit"
+    assert tap.run(config, "--check").code == 0
+    lines = tap.run(config, *plan).out.splitlines()
+    assert lines[-2:] == [
+        "10 requests: no wait for the quota, at 10 requests in 600 s.",
+        "2 requests were sent with this token in the last 600 s: a run that starts now takes at least 10 min.",
+    ]
