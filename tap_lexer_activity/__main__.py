@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.stdout import make_stdout_whole
+from tap_lexer_activity.singer.stdout import make_stdout_whole
 
 if TYPE_CHECKING:
     from types import FrameType

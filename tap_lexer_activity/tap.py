@@ -37,21 +37,23 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_lexer_activity import zones
-from tap_lexer_activity.catalog import checked_catalog, chosen, without_effect
-from tap_lexer_activity.cli import LexerCommand
-from tap_lexer_activity.client import LexerClient, origin
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, NotAllowedError, UnreachableError, without_token
-from tap_lexer_activity.exports import Exporter
-from tap_lexer_activity.maps import mend
-from tap_lexer_activity.plan import Plan, described, in_words, seconds_within
-from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
-from tap_lexer_activity.settings import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, Settings, without_bare_types
-from tap_lexer_activity.state import UnmovedStateWriter, checked_state
+from tap_lexer_activity.http.limiter import Limiter, shared_file
+from tap_lexer_activity.http.session import origin
+from tap_lexer_activity.lexer.client import LexerClient
+from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.run.plan import Plan, described, in_words, seconds_within
+from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
+from tap_lexer_activity.settings.schema import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, without_bare_types
+from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.singer.catalog import checked_catalog, chosen, without_effect
+from tap_lexer_activity.singer.command import LexerCommand
+from tap_lexer_activity.singer.mapper import mend
+from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
+from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams import exports, reports, resources, series
 from tap_lexer_activity.streams.base import NEVER, LexerStream, PerFormStream, WindowedStream
-from tap_lexer_activity.throttle import Limiter, shared_file
 from tap_lexer_activity.windows import Window
-from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     import logging

@@ -29,8 +29,6 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
-from tap_lexer_activity import client as module
-from tap_lexer_activity.client import QUOTE, LexerClient, described, plain_words
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotFoundError,
@@ -40,9 +38,11 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from tap_lexer_activity.retry import retry_after
-from tap_lexer_activity.settings import Settings
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.http.retry import retry_after
+from tap_lexer_activity.lexer import client as module
+from tap_lexer_activity.lexer.client import QUOTE, LexerClient, described, plain_words
+from tap_lexer_activity.settings.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,23 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.columns import (
-    Converter,
-    Identity,
-    LocalDates,
-    column_name,
-    column_schema,
-    is_cut_off,
-    matched,
-    place_of_time,
-    read_booleans,
-    read_integers,
-    read_numbers,
-    read_rows,
-    read_times,
-    unique_headers,
-    with_columns,
-)
+from tap_lexer_activity.csv_exports.cells import read_booleans, read_integers, read_numbers, read_times
+from tap_lexer_activity.csv_exports.convert import Converter
+from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
+from tap_lexer_activity.csv_exports.identity import Identity
+from tap_lexer_activity.csv_exports.names import column_name, column_schema, matched, unique_headers, with_columns
+from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.windows import local_date
 
 TEXT = {"type": ["null", "string"]}
@@ -383,7 +372,7 @@ def test_dates_are_those_of_the_zone_whatever_the_offset_that_a_time_is_written_
 
 
 def test_a_file_full_of_odd_times_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_lexer_activity.columns._MOST_HOURS", 10)
+    monkeypatch.setattr("tap_lexer_activity.csv_exports.dates._MOST_HOURS", 10)
     found = LocalDates(ZoneInfo("Asia/Kolkata"))
     cells = [f"2026-01-{1 + n % 28:02} {n % 24:02}:15:00" for n in range(500)]
     days = found.of(read_times(cells), cells)
@@ -563,7 +552,9 @@ def test_ids_are_unique_and_do_not_depend_on_how_many_rows_come_at_once(rows: li
 @given(st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=80), max_size=20))
 def test_only_rows_that_are_alike_are_told_apart_by_their_order_however_many_there_are(chunks: list[list[int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 2)  # so that the table of digests grows all the time
+        patch.setattr(
+            "tap_lexer_activity.csv_exports.identity._FIRST_SIZE", 2
+        )  # so that the table of digests grows all the time
         identity = Identity(["a"], ())
     ids = [found for chunk in chunks for found in identity.of([[str(number) for number in chunk]])]
     times: dict[int, int] = {}
@@ -579,7 +570,7 @@ def test_only_rows_that_are_alike_are_told_apart_by_their_order_however_many_the
 
 
 def test_no_row_is_forgotten_when_the_table_of_digests_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 2)
+    monkeypatch.setattr("tap_lexer_activity.csv_exports.identity._FIRST_SIZE", 2)
     for table in range(40):  # few of them have a row in the one place where it could get lost
         identity = Identity(["a"], ())
         rows = [f"{table} {row}" for row in range(200)]
@@ -690,7 +681,7 @@ def test_every_number_survives_with_all_its_digits(value: Decimal) -> None:
 
 
 def test_the_table_of_digests_grows_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_lexer_activity.columns._FIRST_SIZE", 8)  # small pieces for a small table
+    monkeypatch.setattr("tap_lexer_activity.csv_exports.identity._FIRST_SIZE", 8)  # small pieces for a small table
     identity = Identity(["a"], ())
     tracemalloc.start()
     for start in range(0, 6000, 20):

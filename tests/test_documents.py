@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
 from typing_extensions import override
 
-from tap_lexer_activity.columns import column_name, column_schema
+from tap_lexer_activity.csv_exports.names import column_name, column_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable

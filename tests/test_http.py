@@ -18,7 +18,7 @@ from conftest import ENVIRONMENT, Run
 from singer_sdk.singerlib.messages import StateMessage
 
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.writer import MessageWriter
+from tap_lexer_activity.singer.writer import MessageWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

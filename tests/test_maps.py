@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.maps import _exact, lacks
+from tap_lexer_activity.settings.maps import lacks
+from tap_lexer_activity.singer.mapper import _exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,9 +27,7 @@ from hypothesis import strategies as st
 from proof.surroundings import Gate
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity import exports
-from tap_lexer_activity.client import LexerClient
-from tap_lexer_activity.columns import read_rows
+from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
@@ -39,9 +37,11 @@ from tap_lexer_activity.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from tap_lexer_activity.exports import Exporter
-from tap_lexer_activity.settings import Settings
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.lexer import decode
+from tap_lexer_activity.lexer.client import LexerClient
+from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.settings.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -525,8 +525,8 @@ def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], se
     packed = b"".join(map(gzip.compress, content))
     chunks = (packed[start : start + sent] for start in range(0, len(packed), sent))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exports, "_CHUNK", small := 64)
-        pieces = list(exports.unpacked(chunks, WHAT))
+        patch.setattr(decode, "_CHUNK", small := 64)
+        pieces = list(decode.unpacked(chunks, WHAT))
     assert b"".join(pieces) == b"".join(content)
     assert max(map(len, pieces)) <= small
 

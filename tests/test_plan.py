@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.plan import Plan, dates, described
-from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.run.plan import Plan, dates, described
+from tap_lexer_activity.settings.settings import Settings
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 MINIMAL = {"api_token": "a-token", "start_date": "2026-04-01", "timezone": "Australia/Sydney"}

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.plan import Plan, in_words, seconds_within, table
-from tap_lexer_activity.progress import Progress
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.run.plan import Plan, in_words, seconds_within, table
+from tap_lexer_activity.run.progress import Progress
 
 ZONE = ZoneInfo("Australia/Sydney")
 PRESENT = datetime(2026, 5, 1, tzinfo=UTC)

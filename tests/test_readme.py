@@ -20,12 +20,12 @@ from singer_sdk.mapper import PluginMapper
 
 import tap_lexer_activity
 from tap_lexer_activity import windows
-from tap_lexer_activity.exports import FIRST_WAIT, LONGEST_WAIT
-from tap_lexer_activity.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
+from tap_lexer_activity.http.limiter import shared_file
+from tap_lexer_activity.lexer.jobs import FIRST_WAIT, LONGEST_WAIT
+from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
 from tap_lexer_activity.streams.exports import _JOBS_AHEAD, OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
 from tap_lexer_activity.tap import TapLexerActivity
-from tap_lexer_activity.throttle import shared_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.exceptions import ConfigurationError
 
-from tap_lexer_activity.catalog import chosen
+from tap_lexer_activity.singer.catalog import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable

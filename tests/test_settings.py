@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.windows import Window
 
 NOW = datetime(2026, 6, 15, 4, 30, 7, 999, tzinfo=UTC)

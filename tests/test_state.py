@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import ConfigurationError
 
-from tap_lexer_activity.state import UnmovedStateWriter, checked_state
-from tap_lexer_activity.writer import MessageWriter
+from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
+from tap_lexer_activity.singer.writer import MessageWriter
 
 COLUMNS = {"users": None, "summary": "date_from", "nps_volume": "date"}
 A_DAY = "2026-03-01T00:00:00Z"

@@ -23,13 +23,13 @@ from hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from typing_extensions import override
 
-from tap_lexer_activity.columns import read_rows
+from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.exports import Exporter
-from tap_lexer_activity.plan import Plan
+from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams import exports
 from tap_lexer_activity.tap import TapLexerActivity
-from tap_lexer_activity.writer import MessageWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -380,7 +380,7 @@ def test_a_batch_does_not_wait_for_more_rows_after_a_window_when_a_minute_is_ove
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Host(starts=[ROWS, ROWS, *[with_length(b"[]")] * 4, ROWS]) as host:
-        monkeypatch.setattr("tap_lexer_activity.rows.monotonic", lambda: 25.0 * len(host.asked))
+        monkeypatch.setattr("tap_lexer_activity.singer.sinks.monotonic", lambda: 25.0 * len(host.asked))
         tap = Told(host, "case_classifications", end_date="2026-01-12", batch_config=batches(tmp_path, 1000))
         tap.run()
     assert tap.story == ["05 05 06 06", "STATE 08", "STATE 11", "11 11", "STATE 12"]

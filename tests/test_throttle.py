@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lexer_activity.errors import RequestsSpentError
-from tap_lexer_activity.settings import SETTINGS
-from tap_lexer_activity.throttle import Limiter, shared_file
+from tap_lexer_activity.http.limiter import Limiter, shared_file
+from tap_lexer_activity.settings.schema import SETTINGS
 
 
 class Clock:
@@ -245,7 +245,7 @@ def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
 def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_lexer_activity.throttle._LOCK_TIMEOUT", 3.0)
+    monkeypatch.setattr("tap_lexer_activity.http.limiter._LOCK_TIMEOUT", 3.0)
     clock, troubles = Clock(), list[str]()
     limiter = limiter_of(clock, tmp_path / "quota", on_trouble=troubles.append)
     other = sqlite3.connect(tmp_path / "quota", isolation_level=None)
@@ -285,7 +285,7 @@ class Counted(sqlite3.Connection):
 def test_no_connection_is_left_open_whatever_happens_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str | None
 ) -> None:
-    monkeypatch.setattr("tap_lexer_activity.throttle._LOCK_TIMEOUT", 1.0)
+    monkeypatch.setattr("tap_lexer_activity.http.limiter._LOCK_TIMEOUT", 1.0)
     monkeypatch.setattr(Counted, "unclosed", 0)
     clock, file, troubles = Clock(), tmp_path / "quota", list[str]()
     with closing(sqlite3.connect(file, isolation_level=None)) as other, monkeypatch.context() as patched:

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tap_lexer_activity.throttle import Limiter
+from tap_lexer_activity.http.limiter import Limiter
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -14,7 +14,7 @@ from hosts import Host, with_length
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.columns import read_integers, read_numbers, read_times
+from tap_lexer_activity.csv_exports.cells import read_integers, read_numbers, read_times
 from tap_lexer_activity.shapes import fitted
 from tap_lexer_activity.values import OddNumber, json_text, read_decimal, read_integer, to_utc
 

@@ -25,7 +25,6 @@ from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.client import described
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     EndOfRun,
@@ -34,9 +33,10 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from tap_lexer_activity.maps import MapFailedError
-from tap_lexer_activity.plan import Plan
+from tap_lexer_activity.lexer.client import described
+from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.shapes import ADDITIONAL, SCHEMAS, answer_validator, check, fitted, row_schema
+from tap_lexer_activity.singer.mapper import MapFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib.messages import RecordMessage
 
-    from tap_lexer_activity.client import LexerClient
-    from tap_lexer_activity.rows import HeldRows
-    from tap_lexer_activity.settings import Settings
+    from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.settings.settings import Settings
+    from tap_lexer_activity.singer.sinks import HeldRows
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request
 
@@ -214,7 +214,7 @@ class LexerStream(Stream):
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
         """Write BATCH messages, their files with selection and stream maps applied: the SDK's own writer skips both."""
-        from tap_lexer_activity.rows import HeldRows  # noqa: PLC0415 (discovery needs none of it)
+        from tap_lexer_activity.singer.sinks import HeldRows  # noqa: PLC0415 (discovery needs none of it)
 
         self._held = HeldRows(self._tap.write_message, batch_config)
         try:

@@ -16,17 +16,12 @@ from singer_sdk.mapper import SameRecordTransform
 from typing_extensions import override
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.client import TRIES
-from tap_lexer_activity.columns import (
-    Converter,
-    is_title,
-    matched,
-    read_rows,
-    with_columns,
-    without_headers,
-)
+from tap_lexer_activity.csv_exports.convert import Converter
+from tap_lexer_activity.csv_exports.names import matched, with_columns
+from tap_lexer_activity.csv_exports.rows import is_title, read_rows, without_headers
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, UnexpectedAnswerError
-from tap_lexer_activity.exports import NOT_THE_HEADER
+from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.lexer.decode import NOT_THE_HEADER
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 
 if TYPE_CHECKING:
@@ -38,8 +33,8 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_lexer_activity.exports import Job
-    from tap_lexer_activity.rows import Sink
+    from tap_lexer_activity.lexer.jobs import Job
+    from tap_lexer_activity.singer.sinks import Sink
     from tap_lexer_activity.tap import TapLexerActivity
     from tap_lexer_activity.windows import Interval, Request, Window
 
@@ -369,7 +364,7 @@ class Export(WindowedStream):
         is_plain = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled and not others
         if not is_plain or self.ABORT_AT_RECORD_COUNT is not None or "additional_columns" not in wanted:
             return None
-        from tap_lexer_activity.rows import BatchSink, RecordSink  # noqa: PLC0415 (discovery needs none of it)
+        from tap_lexer_activity.singer.sinks import BatchSink, RecordSink  # noqa: PLC0415 (discovery needs none of it)
 
         if self._batch_config is not None:
             return BatchSink(self.tap.writer, self._batch_config, stream_map.stream_alias, names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import ConfigValidationError, FatalAPIError, RetriableAPIError
 from typing_extensions import override
 
-from tap_lexer_activity.client import TRIES
+from tap_lexer_activity.lexer.client import TRIES
 from tap_lexer_activity.streams.base import LexerStream
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import cast
 
 from typing_extensions import override
 
-from tap_lexer_activity.exports import Exporter
+from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.tap import TapLexerActivity
 
 

@@ -25,13 +25,15 @@ from singer_sdk.singerlib.messages import RecordMessage
 from urllib3 import HTTPResponse
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.columns import Converter, is_cut_off, read_rows
+from tap_lexer_activity.csv_exports.convert import Converter
+from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
-from tap_lexer_activity.exports import _ANSWER, _MARKS, Complete, _spooled, standing
-from tap_lexer_activity.retry import retry_after
-from tap_lexer_activity.settings import Settings
+from tap_lexer_activity.http.retry import retry_after
+from tap_lexer_activity.lexer.decode import _MARKS, _spooled
+from tap_lexer_activity.lexer.jobs import _ANSWER, Complete, standing
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.shapes import answer_validator, check
-from tap_lexer_activity.state import checked_state
+from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.exports import Export, _chunks
 from tap_lexer_activity.tap import TapLexerActivity

@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from tap_lexer_activity.columns import column_name
-from tap_lexer_activity.exports import Exporter, Job
+from tap_lexer_activity.csv_exports.names import column_name
+from tap_lexer_activity.lexer.jobs import Exporter, Job
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from tap_lexer_activity.errors import RequestsSpentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
 _MEMORY: Final = ":memory:"
 _LONGEST_PERIOD: Final = 86_400.0
 """Seconds of the longest period that a limiter of the file can have."""

@@ -11,26 +11,15 @@ import json
 import logging
 import os
 import re
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import backoff
 import requests
-from requests.auth import AuthBase
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-from typing_extensions import override
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    DecodeError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-)
 
 from tap_lexer_activity.errors import (
     AccessDeniedError,
@@ -42,20 +31,22 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     without_token,
 )
-from tap_lexer_activity.retry import is_transient, retry_after, waits
-from tap_lexer_activity.settings import SANDBOX
-from tap_lexer_activity.transport import PIECE, ContradictionError, ProxyVariableError, TimedAdapter, TimedSession
+from tap_lexer_activity.http.reasons import ANOTHER_AUTHORITY, _never_arrived, is_distrusted, reason
+from tap_lexer_activity.http.retry import is_transient, retry_after, waits
+from tap_lexer_activity.http.session import _RedirectError, _Session, _ThrottledAdapter, _TokenAuth, origin
+from tap_lexer_activity.http.transport import PIECE, ProxyVariableError
+from tap_lexer_activity.settings.parse import SANDBOX
 from tap_lexer_activity.values import json_text, read_decimal, read_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from backoff.types import Details
 
-    from tap_lexer_activity.settings import Settings
-    from tap_lexer_activity.throttle import Limiter
+    from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.settings.settings import Settings
 
-TOKEN_HEADER: Final = "Auth-Api-Token"  # noqa: S105 (a header's name)
+
 TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
 QUOTA_PERIODS: Final = 6
@@ -67,76 +58,10 @@ _NO_WORD: Final = re.compile(
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
-ANOTHER_AUTHORITY: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
-"""What to do about a certificate that is not valid."""
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 NOT_SHOWN: Final = "(not shown: it may hold a link)"
 """In place of what is quoted of other answers, where one is about an export."""
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL: what a token belongs to."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-class _RedirectError(requests.exceptions.RequestException):
-    """A redirect that is not followed."""
-
-
-class _TokenAuth(AuthBase):
-    """Puts the token on requests to the given origins, and on no others."""
-
-    def __init__(self, token: str, origins: frozenset[tuple[str, str, int]]) -> None:
-        self._token = token
-        self._origins = origins
-
-    @override
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.knows(r.url or ""):
-            r.headers[TOKEN_HEADER] = self._token
-        return r
-
-    def knows(self, url: str) -> bool:
-        """Whether a URL is on one of the origins."""
-        return origin(url) in self._origins
-
-
-class _Session(TimedSession):
-    """A session that follows redirects within Lexer's own hosts only.
-
-    requests itself carries a custom header to any host. And what another host answers is not Lexer's data.
-    """
-
-    def __init__(self, auth: _TokenAuth) -> None:
-        super().__init__()
-        self.auth = auth
-
-    @override
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        url = prepared_request.url or ""
-        if not cast("_TokenAuth", self.auth).knows(url):
-            msg = f"redirects to another host, {urlsplit(url).hostname}"
-            raise _RedirectError(msg)
-        if prepared_request.method != response.request.method:
-            msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
-            raise _RedirectError(msg)
-
-
-class _ThrottledAdapter(TimedAdapter):
-    """A transport that takes a place in the quota for each request it sends to the given origins."""
-
-    def __init__(self, limiter: Limiter, origins: frozenset[tuple[str, str, int]]) -> None:
-        super().__init__(max_retries=0)
-        self._limiter = limiter
-        self._origins = origins
-
-    @override
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # (By origin, and not by how a URL begins: that may have a port or a name in it that changes nothing.)
-        with self._limiter.call() if origin(request.url or "") in self._origins else nullcontext():
-            return super().send(request, *args, **kwargs)
 
 
 class LexerClient:
@@ -368,39 +293,6 @@ def _text(body: bytearray) -> str:
     return body.decode(errors="replace")
 
 
-_REASONS: Final = (
-    (requests.exceptions.TooManyRedirects, "the host redirects in a circle"),
-    (ContradictionError, "the headers of the answer contradict each other"),
-    (DecodeError, "the answer can't be unpacked"),
-    (ProxyError, "the proxy can't be reached or refuses"),
-    (NameResolutionError, "the host's name is not known"),
-    ((NewConnectionError, ConnectionRefusedError), "the host refuses the connection"),
-)
-
-
-def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
-    """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
-    for cause in _causes(error):
-        for kind, said in _REASONS:
-            if isinstance(cause, kind):
-                return said
-        if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError)):
-            return f"no answer within {timeout} s (request_timeout)"
-    if is_distrusted(error):
-        return "the host's certificate is not valid"
-    return f"the connection broke off ({type(error).__name__})"
-
-
-def is_distrusted(error: requests.exceptions.RequestException) -> bool:
-    """Whether a host is not the one that its certificate says, or nobody known says so."""
-    return "CERTIFICATE_VERIFY_FAILED" in str(error)
-
-
-def _never_arrived(error: BaseException) -> bool:
-    """Whether a request did not reach its host at all."""
-    return any(isinstance(cause, (ConnectTimeoutError, ProxyError, NewConnectionError)) for cause in _causes(error))
-
-
 def _quota_waits(period: int) -> Generator[float, Any, None]:
     """Seconds to wait for the quota: what Lexer asks for, but at least 1, 2, 4 and so on up to a whole period."""
     least = 1.0
@@ -408,15 +300,6 @@ def _quota_waits(period: int) -> Generator[float, Any, None]:
     while True:
         error = yield max(error.wait, least)
         least = min(2 * least, period)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that are wrapped in it, outermost first."""
-    seen: list[BaseException] = [error]
-    for cause in seen:
-        wrapped = (*cause.args, getattr(cause, "reason", None), getattr(cause, "original_error", None), cause.__cause__)
-        seen += [inner for inner in wrapped if isinstance(inner, BaseException) and inner not in seen]
-    return iter(seen)
 
 
 def plain_words(text: str) -> str:

@@ -29,6 +29,7 @@ from urllib3.util import parse_url
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+
 PIECE: Final = 1 << 18
 """Bytes of an answer that have to come within the timeout: so many, and so many again, or the end."""
 _MOST_INTERIM: Final = 20

@@ -21,6 +21,7 @@ from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.singer.encode import _encode_lines, _record_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.singerlib.messages import Message, RecordMessage
 
-    from tap_lexer_activity.writer import MessageWriter
+    from tap_lexer_activity.singer.writer import MessageWriter
+
 
 _PIECE = 1 << 21
 _LONGEST_HOLD: Final = 60.0
 """Seconds after which the rows of whole windows are written, though a batch file would hold more: within the quota a file of 10,000
 rows can take hours to fill, and what is held back is lost if the process is killed."""
-_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
 class Sink(Protocol):
@@ -46,12 +47,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Be done with the rows of a file: all of them are on their way to the target."""
-
-
-def _record_type(names: Sequence[str]) -> Callable[..., Any]:
-    """A type for rows with these columns, whatever characters their names have."""
-    fields = [f"column_{number}" for number in range(len(names))]
-    return msgspec.defstruct("Row", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
 
 
 class RecordSink:
@@ -206,13 +201,3 @@ def _pieces(lines: deque[bytes]) -> Iterator[bytes]:
             yield bytes(piece)
             piece.clear()
     yield bytes(piece)
-
-
-def encode_line(content: object) -> bytes:
-    """One line of JSON, decimals with all their digits.
-
-    Raises:
-        OverflowError: If there is an integer of more than 64 bits in it.
-        TypeError: If there is something in it that is not JSON.
-    """
-    return _encode_lines([content])

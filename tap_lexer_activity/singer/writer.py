@@ -12,13 +12,14 @@ from singer_sdk.singerlib.messages import SchemaMessage, StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.stdout import discard_stdout, write_all
+from tap_lexer_activity.singer.stdout import discard_stdout, write_all
 from tap_lexer_activity.values import null_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from singer_sdk.singerlib.messages import Message
+
 
 _NOBODY_LISTENS: Final = (
     "The target ended before the tap did; its own log says why. The next run goes on from the last state that it kept"
@@ -61,7 +62,7 @@ class MessageWriter(SingerWriter):
 
     @cached_property
     def _encode(self) -> Callable[[object], bytes]:
-        from tap_lexer_activity.rows import encode_line  # noqa: PLC0415 (a run needs it, --version and --discover do not)
+        from tap_lexer_activity.singer.encode import encode_line  # noqa: PLC0415 (a run needs it, --version and --discover do not)
 
         return encode_line
 

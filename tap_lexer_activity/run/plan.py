@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from tap_lexer_activity.settings import Settings
+    from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Request
 
 

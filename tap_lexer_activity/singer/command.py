@@ -15,7 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError, SyncLif
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.stdout import StdoutError, discard_stdout, flush_stdout
+from tap_lexer_activity.singer.stdout import StdoutError, discard_stdout, flush_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

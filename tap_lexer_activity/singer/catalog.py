@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.streams.base import LexerStream
 
+
 _CATALOG: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.plan import dates, in_words, seconds_within, table
+from tap_lexer_activity.run.plan import dates, in_words, seconds_within, table
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
-    from tap_lexer_activity.plan import Plan
-    from tap_lexer_activity.throttle import Limiter
+    from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.run.plan import Plan
     from tap_lexer_activity.windows import Request
+
 
 PACE_OF_A_TERMINAL: Final = 10.0
 PACE_OF_A_FILE: Final = 60.0

@@ -10,7 +10,7 @@ from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
 
-from tap_lexer_activity.settings import EARLIEST
+from tap_lexer_activity.settings.parse import EARLIEST
 from tap_lexer_activity.windows import to_text
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import TapState
     from singer_sdk.io_base import GenericSingerWriter
     from singer_sdk.singerlib.messages import Message
+
 
 _VALUE: Final = "replication_key_value"
 _KEY: Final = "replication_key"

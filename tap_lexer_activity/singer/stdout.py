@@ -17,6 +17,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+
 _PAUSE: Final = 1.0
 """Longest wait in seconds for a reader, before it is looked again whether there is room."""
 

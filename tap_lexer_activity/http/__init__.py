@@ -1,0 +1,1 @@
+"""One door for HTTP, for the API and for the host of its files."""

@@ -1,0 +1,1 @@
+"""Lexer's API and its exports as a Python client. Knows nothing of streams."""

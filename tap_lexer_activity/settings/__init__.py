@@ -1,0 +1,1 @@
+"""The settings: what they are, what makes sense, and where they come from."""

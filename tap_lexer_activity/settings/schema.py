@@ -1,0 +1,241 @@
+"""JSON schema of the settings."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from singer_sdk import typing as th
+
+SETTINGS: Final = th.PropertiesList(
+    th.Property(
+        "api_token",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API token",
+        description="Token of the type Activity API, made in Lexer's Hub. Sent as `Auth-Api-Token` to the API and status hosts only.",
+    ),
+    th.Property(
+        "start_date",
+        th.StringType,
+        required=True,
+        title="Start date",
+        description="First window to read: a date or a date-time. Without an offset it is in `timezone`. Aligned down to the start of its window.",
+    ),
+    th.Property(
+        "end_date",
+        th.StringType,
+        title="End date",
+        description="Read up to this date or date-time, exclusive. Default: now.",
+    ),
+    th.Property(
+        "timezone",
+        th.StringType,
+        default="UTC",
+        title="Time zone",
+        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights. "
+        "Compared with the zones of the account's users.",
+    ),
+    th.Property(
+        "report_interval",
+        th.StringType,
+        default="day",
+        allowed_values=["day", "week", "month"],
+        title="Report interval",
+        description="Length of a report's window. One request per report and window: longer windows need fewer requests.",
+    ),
+    th.Property(
+        "series_interval",
+        th.StringType,
+        default="day",
+        allowed_values=["day", "hour"],
+        title="Series interval",
+        description="Bucket of the series (`nps_volume` always comes in days).",
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0, maximum=3650),
+        default=7,
+        title="Lookback",
+        description="Windows that started within this many days before the bookmark are read again, because Lexer's numbers keep moving.",
+    ),
+    th.Property(
+        "export_lookback_days",
+        th.IntegerType(minimum=0, maximum=3650),
+        title="Lookback of exports",
+        description="The same for the three exports, whose cases stay open for weeks. Default: `lookback_days`.",
+    ),
+    th.Property(
+        "start_dates",
+        th.ObjectType(additional_properties=th.StringType),
+        title="Start dates of streams",
+        description="Stream name to a date or date-time, for streams that begin elsewhere than at `start_date`. "
+        'Example: `{"mention_sla_export": "2026-03-01"}`.',
+    ),
+    th.Property(
+        "include_partial",
+        th.BooleanType,
+        default=False,
+        title="Include the open window",
+        description="Also emit the window that has not ended yet. The next run reads it again.",
+    ),
+    th.Property(
+        "export_window_days",
+        th.IntegerType(minimum=1, maximum=360),
+        default=30,
+        title="Export window",
+        description="Days per export job.",
+    ),
+    th.Property(
+        "export_timeout",
+        th.IntegerType(minimum=1, maximum=86_400),
+        default=1800,
+        title="Export timeout",
+        description="Longest wait for one export job, in seconds.",
+    ),
+    th.Property(
+        "export_encoding",
+        th.StringType,
+        default="UTF-8",
+        title="Export encoding",
+        description="Encoding of the files of exports, such as `Windows-1252`. A file that names its own, by a byte order mark, is read as that.",
+    ),
+    th.Property(
+        "discover_export_columns",
+        th.BooleanType,
+        default=False,
+        title="Discover export columns",
+        description="Let discovery read the header of a short export of each kind and add its columns to the catalog. "
+        "What the catalog does not name arrives in `additional_columns`.",
+    ),
+    th.Property(
+        "form_ids",
+        th.ArrayType(th.IntegerType),
+        title="NPS forms",
+        description="Ids of the NPS forms to read. Default: every form with `nps: true`.",
+    ),
+    th.Property(
+        "report_parameters",
+        th.ObjectType(additional_properties=th.ObjectType(additional_properties=True)),
+        title="Report parameters",
+        description="Stream name to an object that is merged into that stream's request body: for filters that Lexer supports and does not "
+        'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
+    ),
+    th.Property(
+        "backfill_start",
+        th.StringType,
+        title="Backfill: start",
+        description="Read again from this date or date-time on, whatever the bookmarks say, and leave them as they are. For one run, not for good.",
+    ),
+    th.Property(
+        "backfill_end",
+        th.StringType,
+        title="Backfill: end",
+        description="End of what `backfill_start` reads again: a date or date-time, exclusive, aligned up to the end of its window. "
+        "Without it: whatever has ended by `end_date`, or now.",
+    ),
+    th.Property(
+        "max_requests",
+        th.IntegerType(minimum=1),
+        title="Most requests",
+        description="Stop in good order once this many API requests are spent. The next run goes on from there.",
+    ),
+    th.Property(
+        "rate_limit_requests",
+        th.IntegerType(minimum=1, maximum=100_000),
+        default=100,
+        title="Quota: requests",
+        description="Most requests that may be sent in any `rate_limit_seconds`.",
+    ),
+    th.Property(
+        "rate_limit_seconds",
+        th.IntegerType(minimum=1, maximum=86_400),
+        default=300,
+        title="Quota: seconds",
+        description="Length of the quota's period, in seconds.",
+    ),
+    th.Property(
+        "request_timeout",
+        th.IntegerType(minimum=1, maximum=3_600),
+        default=60,
+        title="Request timeout",
+        description="Longest wait for the answer to one HTTP request, and for each further 256 KiB of a long one, in seconds.",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default="https://api.lexer.io/v1",
+        title="API URL",
+        description="Where the API is. To be changed for a sandbox only.",
+    ),
+    th.Property(
+        "export_status_url",
+        th.StringType,
+        default="https://clients.lexer.io/api/public/v1/activity/reports/status",
+        title="Export status URL",
+        description="Where the state of an export job is asked for. Lexer documents three forms of this address; this is the newest.",
+    ),
+).to_dict()
+"""JSON schema of the tap's own settings."""
+
+BATCH_CONFIG: Final[dict[str, Any]] = {
+    "type": ["object", "null"],
+    "title": "Batch files",
+    "description": "Where and how files of BATCH messages are written, in place of records.",
+    "properties": {
+        "encoding": {
+            "type": "object",
+            "title": "Encoding",
+            "description": "What the files are: JSON lines, packed or not.",
+            "properties": {
+                "format": {"type": "string", "enum": ["jsonl"]},
+                "compression": {"type": ["string", "null"], "enum": ["gzip", "none", None], "default": "gzip"},
+            },
+            "required": ["format"],
+            "additionalProperties": False,
+        },
+        "storage": {
+            "type": "object",
+            "title": "Storage",
+            "description": "The folder of the files as a path or URL, the beginning of their names, and what its kind of storage needs.",
+            "properties": {
+                "root": {"type": "string", "minLength": 1},
+                "prefix": {"type": ["string", "null"]},
+                "params": {"type": "object"},
+            },
+            "required": ["root"],
+            "additionalProperties": False,
+        },
+        "batch_size": {
+            "type": ["integer", "null"],
+            "title": "Batch size",
+            "description": "Most records of a file.",
+            "minimum": 1,
+            "default": 10000,
+        },
+    },
+    "required": ["encoding", "storage"],
+    "additionalProperties": False,
+}
+"""JSON schema of `batch_config`, stricter than the SDK's: that can write Parquet, too, but leaves columns in it that are not selected."""
+
+FAKER_CONFIG: Final = (
+    "Seed and locale of [Faker](https://faker.readthedocs.io), which expressions of stream maps know as `fake`. "
+    "Needs the extra `faker` of this package."
+)
+"""Description of `faker_config`: the SDK's own leaves open whether there is such an extra."""
+
+
+def without_bare_types(schema: Any) -> Any:
+    """A JSON schema without choices that are no schemas: the SDK puts the text `"null"` among those of `stream_maps`.
+
+    A validator that comes to such a choice breaks down.
+    """
+    if isinstance(schema, list):
+        return [without_bare_types(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: without_bare_types([part for part in value if isinstance(part, dict)] if name == "anyOf" else value)
+        for name, value in schema.items()
+    }
