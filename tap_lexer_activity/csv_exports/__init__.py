@@ -1,1 +1,1 @@
-"""From the header and the cells of a CSV export to columns and values. Pure functions: no HTTP, no Singer."""
+"""Columns and values of CSV exports, made of their headers and cells. Pure: no HTTP, no Singer."""

@@ -1,4 +1,4 @@
-"""Cells of a column as values, a whole column at a time: one regular expression over a thousand cells is ten times as fast as a thousand."""
+"""Cells as values, a whole column at a time: one regular expression over a thousand cells is ten times as fast as a thousand."""
 
 from __future__ import annotations
 
@@ -12,29 +12,34 @@ from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, to_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+match_date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+"""The match of a text that is written as a date, or `None`. The date need not exist."""
 
-# Cells: a whole column at a time, because one regular expression over a thousand cells is ten times as fast as a thousand
-
+match_time: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII
+).fullmatch
+"""The match of a text that is written as a date with a time of day, or `None`."""
 
 _MONTH_AND_DAY: Final = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
 )
-_usual_times: Final = re.compile(
+_match_usual_times: Final = re.compile(
     rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
 ).fullmatch
-_time: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?[0-5]\d)?", re.ASCII).fullmatch
-_date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+"""Matches cells, a line each, in the form that exports use, with dates that exist in every year."""
+
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
 _LONG: Final = 300
-"""Digits of a number from which on it may be more than a float can be."""
-_usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
-_number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
+"""Characters from which on a number may be larger than a float can be."""
+_match_usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
+"""Matches cells, a line each, that are numbers without an exponent."""
+_match_number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
 
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
-    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time. Without an offset it is in UTC."""
+    """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time. One without an offset is in UTC."""
     lines = "\n".join([*cells, ""])
-    if _usual_times(lines) and lines.count("\n") == len(cells):
+    if _match_usual_times(lines) and lines.count("\n") == len(cells):
         return lines.replace(" ", "T").replace("\n", "Z\n").split("\n")[:-1]
     return [_read_time(cell) for cell in cells]
 
@@ -42,34 +47,34 @@ def read_times(cells: Sequence[str]) -> Sequence[str | None]:
 def _read_time(cell: str) -> str | None:
     text = cell.removesuffix(" UTC")
     try:
-        moment = datetime.fromisoformat(text) if _time(text) else None
+        moment = datetime.fromisoformat(text) if match_time(text) else None
     except ValueError:
         return None
     if moment is None:
-        return to_utc(cell)  # of another form, which says its offset
+        return to_utc(cell)  # another form of ISO 8601, which has to say its offset
     if moment.tzinfo is None:
         return f"{moment.isoformat()}Z"
     try:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:  # the first or last day that there is
+    except OverflowError:  # on the first or last day of the calendar
         return None
 
 
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
     """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
     lines = "\n".join([*cells, ""])
-    if _usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
+    if _match_usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
         return list(map(Decimal, cells))
     return [_read_number(cell) for cell in cells]
 
 
 def _read_number(cell: str) -> Decimal | None:
-    number = Decimal(cell) if _number(cell) else None
+    number = Decimal(cell) if _match_number(cell) else None
     return number if number is not None and fits_float(number) else None
 
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
-    """Whole numbers of 64 bits, also if they are written as `15.0`; `None` for another cell."""
+    """Whole numbers of 64 bits, also those written as `15.0`; `None` for any other cell."""
     return [
         int(number)
         if number is not None
@@ -90,12 +95,12 @@ _WORDS: Final = {
 
 
 def read_booleans(cells: Sequence[str]) -> Sequence[bool | None]:
-    """True or false, yes or no, 1 or 0; `None` for another word."""
+    """True for true, yes or 1, false for false, no or 0; `None` for any other word."""
     return list(map(_WORDS.get, cells))
 
 
 def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[Any]] | None:
-    """What reads the cells of a column with this schema, or `None` for text, which stays as it is."""
+    """The function that reads the cells of a column with this schema; `None` for text, which stays as it is."""
     kinds = schema.get("type", ())
     if "boolean" in kinds:
         return read_booleans

@@ -1,7 +1,7 @@
-"""From the header and the cells of a CSV export to columns and values. Pure functions; no HTTP, no Singer.
+"""Rows of an export as columns of values.
 
 Lexer documents the columns of one export, shows some of another on a screen, and says nothing of the third. So the header is read
-at run time: what the stream's schema knows becomes a typed column, and all else arrives as text in `additional_columns`.
+at run time: a column that the stream's schema knows is typed, and all else arrives as text in `additional_columns`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from tap_lexer_activity.csv_exports.names import matched, unique_headers
 from tap_lexer_activity.values import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    Extras = dict[int, dict[str, str | None]]
+    """Cells that have no column of their own, by the number of the row and the column's header."""
 
 
 class Converter:
-    """Turns the rows of one export into columns of values.
-
-    It works on many rows at a time, column by column: that is what Python does fast.
+    """Converts the rows of one export to columns of values, many rows at a time: Python is fast with whole columns.
 
     Attributes:
         columns: Names of the columns: `record_id`, those that the schema and the export have in common, `local_date` if it is wanted
-            and there is a time to have it from, `additional_columns`.
-        surprises: What was found and should be said once: a sentence for each kind.
+            and the export has a time to take it from, `additional_columns`.
+        surprises: Sentences about the rows so far that should be said once, one for each kind of surprise.
     """
 
     def __init__(  # noqa: PLR0913 (what an export and a catalog are made of)
@@ -44,7 +45,7 @@ class Converter:
         dated_by: Iterable[str] = (),
         zone: ZoneInfo | None = None,
     ) -> None:
-        """Compare a header with a schema.
+        """Match a header with a schema.
 
         Args:
             headers: The cells of the first row.
@@ -55,7 +56,7 @@ class Converter:
             window: The export's window, as text.
             by_the_clock: See `Identity`.
             dated_by: Names of the column that says when a row happened: see `place_of_time`.
-            zone: Whose calendar the `local_date` is of; without it there is none.
+            zone: The zone whose calendar dates the rows; without it there is no `local_date`.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
@@ -70,67 +71,99 @@ class Converter:
             typed = (
                 number for number, (place, read) in enumerate(self._known, 1) if (place, read) == (time, read_times)
             )
-            self._typed_time = next(typed, None)  # among the columns
+            self._typed_time = next(typed, None)  # the number of its column, if that has times already
         dates = () if self._dates is None else ("local_date",)
         self.columns = ("record_id", *(name for _, name in known), *dates, "additional_columns")
         self.surprises: dict[str, str] = {}
         if stable and not self._identity.is_stable:
-            wanted = ", ".join(choice[0] for choice in stable)
+            lacking = ", ".join(choice[0] for choice in stable)
             self.surprises["identity"] = (
-                f"the export lacks one of the columns {wanted}; a row's id is made of all its columns instead, "
+                f"the export lacks one of the columns {lacking}; a row's id is made of all its columns instead, "
                 "so a row that changes becomes a new one"
             )
-
-    def convert(self, rows: Sequence[list[str]]) -> list[Sequence[Any]]:
-        """The values of rows, column by column in the order of `columns`.
-
-        Nothing in a row is lost: what has no column of its own is in the last one, as text by its header.
-        """
-        more: dict[int, dict[str, str | None]] = {}
-        if set(map(len, rows)) != {self._width}:
-            rows = [
-                row if len(row) == self._width else self._evened(row, more.setdefault(n, {}))
-                for n, row in enumerate(rows)
-            ]
-        cells = list(zip(*rows, strict=True))
-        columns: list[Sequence[Any]] = [self._identity.of(cells)]
-        cells = _storable(cells)  # (ids are made of what the file holds)
-        for place, read in self._known:
-            column = cells[place]
-            if read is None:
-                columns.append([cell or None for cell in column] if "" in column else column)
-            elif "" in column:
-                found = read(list(filter(None, column)))
-                rest_of = iter(found)
-                columns.append([next(rest_of) if cell else None for cell in column])
-                if NoneType in map(type, found):  # (to compare decimals with `None` takes six times as long)
-                    self._keep_unread(place, column, columns[-1], more)
-            else:
-                columns.append(values := read(column))
-                if NoneType in map(type, values):
-                    self._keep_unread(place, column, values, more)
-        if self._dates is not None:
-            column = cells[self._time]
-            times = read_times(column) if self._typed_time is None else columns[self._typed_time]
-            columns.append(self._dates.of(times, column))
-        if self._others:
-            keys = [self._keys[place] for place in self._others]
-            others = zip(*(cells[place] for place in self._others), strict=True)
-            rest: list[Any] = [{key: cell or None for key, cell in zip(keys, row, strict=True)} for row in others]
-            for number, beyond in more.items():
-                rest[number] |= beyond
-        else:
-            rest = [more.get(number) or None for number in range(len(rows))] if more else [None] * len(rows)
-        columns.append(rest)
-        self._say_what_ids_are_worth()
-        return columns
 
     @property
     def has_timeless(self) -> bool:
         """Whether some of the rows so far have no time, so that only their order tells them apart."""
         return self._identity.timeless > 0
 
-    def _say_what_ids_are_worth(self) -> None:
+    def convert(self, rows: Sequence[list[str]]) -> list[Sequence[Any]]:
+        """Values of rows, column by column in the order of `columns`.
+
+        Nothing in a row is lost: a cell without a column of its own is in the last one, as text, by its header.
+        """
+        extras: Extras = {}
+        if set(map(len, rows)) != {self._width}:
+            rows = [
+                row if len(row) == self._width else self._fit_to_header(row, extras.setdefault(n, {}))
+                for n, row in enumerate(rows)
+            ]
+        cells = list(zip(*rows, strict=True))
+        columns: list[Sequence[Any]] = [self._identity.of(cells)]  # ids are made of the cells as they are in the file
+        cells = _storable(cells)
+        columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
+        if self._dates is not None:
+            column = cells[self._time]
+            times = read_times(column) if self._typed_time is None else columns[self._typed_time]
+            columns.append(self._dates.of(times, column))
+        columns.append(self._additional(cells, extras, len(rows)))
+        self._note_weak_ids()
+        return columns
+
+    def _fit_to_header(self, row: list[str], extra: dict[str, str | None]) -> list[str]:
+        """A row that is too short or too long, as wide as the header; the cells beyond it go to `extra`."""
+        self.surprises.setdefault(
+            "ragged",
+            f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
+        )
+        for place in range(self._width, len(row)):
+            key = f"(column {place + 1})"
+            extra[f"{key} (beyond the header)" if key in self._keys else key] = storable(row[place]) or None
+        return [*row[: self._width], *[""] * (self._width - len(row))]
+
+    def _values(
+        self,
+        place: int,
+        read: Callable[[Sequence[str]], Sequence[Any]] | None,
+        column: Sequence[str],
+        extras: Extras,
+    ) -> Sequence[Any]:
+        """The values of a column, `None` for an empty cell; cells that are not of its type go to `extras`."""
+        has_empty = "" in column
+        if read is None:
+            return [cell or None for cell in column] if has_empty else column
+        values = found = read(list(filter(None, column)) if has_empty else column)
+        if has_empty:
+            rest = iter(found)
+            values = [next(rest) if cell else None for cell in column]
+        if NoneType in map(type, found):  # (to compare decimals with `None` takes six times as long)
+            self._keep_unread(place, column, values, extras)
+        return values
+
+    def _keep_unread(self, place: int, column: Sequence[str], values: Sequence[Any], extras: Extras) -> None:
+        """Keep cells that are not of their column's type as text."""
+        key = self._keys[place]
+        for number, (cell, value) in enumerate(zip(column, values, strict=True)):
+            if cell and value is None:
+                extras.setdefault(number, {})[key] = cell
+                self.surprises.setdefault(
+                    key,
+                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
+                )
+
+    def _additional(self, cells: Sequence[tuple[str, ...]], extras: Extras, count: int) -> Sequence[Any]:
+        """The column `additional_columns` of so many rows."""
+        if not self._others:
+            return [extras.get(number) or None for number in range(count)] if extras else [None] * count
+        keys = [self._keys[place] for place in self._others]
+        others = zip(*(cells[place] for place in self._others), strict=True)
+        result: list[Any] = [{key: cell or None for key, cell in zip(keys, row, strict=True)} for row in others]
+        for number, extra in extras.items():
+            result[number] |= extra
+        return result
+
+    def _note_weak_ids(self) -> None:
+        """Add the surprises about rows whose ids may not last."""
         if self._identity.timeless:
             self.surprises.setdefault(
                 "timeless",
@@ -150,33 +183,9 @@ class Converter:
                 "one may take another's place",
             )
 
-    def _evened(self, row: list[str], more: dict[str, str | None]) -> list[str]:
-        """A row that is too short or too long, as wide as the header; the cells beyond it go to `more`."""
-        self.surprises.setdefault(
-            "ragged",
-            f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
-        )
-        for place in range(self._width, len(row)):
-            key = f"(column {place + 1})"
-            more[f"{key} (beyond the header)" if key in self._keys else key] = storable(row[place]) or None
-        return [*row[: self._width], *[""] * (self._width - len(row))]
-
-    def _keep_unread(
-        self, place: int, column: Sequence[str], values: Sequence[Any], more: dict[int, dict[str, str | None]]
-    ) -> None:
-        """Keep cells that are not of their column's type as text."""
-        key = self._keys[place]
-        for number, (cell, value) in enumerate(zip(column, values, strict=True)):
-            if cell and value is None:
-                more.setdefault(number, {})[key] = cell
-                self.surprises.setdefault(
-                    key,
-                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
-                )
-
 
 def _storable(cells: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Cells that any table can hold, column by column: NUL is hardly ever in any, and one look at a whole column says so."""
+    """Cells that any table can hold, column by column. Hardly any has a NUL, and one look at a whole column says so."""
     if any("\0" in "".join(column) for column in cells):
         return [tuple(map(storable, column)) for column in cells]
     return cells

@@ -1,4 +1,4 @@
-"""The local date of a row, and the column it is taken from."""
+"""The local date of a row, and the column that it is taken from."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.csv_exports.cells import _date
+from tap_lexer_activity.csv_exports.cells import match_date
 from tap_lexer_activity.csv_exports.names import column_name
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
-
-
-# Local dates
-
 
 _ANSWERED: Final = (
     {"submitted", "submission", "submit"},
@@ -25,11 +21,15 @@ _ANSWERED: Final = (
     {"answered", "responded"},
     {"created"},
 )
-"""Words for what is done with an answer to a survey, the best first."""
-_A_TIME: Final = frozenset({"date", "datetime", "timestamp", "utc"})
-_BESIDE: Final = frozenset({"at", "on", "time", "survey", "nps", "form", "customer", "response", "answer", "feedback"})
+"""Words for what happens to an answer to a survey, the best first."""
+_TIME_WORDS: Final = frozenset({"date", "datetime", "timestamp", "utc"})
+"""Words that make a name one of a time, even alone."""
+_WORDS_BESIDE: Final = frozenset(
+    {"at", "on", "time", "survey", "nps", "form", "customer", "response", "answer", "feedback"}
+)
+"""Words that may stand beside the others."""
 _MOST_HOURS: Final = 20_000
-"""Hours whose date is kept: those of two years, so that a file full of odd times does not fill the memory."""
+"""Most hours whose date is kept: those of two years, so that a file full of odd times does not fill the memory."""
 
 
 def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | None:
@@ -37,9 +37,9 @@ def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | No
 
     Args:
         headers: The cells of the first row.
-        names: Names that the column may have, the best first. Without any, it is the one that is named as the time of an answer to a
-            survey: submitted, completed, received, answered or created, in this order, best with a word for a time beside it; else a
-            mere `Date` or `Timestamp`. No other words may be in it, because a question may ask for a date, too.
+        names: Names that the column may have, the best first. Without any, it is the column named as the time of an answer to a survey:
+            submitted, completed, received, answered or created, in this order, best with a word for a time beside it; else a mere
+            `Date` or `Timestamp`. No other word may be in the name, because a question may ask for a date, too.
     """
     found = [column_name(header) for header in headers]
     if names := tuple(names):
@@ -49,18 +49,18 @@ def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | No
 
 
 def _rank(words: set[str]) -> tuple[bool, int] | None:
-    """How well the words of a name say that it is the time of an answer, the least first; `None` if they do not."""
+    """Rank of a name, by its words, as one of the time of an answer: the smallest is the best; `None` if it is no such name."""
     done = next((rank for rank, choice in enumerate(_ANSWERED) if words & choice), None)
-    if words - _A_TIME - _BESIDE - set().union(*_ANSWERED) or (done is None and not words & _A_TIME):
+    if words - _TIME_WORDS - _WORDS_BESIDE - set().union(*_ANSWERED) or (done is None and not words & _TIME_WORDS):
         return None
-    is_time = bool(words & (_A_TIME | {"at", "on", "time"}))
+    is_time = bool(words & (_TIME_WORDS | {"at", "on", "time"}))
     return (not is_time, len(_ANSWERED) if done is None else done)
 
 
 class LocalDates(dict[str, str | None]):
-    """Calendar dates of times in UTC in one zone, by the beginning of a time: its hour, minute or second, as `2026-03-01T10`.
+    """Calendar dates in one zone, by the hour, minute or second of a time in UTC, such as `2026-03-01T10`.
 
-    `None` if the date changes within it, or if there is none. Rows share their hours, so most dates are found by one look.
+    `None` where the date changes within it, or where there is no date. Many rows share an hour, so most dates take one look-up.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
@@ -73,18 +73,18 @@ class LocalDates(dict[str, str | None]):
         start = datetime.fromisoformat(f"{begin}{':00:00'[len(begin) - 13 :]}+00:00")
         length = {13: timedelta(minutes=59, seconds=59), 16: timedelta(seconds=59)}.get(len(begin), timedelta())
         found = None
-        with suppress(OverflowError):  # the first or last day that there is
+        with suppress(OverflowError):  # on the first or last day of the calendar
             first, last = (local_date(moment, self._zone) for moment in (start, start + length))
             found = first.isoformat() if first == last else None
         self[begin] = found
         return found
 
     def of(self, times: Sequence[str | None], cells: Sequence[str]) -> Sequence[str | None]:
-        """The dates of cells.
+        """Dates of the cells of a column, `None` for one that is neither a time nor a date.
 
         Args:
-            times: The cells as times in UTC (see `read_times`), `None` for one that is none.
-            cells: The cells. One that is a date without a time of day is that date.
+            times: The cells as `read_times` reads them.
+            cells: The cells. A date without a time of day stands for itself.
         """
         found = [time and self[time[:13]] for time in times]
         if None in found:
@@ -95,5 +95,5 @@ class LocalDates(dict[str, str | None]):
         if time:
             return self[time[:16]] or self[time[:19]]
         with suppress(ValueError):
-            return date.fromisoformat(cell).isoformat() if _date(cell) else None
+            return date.fromisoformat(cell).isoformat() if match_date(cell) else None
         return None

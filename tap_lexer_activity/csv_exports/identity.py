@@ -7,67 +7,63 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.csv_exports.cells import _time
+from tap_lexer_activity.csv_exports.cells import match_time
 from tap_lexer_activity.csv_exports.names import column_name, unique_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
 _FIRST_SIZE: Final = 16
-"""Rows of one export that need no larger table, as a power of two."""
-
-
-# Identity
+"""Places of the first table of digests, as a power of two."""
 
 
 class Identity:
     """Gives each row of one export its `record_id`.
 
-    Lexer sends no id. The cells of the columns that cannot change after the fact make one: a row whose state moved on keeps it. Rows
-    that are alike in those are told apart by their order. They share a time as well, so they are always in the same export, however
-    long its window is. Rows without a time are told apart by the window they were found in: alike rows of two windows would
-    otherwise become one. Their order is the same again only if the window is read from its start again.
+    Lexer sends no id. The cells of the columns that cannot change after the fact make one, so a row whose state moves on keeps its id.
+    Rows that are alike in those cells are told apart by their order: they share a time, so they are always in the same export, however
+    long its window is. The id of a row without a time also holds the window it was found in, or alike rows of two windows would become
+    one. The order of such rows comes out the same only if the window is read from its start again.
+
+    Attributes:
+        is_stable: Whether a row keeps its id when something in it changes.
+        timeless: Rows so far without a time.
+        undated: Rows so far without a time of day, where little else tells rows apart. Their ids are made of all their columns.
+        alike: Rows so far that were like an earlier one in all that makes their id.
     """
 
     def __init__(
         self, headers: Sequence[str], stable: Sequence[Sequence[str]], window: str = "", *, by_the_clock: bool = False
     ) -> None:
-        """Choose the columns.
+        """Choose the columns that make the ids.
 
         Args:
             headers: The cells of the first row.
-            stable: Columns that do not change, each as the names it may have. If one of them is missing, all columns count.
+            stable: Columns that cannot change, each as the names it may have. If one of them is missing, all columns count.
             window: The export's window, as text.
-            by_the_clock: Whether little but their time tells rows apart. Then all columns of a row count that has no time of day.
+            by_the_clock: Whether little but their time tells rows apart. Then all columns count for a row without a time of day.
         """
         self._window = f"\x1f{window}"
         self._by_the_clock = by_the_clock
-        self.timeless = 0
-        """Rows so far that have no time."""
-        self.undated = 0
-        """Rows so far that have no time of day, where little else tells rows apart, and so an id of all their columns."""
-        self.alike = 0
-        """Rows so far that another one before them was like, in what makes their id."""
+        self.timeless = self.undated = self.alike = 0
         places: dict[str, int] = {}
         for place, header in enumerate(headers):
             places.setdefault(column_name(header), place)
         found = [next((places[name] for name in choice if name in places), None) for choice in stable]
         chosen = [place for place in found if place is not None]
         self.is_stable = bool(stable) and len(chosen) == len(found)
-        """Whether a row keeps its id when something in it changes."""
         self._places = chosen
         names = {place: name for name, place in places.items()}
         self._time = next((place for place in chosen if "date" in names[place]), None)
         self._named = sorted((key, place) for place, key in enumerate(unique_headers(headers)))
-        # The digests seen so far, half of each, in a hash table without pointers: an export may have millions of rows, and a set of
-        # as many takes ten times the memory.
+        # The first half of each digest seen so far, in a hash table without pointers: an export may have millions of rows, and a set of
+        # them takes ten times the memory.
         self._seen = array("Q", bytes(8 << _FIRST_SIZE))
         self._count = 0
-        self._again: dict[int, int] = {}
+        self._repeats: dict[int, int] = {}
 
     def of(self, cells: Sequence[Sequence[str]]) -> list[str]:
-        """The ids of rows, 32 hex digits each.
+        """Ids of rows, 32 hex digits each.
 
         Args:
             cells: The rows' cells, column by column.
@@ -83,22 +79,22 @@ class Identity:
             while (found := seen[place]) and found != half:
                 place = (place + 1) & last
             if found:
-                ordinal = self._again[half] = self._again.get(half, 0) + 1
+                ordinal = self._repeats[half] = self._repeats.get(half, 0) + 1
                 ids[row] = blake2b(bytes.fromhex(ids[row]) + ordinal.to_bytes(8), digest_size=16).hexdigest()
                 self.alike += 1
             seen[place] = half
         return ids
 
     def keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
-        """What identifies each row, but for the order of those that are alike."""
+        """Texts that identify the rows. Rows that are alike have the same."""
         return self._stable_keys(cells) if self.is_stable else map(self._whole_key, zip(*cells, strict=True))
 
     def _grow(self) -> None:
-        """Make the table of digests twice as large, in its place: a second table beside it would be most of the tap's memory."""
+        """Double the table of digests in its place: a second one beside it would be most of the tap's memory."""
         seen, size = self._seen, len(self._seen)
-        while len(seen) < 2 * size:  # in pieces, for these take memory, too
+        while len(seen) < 2 * size:  # in pieces, which take memory, too
             seen.frombytes(bytes(8 * min(size, 1 << _FIRST_SIZE)))
-        # From behind an empty place on: then nothing is moved before what it had to make way for.
+        # Begin behind an empty place: then no digest moves before the one that it had to make way for.
         start, last = seen.index(0), 2 * size - 1
         for old in chain(range(start, size), range(start)):
             if half := seen[old]:
@@ -109,7 +105,7 @@ class Identity:
                 seen[place] = half
 
     def _stable_keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
-        """What identifies each row, by the columns that do not change."""
+        """Keys of rows, made of the columns that cannot change."""
         keys = map("\x1f".join, zip(*(cells[place] for place in self._places), strict=True))
         times = None if self._time is None else cells[self._time]
         if times is None:
@@ -125,12 +121,12 @@ class Identity:
         return [key if time else self._with_window(key) for key, time in zip(keys, times, strict=True)]
 
     def _whole_key(self, row: Sequence[str]) -> str:
-        """What identifies a row, by all its columns.
+        """Key of a row, made of all its columns with their headers, without empty cells.
 
-        With their headers and without empty ones: a column that is added later changes nothing for rows that have nothing in it.
+        So a column that Lexer adds later changes nothing for the rows that are empty in it.
         """
         key = "\x1f".join(f"{header}\x1e{row[place]}" for header, place in self._named if row[place])
-        return key if any(map(_time, row)) else self._with_window(key)
+        return key if any(map(match_time, row)) else self._with_window(key)
 
     def _with_window(self, key: str) -> str:
         self.timeless += 1
@@ -138,5 +134,5 @@ class Identity:
 
 
 def _has_clock(time: str) -> bool:
-    """Whether a time has a time of day in it, in whichever form it is written."""
+    """Whether a time says a time of day, in whatever form it is written."""
     return ":" in time

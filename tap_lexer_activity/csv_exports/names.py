@@ -1,4 +1,4 @@
-"""Names of columns, from the headers of an export."""
+"""Names of columns, made of the headers of an export."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ LONGEST_NAME: Final = 60
 """Characters, and bytes, of a column's name: Postgres cuts names at 63 bytes."""
 
 ALIASES: Final = {"agent_reponse_date_utc": "agent_response_date_utc"}
-"""The documented spelling of a header has a slip in it. Whether the real one has it too is not known."""
+"""Names with a slip of the pen in Lexer's document. Whether the real header has it too is not known."""
 
-# Letters that have an ASCII form and no decomposition in Unicode, beside those with a stroke or the like: see `_ascii`.
 _ASCII: Final = {"ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ŋ": "n"}
+"""ASCII forms of letters that Unicode neither decomposes nor names as a letter with a stroke or the like (`_STRUCK`)."""
 _STRUCK: Final = re.compile("LATIN SMALL LETTER ([A-Z]) WITH ")
 _DIGEST: Final = 8
-"""Hex digits behind a name that would not be the only one."""
+"""Hex digits behind a name that would not be unique without them."""
 _JOINERS: Final = "\u200c\u200d"
-"""Say how letters are joined in writing, and show nothing."""
+"""Characters that say how the letters beside them are joined in writing, and are not seen themselves."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
+"""Where a word of `camelCase` begins."""
 
 
 def column_name(header: str) -> str:
-    """The column's name for a header: snake_case, ASCII where a letter has an ASCII form, at most 60 characters. May be empty.
+    """The column name of a header: snake_case, ASCII where a letter has an ASCII form, at most 60 bytes. May be empty.
 
     `Customer Wait Time (min)` becomes `customer_wait_time_min`.
     """
@@ -39,20 +40,21 @@ def column_name(header: str) -> str:
 
 
 def _whole_name(header: str) -> str:
+    """The column name of a header, however long."""
     kept = [""]
     for char in unicodedata.normalize("NFKD", _BOUNDARY.sub("_", header)).casefold():
         if char.isalnum():
             kept.append(_ascii(char))
         elif unicodedata.category(char).startswith("M"):
             if not kept[-1].isascii():
-                kept.append(char)  # of a script whose letters are others without it, such as that of Hindi
+                kept.append(char)  # of a script where the mark makes another letter, such as that of Hindi
         elif char not in _JOINERS:
             kept.append("_")
     return re.sub("_+", "_", unicodedata.normalize("NFC", "".join(kept))).strip("_")
 
 
 def _ascii(char: str) -> str:
-    """The ASCII form of a letter or digit, if it has one; else the character."""
+    """The ASCII form of a letter or digit; the character itself if it has none."""
     if char.isascii():
         return char
     digit = unicodedata.decimal(char, None)
@@ -61,14 +63,69 @@ def _ascii(char: str) -> str:
 
 
 def _cut(name: str, longest: int) -> str:
+    """A name cut to so many bytes, without half a character at the end."""
     return name.encode()[:longest].decode(errors="ignore").rstrip("_")
 
 
-def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: Iterable[str] = ()) -> dict[str, Any]:
-    """The properties, and one for each header that has none: text, or what the header says.
+def column_schema(header: str) -> dict[str, Any]:
+    """JSON schema of a column by its header: `(UTC)` is a time, `(min)` a number, `Within ... SLA` a yes or no, all else text."""
+    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
+    lowered = header.strip().lower()
+    if lowered.endswith("(utc)"):
+        return {"description": f"{description} Time in UTC.", "type": ["null", "string"], "format": "date-time"}
+    if lowered.endswith("(min)"):
+        return {"description": f"{description} Minutes.", "type": ["null", "number"]}
+    if lowered.startswith("within ") and lowered.endswith(" sla"):
+        return {"description": f"{description} Yes or no.", "type": ["null", "boolean"]}
+    return {"description": f"{description} Text.", "type": ["null", "string"]}
 
-    Its `title` is the header. Two headers may make the same name, and a long one is cut. Then a digest of the whole header stands
-    behind the name, so that it does not depend on the place of the column, or on what else there is.
+
+def unique_headers(headers: Iterable[str]) -> list[str]:
+    """The headers as written, made unique: an empty one is named by its place, a repeated one has a number behind it.
+
+    U+FFFD stands for NUL, which no table can hold.
+    """
+    result: dict[str, None] = {}
+    times: dict[str, int] = {}
+    for place, header in enumerate(map(storable, headers), start=1):
+        first = key = header or f"(column {place})"
+        while key in result:
+            times[first] = times.get(first, 1) + 1
+            key = f"{first} ({times[first]})"
+        result[key] = None
+    return list(result)
+
+
+def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterable[str] = ()) -> list[str | None]:
+    """The name of the property of each header, `None` for a header that has none.
+
+    A property from discovery belongs to the header that is its `title`, and to no other. Any other property belongs to the first
+    header that makes its name.
+
+    Args:
+        headers: The cells of the first row.
+        properties: Properties of the stream's schema.
+        taken: Columns of the tap's own, which no column of the export may be named as.
+    """
+    found: list[str | None] = []
+    # (A title in a catalog may be anything, also a list, which no dictionary takes for a key.)
+    by_header = {schema["title"]: name for name, schema in properties.items() if isinstance(schema.get("title"), str)}
+    used = set(taken)
+    for header, key in zip(headers, unique_headers(headers), strict=True):
+        name = by_header.get(key) or column_name(header)
+        if name in properties and name not in used and properties[name].get("title") in (None, key):
+            used.add(name)
+            found.append(name)
+        else:
+            found.append(None)
+    return found
+
+
+def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: Iterable[str] = ()) -> dict[str, Any]:
+    """The properties, and a new one for each header that has none: see `column_schema`. Its `title` is the header.
+
+    Two headers may make the same name, and a long name is cut. Then a digest of the whole header stands behind the name, so that the
+    name depends neither on the place of the column nor on the other columns.
 
     Args:
         properties: Properties of the stream's schema.
@@ -88,51 +145,3 @@ def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: I
                 salt += " "
             result[name] = {"title": key, **column_schema(header)}
     return result
-
-
-def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterable[str] = ()) -> list[str | None]:
-    """The property for each header, or `None` if it has none.
-
-    A property that discovery has found is for the header that it names as its `title`, and for no other. Any other property is for the
-    first header that makes its name. (In a catalog, a title may be anything: a list can't be looked up.)
-    """
-    found: list[str | None] = []
-    by_header = {schema["title"]: name for name, schema in properties.items() if isinstance(schema.get("title"), str)}
-    used = set(taken)
-    for header, key in zip(headers, unique_headers(headers), strict=True):
-        name = by_header.get(key) or column_name(header)
-        if name in properties and name not in used and properties[name].get("title") in (None, key):
-            used.add(name)
-            found.append(name)
-        else:
-            found.append(None)
-    return found
-
-
-def unique_headers(headers: Iterable[str]) -> list[str]:
-    """The headers as written, as keys of one object: an empty one by its place, one that stands twice with a number behind it.
-
-    (No table can hold a NUL, so there is U+FFFD in its place.)
-    """
-    result: dict[str, None] = {}
-    times: dict[str, int] = {}
-    for place, header in enumerate(map(storable, headers), start=1):
-        first = key = header or f"(column {place})"
-        while key in result:
-            times[first] = times.get(first, 1) + 1
-            key = f"{first} ({times[first]})"
-        result[key] = None
-    return list(result)
-
-
-def column_schema(header: str) -> dict[str, Any]:
-    """The JSON schema of a column, by what its header says: `(UTC)` is a time, `(min)` a number, `Within ... SLA` a yes or no."""
-    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
-    lowered = header.strip().lower()
-    if lowered.endswith("(utc)"):
-        return {"description": f"{description} Time in UTC.", "type": ["null", "string"], "format": "date-time"}
-    if lowered.endswith("(min)"):
-        return {"description": f"{description} Minutes.", "type": ["null", "number"]}
-    if lowered.startswith("within ") and lowered.endswith(" sla"):
-        return {"description": f"{description} Yes or no.", "type": ["null", "boolean"]}
-    return {"description": f"{description} Text.", "type": ["null", "string"]}
