@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import os
-import re
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import click
@@ -44,6 +40,14 @@ from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.run.plan import Plan, described, in_words, seconds_within
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
+from tap_lexer_activity.settings.environment import (
+    is_pasted,
+    misspelt_variables,
+    setting_variables,
+    unreadable_variable,
+    without_tokens,
+)
+from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.settings.schema import BATCH_CONFIG, FAKER_CONFIG, SETTINGS, without_bare_types
 from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.singer.catalog import checked_catalog, chosen, without_effect
@@ -57,7 +61,7 @@ from tap_lexer_activity.windows import Window
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from types import FrameType
     from typing import IO
 
@@ -136,10 +140,11 @@ class TapLexerActivity(Tap):
         except ValueError as error:
             if not self._reads_environment:
                 raise
-            wrong = _unread_variable(self._env_var_prefix) or str(error)
-            raise ConfigurationError(_without_tokens(wrong, kwargs.get("config"), self._env_var_prefix)) from None
+            prefix = self._env_var_prefix
+            wrong = unreadable_variable(self.config_jsonschema, prefix, os.environ) or str(error)
+            raise ConfigurationError(without_tokens(wrong, kwargs.get("config"), prefix, os.environ)) from None
         if self._reads_environment:
-            for caution in _unknown_variables(self._env_var_prefix):
+            for caution in misspelt_variables(self.config_jsonschema, self._env_var_prefix, os.environ):
                 self.logger.warning("%s", caution)
 
     @override
@@ -154,11 +159,12 @@ class TapLexerActivity(Tap):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
-        if self._reads_environment and (wrong := _unread_variable(self._env_var_prefix)):
-            raise ConfigurationError(_without_tokens(wrong, self._config, self._env_var_prefix))
+        prefix = self._env_var_prefix
+        if self._reads_environment and (wrong := unreadable_variable(self.config_jsonschema, prefix, os.environ)):
+            raise ConfigurationError(without_tokens(wrong, self._config, prefix, os.environ))
         self._config = {name: value for name, value in self._config.items() if value is not None}
         try:
-            self._settings = Settings.parse(
+            self._settings = parse_settings(
                 self._config,
                 now=datetime.now(UTC),
                 schema=self.config_jsonschema,
@@ -628,7 +634,7 @@ class TapLexerActivity(Tap):
     @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
-        if any(_LIKE_SETTINGS.search(text) and not _is_file(text) for text in value):
+        if any(map(is_pasted, value)):
             msg = "--config: should be the path of a file, or ENV, and looks like settings (its text is not shown)"
             raise ConfigurationError(msg)
         try:
@@ -687,7 +693,8 @@ class TapLexerActivity(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        if not (config and config.parse_env) and (unread := _unread_settings(cls._env_var_prefix)):
+        unread = setting_variables(cls.config_jsonschema, cls._env_var_prefix, os.environ)
+        if unread and not (config and config.parse_env):
             cls.logger.warning(
                 "The environment sets %s, which is not read. Add --config ENV to read it", ", ".join(unread)
             )
@@ -743,81 +750,6 @@ def _bookmarks(state: Any) -> list[Any]:
     streams = state.get("bookmarks", {}).values()
     parts = [part for stream in streams for part in (stream, *stream.get("partitions", ()))]
     return sorted(part["replication_key_value"] for part in parts if part.get("replication_key_value"))
-
-
-def _unread_variable(prefix: str) -> str | None:
-    """What is wrong with the environment: the SDK does not say which variable it can't read."""
-    readers: dict[str, Callable[[str], Any]] = {
-        "integer": int,
-        "array": json.loads,
-        "object": json.loads,
-        "boolean": lambda text: _BOOLEANS[text.lower()],
-    }
-    examples = {"integer": "7", "array": "[55, 56]", "object": "{}", "boolean": "true or false"}
-    for name, schema in TapLexerActivity.config_jsonschema["properties"].items():
-        kind = next((kind for kind in readers if kind in schema.get("type", ())), None)
-        text = os.environ.get(f"{prefix}{name.upper()}")
-        if kind is None or text is None:
-            continue
-        try:
-            readers[kind](text)
-        except (KeyError, ValueError):
-            shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
-            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {examples[kind]}"
-    return None
-
-
-_LIKE_SETTINGS: Final = re.compile(r"""[{}"'\n]|^\s*\[|: |api_token""")
-"""What stands in settings, and hardly in the path of a file."""
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # too long for a path, or with a NUL
-        return False
-
-
-def _without_tokens(text: str, config: object, prefix: str) -> str:
-    """A text without the token of the configuration, and without that of the environment: either may have been pasted into another setting."""
-    given = config.get("api_token") if isinstance(config, Mapping) else None
-    for token in (given, os.environ.get(f"{prefix}API_TOKEN")):
-        text = without_token(text, str(token or ""))
-    return text
-
-
-_BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
-"""As the SDK reads them; but it takes every other word for a no."""
-
-
-def _unknown_variables(prefix: str) -> list[str]:
-    """What is named nearly like a setting in the environment, and is none."""
-    names = [name.upper() for name in TapLexerActivity.config_jsonschema["properties"]]
-    others = sorted(name.removeprefix(prefix) for name in os.environ if name.startswith(prefix))
-    close = {name: _meant(name, names) for name in others if name not in names}
-    return [
-        f"The environment variable {prefix}{name} is no setting; did you mean {prefix}{meant}?"
-        for name, meant in close.items()
-        if meant
-    ]
-
-
-def _unread_settings(prefix: str) -> list[str]:
-    """Variables of the environment that are settings."""
-    names = (f"{prefix}{name.upper()}" for name in TapLexerActivity.config_jsonschema["properties"])
-    return [name for name in names if os.environ.get(name)]
-
-
-def _meant(name: str, names: Sequence[str]) -> str | None:
-    """The setting that a variable was probably meant for, if it is not one of Meltano's.
-
-    Meltano passes on extras, such as `_SELECT`, and the settings of extractors whose names begin like this tap's: `EMEA_API_TOKEN`
-    is that of `tap-lexer-activity-emea`.
-    """
-    of_another = {setting for setting in names if name.endswith(f"_{setting}")}
-    others = [setting for setting in names if setting not in of_another]
-    found = difflib.get_close_matches(name, others, n=1, cutoff=0.9 if of_another else 0.6)
-    return found[0] if found and not name.startswith("_") else None
 
 
 _MEND: Final = {

@@ -43,6 +43,8 @@ USUAL_HOURLY: Final = timedelta(days=1)
 LONGEST: Final = timedelta(days=360)
 """Longest request of any kind: 12 months, with room for either reading of that."""
 
+EARLIEST: Final = datetime(1999, 12, 31, 10, tzinfo=UTC)
+"""No window begins before this, when the first zone came to the year 2000: Lexer has no data that old."""
 
 _GRID: Final = date(2000, 1, 3)
 """Any date would do; a Monday makes windows of seven days weeks."""
@@ -204,18 +206,27 @@ def first_to_read(
     return max(origin, min(first, floor(bookmark, interval, zone)))
 
 
-def to_backfill(
-    backfill: Window, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool
+def due(  # noqa: PLR0913 (a range, the present, and how windows are cut)
+    first: datetime,
+    present: datetime,
+    interval: Interval,
+    zone: ZoneInfo,
+    *,
+    partial: bool,
+    until: datetime | None = None,
 ) -> list[Window]:
-    """Windows that have something of `backfill` in them: its start is aligned down, and its end up."""
-    return [
-        window for window in windows(backfill.start, backfill.end, interval, zone) if window.end <= present or partial
-    ]
+    """Windows to read, from the one that contains `first`.
 
-
-def due(first: datetime, present: datetime, interval: Interval, zone: ZoneInfo, *, partial: bool) -> list[Window]:
-    """Windows from `first` that have ended at `present`, and with `partial` the one that has not."""
-    return [window for window in windows(first, present, interval, zone) if window.end <= present or partial]
+    Args:
+        first: Any instant in the first window.
+        present: Windows that end later have not ended yet.
+        interval: Length of a window.
+        zone: The zone whose calendar cuts the windows.
+        partial: Whether to read the window that has not ended, too.
+        until: Windows that begin here or later are left out, of a backfill. Default: `present`.
+    """
+    end = present if until is None else until
+    return [window for window in windows(first, end, interval, zone) if window.end <= present or partial]
 
 
 def report_requests(wanted: Sequence[Window], present: datetime) -> list[Request]:

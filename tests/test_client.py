@@ -42,7 +42,7 @@ from tap_lexer_activity.http.limiter import Limiter
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer import client as module
 from tap_lexer_activity.lexer.client import QUOTE, LexerClient, described, plain_words
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ class Client(LexerClient):
     """A client of a host, with the quota that Lexer has."""
 
     def __init__(self, host: Host | None = None, **config: object) -> None:
-        settings = Settings.parse(
+        settings = parse_settings(
             (host.config() if host else {"start_date": "2026-01-05", "api_token": TOKEN}) | config, now=NOW
         )
         super().__init__(settings, Limiter(5000, 10), logging.getLogger("test.client"))

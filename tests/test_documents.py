@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_every_setting_that_a_plugin_is_given_exists(project: dict[str, Any]) ->
 
 def test_the_sample_is_a_configuration_that_works(about: dict[str, Any]) -> None:
     sample = json.loads((ROOT / "sample_config.json").read_text(encoding="utf-8"))
-    settings = Settings.parse(sample, now=datetime(2026, 6, 1, tzinfo=UTC), schema=about["settings"])
+    settings = parse_settings(sample, now=datetime(2026, 6, 1, tzinfo=UTC), schema=about["settings"])
     assert settings.cautions() == []
     assert sample.keys() >= set(about["settings"]["required"])
 

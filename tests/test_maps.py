@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.settings.maps import lacks
+from tap_lexer_activity.settings.maps import map_errors
 from tap_lexer_activity.singer.mapper import _exact
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ importlib.util.find_spec = lambda name, *more: None if name == "faker" else foun
     ],
 )
 def test_a_key_that_expressions_use_is_missing(maps: Any, given: Any, missing: list[str]) -> None:
-    assert [line.partition(":")[0] for line in lacks(maps, given)] == [f"stream_map_config[{key}]" for key in missing]
+    assert [line.partition(":")[0] for line in map_errors(maps, given)] == [
+        f"stream_map_config[{key}]" for key in missing
+    ]
 
 
 def test_a_map_without_its_salt_is_refused_before_the_first_request(tap: Tap, sandbox: Sandbox) -> None:

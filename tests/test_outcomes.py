@@ -41,7 +41,7 @@ from tap_lexer_activity.http.limiter import Limiter
 from tap_lexer_activity.lexer import decode
 from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.jobs import Exporter
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def exporter_of(clock: Clock) -> Callable[..., Exporter]:
     """Makes one for a host."""
 
     def make(host: Host, meanwhile: Callable[[], float] = lambda: float("inf")) -> Exporter:
-        settings = Settings.parse(host.config(export_timeout=TIMEOUT), now=datetime(2026, 2, 1, tzinfo=UTC))
+        settings = parse_settings(host.config(export_timeout=TIMEOUT), now=datetime(2026, 2, 1, tzinfo=UTC))
         client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
         logger = logging.getLogger("test.exports")
         return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, meanwhile=meanwhile)
@@ -541,7 +541,7 @@ def test_a_file_that_is_cut_off_says_why(clock: Clock, is_silent: bool, why: str
         threading.Thread(target=sends_no_more, args=(silent, sent), daemon=True).start()
         there = status("complete", f"http://127.0.0.1:{silent.getsockname()[1]}/file")
         with Host(sent, statuses=[there if is_silent else COMPLETE]) as host:
-            settings = Settings.parse(host.config(request_timeout=1), now=datetime(2026, 2, 1, tzinfo=UTC))
+            settings = parse_settings(host.config(request_timeout=1), now=datetime(2026, 2, 1, tzinfo=UTC))
             client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
             exporter = Exporter(client, settings, logging.getLogger("test"), clock=clock, sleep=clock.sleep)
             with pytest.raises(TruncatedError) as raised:

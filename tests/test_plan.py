@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.run.plan import Plan, dates, described
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.settings.settings import Settings
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 MINIMAL = {"api_token": "a-token", "start_date": "2026-04-01", "timezone": "Australia/Sydney"}
 
 
 def settings(**config: Any) -> Settings:
-    return Settings.parse(MINIMAL | config, now=NOW)
+    return parse_settings(MINIMAL | config, now=NOW)
 
 
 def plan(count: int, **more: Any) -> Plan:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.windows import Window
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.settings.settings import Settings
 
 NOW = datetime(2026, 6, 15, 4, 30, 7, 999, tzinfo=UTC)
 MINIMAL = {"api_token": "a-token", "start_date": "2026-06-01"}
 
 
 def parse(**config: Any) -> Settings:
-    return Settings.parse(MINIMAL | config, now=NOW, report_streams={"summary", "workflow_states"})
+    return parse_settings(MINIMAL | config, now=NOW, report_streams={"summary", "workflow_states"})
 
 
 def errors(**config: Any) -> list[str]:
@@ -186,7 +189,7 @@ def test_nonsense_is_refused_with_the_setting_the_value_and_the_way_out(config: 
 
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(ConfigValidationError) as raised:
-        Settings.parse({"api_token": None}, now=NOW)
+        parse_settings({"api_token": None}, now=NOW)
     assert [error.partition(":")[0] for error in raised.value.errors] == ["api_token", "start_date"]
 
 

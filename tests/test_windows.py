@@ -450,14 +450,18 @@ def test_a_backfill_reads_the_windows_that_have_something_of_it(interval: window
     sydney = ZoneInfo("Australia/Sydney")
     backfill = Window(datetime(2026, 4, 29, 3, tzinfo=UTC), datetime(2026, 5, 1, 3, tzinfo=UTC))
     later = backfill.end + timedelta(days=40)
-    found = windows.to_backfill(backfill, later, interval, sydney, partial=False)
+
+    def due(present: datetime, *, partial: bool) -> list[Window]:
+        return windows.due(backfill.start, present, interval, sydney, partial=partial, until=backfill.end)
+
+    found = due(later, partial=False)
     assert len(found) == count
     assert found[0].start == windows.floor(backfill.start, interval, sydney)
     assert found[-1].start < backfill.end <= found[-1].end
     present = found[-1].end - SECOND
-    assert windows.to_backfill(backfill, found[-1].end, interval, sydney, partial=False) == found
-    assert windows.to_backfill(backfill, present, interval, sydney, partial=False) == found[:-1]
-    assert windows.to_backfill(backfill, present, interval, sydney, partial=True) == found
+    assert due(found[-1].end, partial=False) == found
+    assert due(present, partial=False) == found[:-1]
+    assert due(present, partial=True) == found
 
 
 def test_instants_are_written_in_utc_wherever_the_tap_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ from tap_lexer_activity.http.reasons import ANOTHER_AUTHORITY, _never_arrived, i
 from tap_lexer_activity.http.retry import is_transient, retry_after, waits
 from tap_lexer_activity.http.session import _RedirectError, _Session, _ThrottledAdapter, _TokenAuth, origin
 from tap_lexer_activity.http.transport import PIECE, ProxyVariableError
-from tap_lexer_activity.settings.parse import SANDBOX
+from tap_lexer_activity.settings.checks import SANDBOX
 from tap_lexer_activity.values import json_text, read_decimal, read_integer
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.http.retry import is_transient, retry_after
 from tap_lexer_activity.http.transport import TimedSession
-from tap_lexer_activity.settings.parse import is_this_machine
+from tap_lexer_activity.settings.checks import is_this_machine
 
 if TYPE_CHECKING:
     from tap_lexer_activity.lexer.client import LexerClient

@@ -1,1 +1,1 @@
-"""The settings: what they are, what makes sense, and where they come from."""
+"""Settings: their schema, where they come from, and which make sense."""

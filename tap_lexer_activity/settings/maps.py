@@ -1,4 +1,4 @@
-"""What the expressions of stream maps need: keys of `stream_map_config`, and packages."""
+"""Check of stream maps: their expressions need keys of `stream_map_config`, and a package."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def expressions(stream_maps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The expressions of the setting `stream_maps`, each with its place in it, such as `users.email`."""
+def _expressions(stream_maps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Expressions of the setting `stream_maps`, each with its place in it, such as `users.email`."""
     for stream, columns in stream_maps.items():
         if isinstance(columns, dict):
             yield from (
@@ -21,26 +21,26 @@ def expressions(stream_maps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
-def lacks(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) -> list[str]:
-    """What the expressions of stream maps need and don't have, one line for each key or package: they would fail at the first row."""
+def map_errors(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) -> list[str]:
+    """A line for each key and package that the expressions of stream maps need and don't have: they would fail at the first row."""
     keys: dict[str, list[str]] = {}
     fakes = []
-    for place, expression in expressions(stream_maps):
+    for place, expression in _expressions(stream_maps):
         try:
             nodes = list(ast.walk(ast.parse(expression)))
-        except SyntaxError:  # said where the maps are made
+        except SyntaxError:  # reported where the maps are made
             continue
         for node in nodes:
             match node:
                 case ast.Subscript(value=ast.Name(id="config"), slice=ast.Constant(value=str(key))):
                     keys.setdefault(key, []).append(place)
-                # What `get` does without is meant to be missing now and then; but a digest without a salt is soon guessed.
+                # A key that is read by `get` may be missing; but a digest without a salt is soon guessed.
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id="config"), attr="get"),
                     args=[ast.Constant(value="hash_seed"), *_],
                 ):
                     keys.setdefault("hash_seed", []).append(place)
-                # (Expressions reach the keys of an object by a point, too.)
+                # (An expression may also write config.key.)
                 case ast.Attribute(value=ast.Name(id="config"), attr=key) if not hasattr(dict, key):
                     keys.setdefault(key, []).append(place)
                 case ast.Name(id="fake"):

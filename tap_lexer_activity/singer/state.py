@@ -10,8 +10,7 @@ from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._state import StateWriter
 from typing_extensions import override
 
-from tap_lexer_activity.settings.parse import EARLIEST
-from tap_lexer_activity.windows import to_text
+from tap_lexer_activity.windows import EARLIEST, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

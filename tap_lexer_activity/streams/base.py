@@ -285,9 +285,7 @@ class WindowedStream(LexerStream):
         """What this run asks for. The sync asks for just that: nothing else decides what is due."""
         settings, zone = self.settings, self.zone
         if settings.backfill is not None:
-            wanted = windows.to_backfill(
-                settings.backfill, settings.present, self.interval, zone, partial=settings.include_partial
-            )
+            wanted = self._due(settings.backfill.start, until=settings.backfill.end)
             return self._planned(context, self.requests(wanted), "backfill")
         bookmark = None if self.replication_method == REPLICATION_FULL_TABLE else self.bookmark(context)
         caution = None
@@ -319,9 +317,9 @@ class WindowedStream(LexerStream):
         again = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(context, requests, why, caution, again)
 
-    def _due(self, first: datetime) -> list[windows.Window]:
-        settings = self.settings
-        return windows.due(first, settings.present, self.interval, self.zone, partial=settings.include_partial)
+    def _due(self, first: datetime, until: datetime | None = None) -> list[windows.Window]:
+        present, partial = self.settings.present, self.settings.include_partial
+        return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
 
     def _planned(
         self,

@@ -31,7 +31,7 @@ from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.decode import _MARKS, _spooled
 from tap_lexer_activity.lexer.jobs import _ANSWER, Complete, standing
-from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.streams.base import WindowedStream
@@ -262,7 +262,7 @@ def configuration(data: bytes) -> None:
     if not isinstance(found, dict):
         return
     try:
-        settings = Settings.parse(found, now=NOW, report_streams=frozenset(COLUMNS))
+        settings = parse_settings(found, now=NOW, report_streams=frozenset(COLUMNS))
     except ConfigValidationError:
         return
     assert settings.start < settings.present <= NOW

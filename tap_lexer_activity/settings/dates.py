@@ -1,0 +1,119 @@
+"""Settings that are dates or a time zone: the values that they stand for, or what is wrong with them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import available_timezones
+
+from tap_lexer_activity import zones
+from tap_lexer_activity.windows import EARLIEST, Window, resolve, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
+
+_DATE_FORMS: Final = "a date (2026-03-01) or a date-time (2026-03-01T00:00:00+11:00)"
+_DATE_OR_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?[0-5]\d)?)?", re.ASCII | re.IGNORECASE
+)
+
+
+def read_zone(name: str, now: datetime) -> ZoneInfo | str:
+    """The zone of a name, or what is wrong with the name."""
+    if found := zones.of_abbreviation(name, now):
+        return (
+            f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set the one of your account. "
+            "Without one, --check says which its users have"
+        )
+    if zone := zones.named(name):
+        return zone
+    close = difflib.get_close_matches(name, available_timezones(), n=1)
+    hint = f"did you mean {close[0]}?" if close else "it should be one like Australia/Sydney"
+    return f"timezone: {name!r} is no IANA time zone; {hint}"
+
+
+def read_instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
+    """The instant that a date or date-time stands for, or what is wrong with it."""
+    try:
+        moment = datetime.fromisoformat(text) if _DATE_OR_TIME.fullmatch(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        return f"{name}: {text!r} should be {_DATE_FORMS}"
+    try:
+        return _in_utc(moment, text, zone)
+    except OverflowError:
+        return f"{name}: {text!r} is no year that has windows"
+
+
+def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
+    """The instant of a text. One without an offset is in `zone`; one without a time is the beginning of its day."""
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    return start_of(moment.date(), zone) if len(text) == len("2026-03-01") else resolve(moment, zone)
+
+
+def range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
+    """An error for a range from `start_date` to `end_date` in which there is nothing to read."""
+    if start < EARLIEST:
+        return [f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old"]
+    if start > now:
+        return [f"start_date: {given['start_date']!r} is in the future; it should be the first day to read"]
+    if end <= start:
+        given_end, given_start = given.get("end_date"), given["start_date"]
+        return [
+            f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
+        ]
+    return []
+
+
+def read_starts(
+    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], end: datetime, now: datetime
+) -> tuple[dict[str, datetime], list[str]]:
+    """The setting `start_dates`, and a line for everything that is wrong with it."""
+    starts: dict[str, datetime] = {}
+    errors = []
+    for stream, text in given.get("start_dates", {}).items():
+        name = f"start_dates[{stream}]"
+        start = read_instant(name, text, zone)
+        if stream not in report_streams:
+            close = difflib.get_close_matches(stream, report_streams, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it may name {', '.join(sorted(report_streams))}"
+            errors.append(f"{name}: there is no stream {stream!r} that is read in windows; {hint}")
+        elif isinstance(start, str):
+            errors.append(start)
+        elif start < EARLIEST:
+            errors.append(f"{name}: {text!r} is before the year 2000; Lexer has no data that old")
+        elif start > now:
+            errors.append(f"{name}: {text!r} is in the future; it should be the first day to read")
+        elif start >= end:
+            errors.append(
+                f"{name}: {text!r} is not before end_date ({given.get('end_date')!r}), so nothing would be read"
+            )
+        else:
+            starts[stream] = start
+    return starts, errors
+
+
+def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
+    """The range to read again, `None` if there is none, or what is wrong with it."""
+    if "backfill_start" not in given:
+        return None if "backfill_end" not in given else "backfill_end: needs backfill_start, where the range begins"
+    start = read_instant("backfill_start", given["backfill_start"], zone)
+    end = read_instant("backfill_end", given["backfill_end"], zone) if "backfill_end" in given else present
+    if isinstance(start, str):
+        return start
+    if isinstance(end, str):
+        return end
+    if not EARLIEST <= start <= now:
+        return (
+            f"backfill_start: {given['backfill_start']!r} should be a day from the year 2000 on, and not in the future"
+        )
+    if end <= start:
+        given_end = given.get("backfill_end", given.get("end_date"))
+        return f"backfill_end: {given_end!r} is not after backfill_start ({given['backfill_start']!r}); it is exclusive"
+    return Window(start, min(end, now))
