@@ -1,6 +1,6 @@
 """The settings are written down in four places: the program, meltano.yml, sample_config.json and .env.example. They agree word for word.
 
-And what the changelog calls mended has a test.
+So do the ready stream maps, in two places. And what the changelog calls mended has a test.
 """
 
 from __future__ import annotations
@@ -113,6 +113,18 @@ def test_every_setting_that_a_plugin_is_given_exists(project: dict[str, Any]) ->
     given = [plugin for environment in project["environments"] for plugin in plugins(environment["config"]).values()]
     for plugin in [*plugins(project).values(), *given]:
         assert plugin.get("config", {}).keys() <= known[plugin["name"]], plugin["name"]
+
+
+def test_the_private_environment_is_prod_with_the_ready_stream_maps(project: dict[str, Any]) -> None:
+    profile = json.loads((ROOT / "privacy" / "stream_maps.json").read_text(encoding="utf-8"))
+    environments = {environment["name"]: environment["config"] for environment in project["environments"]}
+    (extractor,) = environments["private"]["plugins"]["extractors"]
+    assert profile.keys() == {"stream_maps"}
+    assert extractor["config"].pop("stream_maps") == {
+        stream: {name: "__NULL__" if rule is None else rule for name, rule in maps.items()}  # (both drop the column)
+        for stream, maps in profile["stream_maps"].items()
+    }
+    assert environments["private"] == environments["prod"]
 
 
 def test_the_sample_is_a_configuration_that_works(about: dict[str, Any]) -> None:

@@ -88,16 +88,6 @@ def test_the_document_lists_the_columns(kind: str) -> None:
     }
 
 
-def test_meltano_has_the_same_maps() -> None:
-    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    (environment,) = [found for found in project["environments"] if found["name"] == "private"]
-    (extractor,) = environment["config"]["plugins"]["extractors"]
-    assert extractor["config"]["stream_maps"] == {
-        stream: {name: "__NULL__" if rule is None else rule for name, rule in maps.items()}
-        for stream, maps in MAPS.items()
-    }
-
-
 # What is emitted
 
 
