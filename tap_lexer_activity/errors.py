@@ -1,4 +1,4 @@
-"""What can go wrong beyond the SDK's own exceptions."""
+"""The tap's own exceptions, and texts without the token."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from urllib.parse import quote
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 _SHORTEST_PART: Final = 8
-"""Fewer characters of a token than these are not taken for a part of it."""
+"""Fewest characters that count as a part of a token."""
 
 
 class AccessDeniedError(FatalAPIError):
-    """The token is missing, wrong, of the wrong type, or not allowed from this address: nothing else will work either."""
+    """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either."""
 
 
 class NotAllowedError(FatalAPIError):
@@ -32,15 +32,15 @@ class NotAllowedError(FatalAPIError):
 
 
 class UnreachableError(FatalAPIError):
-    """The API's host can't be reached, or is not the one it should be: nothing else will work either."""
+    """The API's host can't be reached, or is not the one it should be: no other call will work either."""
 
 
 class UnexpectedAnswerError(FatalAPIError):
-    """Lexer answered with something that its documents do not describe."""
+    """Lexer's answer is not as its documents describe it."""
 
 
 class NotFoundError(FatalAPIError):
-    """Lexer answered 404: a request that is not well-formed, an address that does not exist, or a job that it has forgotten."""
+    """Lexer answered 404: the request is not well-formed, the address does not exist, or Lexer has forgotten the job."""
 
 
 class UnavailableError(RetriableAPIError):
@@ -60,15 +60,15 @@ class QuotaExceededError(UnavailableError):
 
 
 class RequestsSpentError(FatalAPIError):
-    """`max_requests` have been sent. Nothing is wrong; what is not read yet is for the next run."""
+    """`max_requests` have been sent. Nothing is wrong: the next run reads the rest."""
 
 
 class ExportFailedError(FatalAPIError):
-    """Lexer gave an export up, answers with an unknown status, or says that it is complete and not where."""
+    """Lexer gave up an export, answered with an unknown status, or called it complete without a link to the file."""
 
 
 class ExportTimedOutError(FatalAPIError):
-    """An export was not complete within `export_timeout`. What it would hold is not known: it is not "no data"."""
+    """An export was not complete within `export_timeout`. That does not mean that it has no data."""
 
 
 class LinkExpiredError(FatalAPIError):
@@ -80,7 +80,7 @@ class TruncatedError(RetriableAPIError):
 
 
 class EndOfRun(BaseException):
-    """Ends the run now, whatever stream is being read. Not an `Exception`, so that no handler for failing streams takes it for one.
+    """The end of the run, whatever stream is being read. Not an `Exception`, so that no handler of a stream's failure catches it.
 
     Attributes:
         exit_code: Exit code of the process.
@@ -92,7 +92,7 @@ class EndOfRun(BaseException):
 
 
 def without_token(text: str, token: str) -> str:
-    """A text without the token and without parts of it, also where they are written as JSON or an address writes them."""
+    """A text without the token and without parts of it, also as JSON or an address would write them."""
     if not token:
         return text
     forms = {token, json.dumps(token)[1:-1], quote(token, safe="")}

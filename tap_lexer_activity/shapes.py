@@ -1,4 +1,4 @@
-"""Checking what Lexer answers against what it documents."""
+"""Checks of Lexer's answers against their documented shape, and values made to fit their columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCHEMAS: Final = SchemaDirectory(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
 """One JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
 
 ADDITIONAL: Final = "additional_columns"
-"""The column of every stream that keeps what has no place in the others."""
+"""The column of every stream for values that have no place in the others."""
 
 
 def _is_number(_: object, value: object) -> bool:
@@ -55,7 +55,7 @@ _AnswerValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]  # 
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_integer}),
 )
-"""As JSON Schema says, with `Decimal` for decimals."""
+"""A validator of JSON Schema whose decimals are `Decimal`."""
 
 
 def answer_validator(schema: Mapping[str, Any]) -> Validator:
@@ -64,7 +64,7 @@ def answer_validator(schema: Mapping[str, Any]) -> Validator:
 
 
 def row_schema(stream_schema: Mapping[str, Any], *, without: Iterable[str], required: Iterable[str]) -> dict[str, Any]:
-    """The shape of a row as Lexer sends it: a stream's schema less the columns that the tap adds."""
+    """Schema of a row as Lexer sends it: the stream's schema without the columns that the tap adds."""
     left_out = set(without)
     return {
         "type": "object",
@@ -79,11 +79,11 @@ def check(answer: Any, validator: Validator, *, what: str, quote: Callable[[str]
     Args:
         answer: The JSON.
         validator: The expected shape.
-        what: What was asked for, for the error.
+        what: The request, as the error names it.
         quote: Makes the beginning of an answer fit for a log.
 
     Raises:
-        UnexpectedAnswerError: With what was expected and what came.
+        UnexpectedAnswerError: If it is of another shape, with what was expected and what came.
     """
     error = next(iter(validator.iter_errors(answer)), None)
     if error is not None:
@@ -92,6 +92,7 @@ def check(answer: Any, validator: Validator, *, what: str, quote: Callable[[str]
 
 
 def _expected(error: ValidationError) -> str:
+    """A clause that says what was expected, and where."""
     place = f"in {error.json_path.removeprefix('$').lstrip('.')} " if error.absolute_path else ""
     wanted: Any = error.validator_value
     instance: Any = error.instance
@@ -119,34 +120,35 @@ def _kind(value: object) -> str:
 
 
 def text_of(answer: object) -> str:
-    """An answer as text again."""
+    """An answer as JSON text."""
     return serialize_json(answer, ensure_ascii=False)
 
 
 _NOTHING: Final = object()
+"""Stands for the part that does not fit, where all of a value fits. (`None` would be a value.)"""
 
 
 def fitted(answer: Any, schema: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
-    """An answer whose values are of their columns' types: `81.0` as `81` in a column of integers, times in UTC.
+    """An answer with values of their columns' types: `81.0` as `81` in a column of integers, times in UTC.
 
-    A value that its column can't hold (an integer beyond 64 bits, a time that is none) becomes null, if the column may be null. As it
-    came, it is in the row's `additional_columns`: a row is an object whose schema has such a property. All else is left for `check`.
+    A value that its column can't hold (an integer beyond 64 bits, a text that is no time) becomes null, if the column may be null, and
+    `additional_columns` of its row keeps it as it came. A row is an object whose schema has such a property. All else is left to `check`.
 
     Args:
         answer: The JSON.
         schema: The answer's shape.
 
     Returns:
-        The answer, and the columns with values that they can't hold, each with what was expected.
+        The answer, and the columns that can't hold some value, each with what was expected.
     """
     odd: dict[str, str] = {}
     return _fitted(answer, schema, odd)[0], odd
 
 
 def _fitted(value: Any, schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
-    """A value that its schema allows, and what does not fit of it, as it came; `_NOTHING` if that is nothing.
+    """A value that its schema allows, and the part of it that does not fit, as it came (`_NOTHING` if all fits).
 
-    A value that does not fit and may not be null stays.
+    A value that does not fit stays if it may not be null.
     """
     if value is None:
         return None, _NOTHING
@@ -185,7 +187,7 @@ def _fitted_object(value: dict[str, Any], schema: Mapping[str, Any], odd: dict[s
 
 
 def _fitted_number(value: Any, kinds: Container[str]) -> Any:
-    """A value as its column holds it, or `None` for a number that is too large."""
+    """A value as its column holds it; `None` for a number that is too large."""
     is_integer, is_number = "integer" in kinds, "number" in kinds
     if isinstance(value, OddNumber):
         return None if is_integer or is_number else str(value)
@@ -208,7 +210,7 @@ def _is_time(schema: Mapping[str, Any]) -> bool:
 
 
 def _as_it_came(value: Any) -> Any:
-    """A value of whatever kind, numbers beyond 64 bits as text."""
+    """A value with numbers beyond 64 bits as text."""
     match value:
         case dict():
             return {name: _as_it_came(inner) for name, inner in value.items()}

@@ -1,4 +1,4 @@
-"""What every target can store: text without halves of characters, numbers that fit, times in UTC; and schemas that each reads alike.
+"""Values that every target can store: text without halves of characters, numbers that fit, times in UTC; and schemas that all read alike.
 
 Pure functions.
 """
@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, Final
 
 MOST_DIGITS: Final = 400
-"""Digits of a whole number that are read as one: more than any float has. Python takes long for thousands."""
+"""Most digits of a number that is read as one: more than any float has. Python takes long for thousands."""
 
 _REPLACEMENT: Final = "\ufffd"
 _LARGEST: Final = 2**63 - 1
@@ -32,13 +32,13 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def json_text(body: bytes | bytearray) -> str:
-    """The text of a JSON document, without what no text of a table may hold.
+    """The text of a JSON document, without characters that no table can hold.
 
-    Half of a character (a lone surrogate, left by a server that cuts text in the middle of an emoji) and NUL become U+FFFD. That is done
-    before the JSON is read, so it holds for names as it does for values.
+    Half of a character (a lone surrogate, left by a server that cuts text in the middle of an emoji) and NUL become U+FFFD. This is done
+    before the JSON is read, so it holds for names and values alike.
 
     Raises:
-        UnicodeDecodeError: If it is no Unicode.
+        UnicodeDecodeError: If the document is not in Unicode.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     if _ODD_ESCAPE.search(text):
@@ -49,7 +49,7 @@ def json_text(body: bytes | bytearray) -> str:
 
 
 def storable(text: str) -> str:
-    """Text of a file, with U+FFFD for NUL."""
+    """Text with U+FFFD for NUL, which no table can hold."""
     return text.replace("\0", _REPLACEMENT)
 
 
@@ -57,7 +57,7 @@ def storable(text: str) -> str:
 
 
 class OddNumber(str):
-    """A number that neither a 64-bit integer nor a 64-bit float can be, as Lexer wrote it."""
+    """A number that neither an integer nor a float of 64 bits can hold, as Lexer wrote it."""
 
     __slots__ = ()
 
@@ -79,13 +79,13 @@ def read_decimal(text: str) -> Decimal | OddNumber:
 def fits_float(number: Decimal) -> bool:
     """Whether a float can be about as large as a number. Most readers of JSON would take 1e999 for infinity.
 
-    (One that is next to nothing may be 0 to them; one of a million zeros behind the point is more than a table takes.)
+    A number next to nothing may become 0 in them, but one with a million zeros behind the point is too long for a table.
     """
     return not number or (-MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and isfinite(number))
 
 
 def fits_integer(number: int) -> bool:
-    """Whether a column of 64 bits can hold a whole number."""
+    """Whether a whole number fits into a column of 64 bits."""
     return -_LARGEST - 1 <= number <= _LARGEST
 
 
@@ -97,17 +97,17 @@ _UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", 
 
 
 def to_utc(text: str) -> str | None:
-    """A time as RFC 3339 in UTC, or `None` if it is no time, or says no offset: without one it may be of any zone.
+    """A time as RFC 3339 in UTC; `None` for a text that is no time, or has no offset and so may be of any zone.
 
-    Every form of ISO 8601 that Python reads will do, and ` UTC` or a blank before the offset. A fraction has up to 6 digits. What is
-    right already stays as it is.
+    Every form of ISO 8601 that Python reads will do, also with ` UTC` or a blank before the offset. A fraction has up to 6 digits. A text
+    that is in this form already stays as it is.
     """
     try:
         moment = datetime.fromisoformat(_WITH_BLANK.sub(lambda found: found[1] or "Z", text))
         if moment.tzinfo is None or _ODD_OFFSET.search(text):
             return None
         return text if _UTC_TIME.fullmatch(text) else f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-    except (ValueError, OverflowError):  # the latter at the ends of the calendar
+    except (ValueError, OverflowError):  # (the latter on the first or last day of the calendar)
         return None
 
 
@@ -115,7 +115,7 @@ def to_utc(text: str) -> str | None:
 
 
 def null_first(schema: Any) -> Any:
-    """A JSON schema with `null` first in each list of types: some targets look at the first alone, and make all else required."""
+    """A JSON schema with `null` first in each list of types: some targets look at the first alone, and require the column without it."""
     match schema:
         case dict():
             return {

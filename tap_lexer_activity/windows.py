@@ -1,15 +1,15 @@
-"""Cutting time into windows, and windows into requests.
+"""Time cut into windows, and windows put into requests.
 
-Pure functions of instants, time zones and settings: no clock, no HTTP, no Singer. Every instant is an aware `datetime` in UTC,
-in whole seconds; local time appears only where a calendar is needed. A window is half open.
+Pure functions of instants, time zones and settings: no clock, no HTTP, no Singer. Every instant is an aware `datetime` in UTC, in
+whole seconds; local time appears only where a calendar is needed. Windows are half open.
 
-What Lexer documents, and what follows from it:
+Three rules come from Lexer's documents:
 
-- A series comes in days, or in hours when the request is short. Two sentences of the article disagree on where the switch lies
-  ("less than 4 days", "3 days or less"), so nothing is ever asked between the two limits: see `SHORTEST_DAILY` and `LONGEST_HOURLY`.
-- The label of a bucket carries no offset. A request that spans a change of offset could be answered in calendar days of the
-  account's zone or in steps of 24 hours from its start; one that does not gets the same answer either way. So requests are cut at
-  changes of offset wherever that is possible.
+- A series comes in days, or in hours if the request is short. Two sentences of the article disagree on the limit ("less than 4 days",
+  "3 days or less"), so no request is ever between the two: see `SHORTEST_DAILY` and `LONGEST_HOURLY`.
+- The label of a bucket has no offset. A request that spans a change of offset could be answered in calendar days of the account's zone,
+  or in steps of 24 hours from its start; any other request gets the same answer either way. So requests are cut at changes of offset
+  wherever that is possible.
 - No request may be longer than 12 months.
 """
 
@@ -32,22 +32,21 @@ DAY: Final = timedelta(days=1)
 HOUR: Final = timedelta(hours=1)
 
 SHORTEST_DAILY: Final = timedelta(days=4, seconds=1)
-"""Shortest request for a daily series: `date_to` is the last second inside, so this keeps `date_to - date_from` at 4 full days."""
+"""Shortest request for a daily series. `date_to` is the last second inside, so `date_to - date_from` is 4 full days."""
 
 LONGEST_HOURLY: Final = timedelta(days=3)
 """Longest request for an hourly series."""
 
 USUAL_HOURLY: Final = timedelta(days=1)
-"""Hourly requests are widened to this, so that an answer in days (midnights only) can be told from one in hours."""
+"""Length that shorter hourly requests are widened to: it tells an answer in days (midnights only) from one in hours."""
 
 LONGEST: Final = timedelta(days=360)
-"""Longest request of any kind: 12 months, with room for either reading of that."""
+"""Longest request of any kind: 12 months, however they are counted."""
 
 EARLIEST: Final = datetime(1999, 12, 31, 10, tzinfo=UTC)
-"""No window begins before this, when the first zone came to the year 2000: Lexer has no data that old."""
-
+"""Earliest instant of any window, when the first zone came to the year 2000: Lexer has no data that old."""
 _GRID: Final = date(2000, 1, 3)
-"""Any date would do; a Monday makes windows of seven days weeks."""
+"""A date at which windows of exports begin, whatever their length. Any would do; from a Monday on, windows of seven days are weeks."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,10 +69,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the API: the range to ask for, and the windows (of a series: buckets) inside it that are wanted.
+    """One request to the API.
 
-    `asked` may be wider than the windows (rows outside of them are dropped), and ends at the present where the last window
-    has not ended yet.
+    Attributes:
+        asked: The range to ask for. It may be wider than the windows (rows outside of them are dropped), and ends at the present if the
+            last window has not ended yet.
+        windows: The windows (of a series: buckets) inside it that are wanted.
     """
 
     asked: Window
@@ -85,19 +86,19 @@ class Request:
 
 
 def to_text(instant: datetime) -> str:
-    """The one text form of instants in records and bookmarks: RFC 3339, UTC, whole seconds. Sorts as text."""
+    """An instant as records and bookmarks have it: RFC 3339 in UTC, in whole seconds. Such texts sort by time."""
     return f"{instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def resolve(local: datetime, zone: ZoneInfo) -> datetime:
-    """First instant at which a clock in `zone` shows the naive time `local` or has jumped over it.
+    """The first instant at which a clock in `zone` shows the naive time `local`, or has jumped over it.
 
-    For a time that the clock shows twice, `local.fold` picks the occurrence.
+    If the clock shows the time twice, `local.fold` picks one of the two.
     """
     instant = local.replace(tzinfo=zone).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local:
         return instant
-    # The clock jumped over it. Read with the offset after the jump the time lies before it (PEP 495), and the other way round.
+    # The clock jumped over it. With the offset after the jump the time lies before the jump, and the other way round (PEP 495).
     local = local.replace(microsecond=0)
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     after = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
@@ -121,12 +122,12 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:
-    """First instant of a calendar date in `zone` (the next date's, where the zone skipped that date)."""
+    """The first instant of a calendar date in `zone`; of the next date, if the zone skipped this one."""
     return resolve(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 (a wall clock time; resolve() gives it its zone)
 
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:
-    """Calendar date whose day contains `instant`.
+    """The calendar date whose day contains an instant.
 
     A clock that is set back over midnight shows the old date once more; the instant belongs to the new day, which has begun.
     """
@@ -135,7 +136,7 @@ def local_date(instant: datetime, zone: ZoneInfo) -> date:
 
 
 def _first_date(day: date, interval: Interval) -> date:
-    """First calendar date of the day, week (from Monday) or month of `day`."""
+    """The first date of the day, week (from Monday) or month that `day` is in."""
     match interval:
         case "week":
             return day - timedelta(days=day.weekday())
@@ -146,17 +147,17 @@ def _first_date(day: date, interval: Interval) -> date:
 
 
 def floor(instant: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
-    """Start of the window that contains `instant`."""
+    """The start of the window that contains an instant."""
     if interval == "hour":
         shown = instant.astimezone(zone)
         full = instant - timedelta(minutes=shown.minute, seconds=shown.second, microseconds=shown.microsecond)
-        # Where clocks are set by or at other than full hours, an hour begins with the change, too.
+        # Where a clock is not set by full hours, or not at one, an hour also begins at the change.
         return full if _offset(full, zone) == shown.utcoffset() else _change(full, instant, zone)
     return start_of(_first_date(local_date(instant, zone), interval), zone)
 
 
 def following(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
-    """Start of the window after the one that begins at `start`."""
+    """The start of the window after the one that begins at `start`."""
     if interval == "hour":
         shown = start.astimezone(zone)
         full = start + HOUR - timedelta(minutes=shown.minute, seconds=shown.second)
@@ -186,10 +187,10 @@ def windows(first: datetime, end: datetime, interval: Interval, zone: ZoneInfo) 
 def first_to_read(
     start: datetime, bookmark: datetime | None, lookback_days: int, interval: Interval, zone: ZoneInfo
 ) -> datetime:
-    """Start of the first window that a run reads.
+    """The start of the first window that a run reads.
 
-    Without a bookmark that is the window of `start`; with one, the first window that began within `lookback_days` calendar days
-    before the bookmark (and never after the bookmark itself, nor before `start`).
+    Without a bookmark, that is the window of `start`. With one, it is the first window that began within `lookback_days` calendar days
+    before the bookmark, but none after the bookmark itself, and none before the window of `start`.
     """
     origin = floor(start, interval, zone)
     if bookmark is None:
@@ -230,7 +231,7 @@ def due(  # noqa: PLR0913 (a range, the present, and how windows are cut)
 
 
 def report_requests(wanted: Sequence[Window], present: datetime) -> list[Request]:
-    """One request per window: a report is one number per window, which nothing else can give."""
+    """One request for each window: a report has one number for its range, so no other request can give that of a window."""
     return [Request(Window(window.start, min(window.end, present)), (window,)) for window in wanted]
 
 
@@ -254,10 +255,10 @@ def series_requests(wanted: Sequence[Window], present: datetime, interval: Inter
 
 
 def export_window(instant: datetime, days: int, zone: ZoneInfo) -> Window:
-    """The window of an export that contains `instant`.
+    """The window of exports that contains an instant.
 
-    They lie on a grid of `days` calendar days that does not depend on when a run begins, so that a row that is read again is found in
-    the window it was found in before.
+    These windows lie on a grid of `days` calendar days that does not depend on when a run begins, so a row that is read again is in the
+    same window as before.
     """
     day = local_date(instant, zone)
     first = day - timedelta(days=(day - _GRID).days % days)
@@ -265,7 +266,7 @@ def export_window(instant: datetime, days: int, zone: ZoneInfo) -> Window:
 
 
 def export_requests(wanted: Sequence[Window], present: datetime, days: int, zone: ZoneInfo) -> list[Request]:
-    """One request for those of `wanted` (consecutive days) that lie in the same export window."""
+    """One request for each window of exports, with those of `wanted` (consecutive days) that lie in it."""
     groups = groupby(wanted, key=lambda day: export_window(day.start, days, zone))
     result = []
     for _, group in groups:
@@ -277,9 +278,9 @@ def export_requests(wanted: Sequence[Window], present: datetime, days: int, zone
 def _stretches(
     wanted: Sequence[Window], present: datetime, interval: Interval, zone: ZoneInfo, *, shortest: timedelta
 ) -> list[Window]:
-    """Stretches of time with one offset each, none too short to be asked for alone, that cover `wanted` and room around it.
+    """Stretches of time that cover `wanted` and room around it, each with one offset and long enough for a request of its own.
 
-    A stretch that is too short joins its elder neighbour: a request has to span that change.
+    A stretch shorter than `shortest` joins the one before it: a request has to span that change of offset.
     """
     room = SHORTEST_DAILY + 2 * DAY
     begin = floor(wanted[0].start - room, interval, zone)
@@ -292,7 +293,7 @@ def _stretches(
             offset = new
     stretches: list[Window] = []
     for stretch in map(Window, starts, [*starts[1:], end]):
-        goes_on = stretch.end == end < present  # it is only here that it is not looked at any further
+        goes_on = stretch.end == end < present  # beyond the room that is looked at
         if stretches and not goes_on and min(stretch.end, present) - stretch.start < shortest:
             stretch = Window(stretches.pop().start, stretch.end)  # noqa: PLW2901 (joined to its neighbour)
         stretches.append(stretch)
@@ -300,7 +301,7 @@ def _stretches(
 
 
 def _split(buckets: Sequence[Window], longest: timedelta) -> list[Sequence[Window]]:
-    """Cut consecutive buckets into the fewest parts of about equal size that are none longer than `longest`."""
+    """Consecutive buckets in the fewest parts, about equal in size, of which none is longer than `longest`."""
     if not buckets:
         return []
     count = math.ceil((buckets[-1].end - buckets[0].start) / longest)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tap_lexer_activity.windows import Window
 
 _NO_ZONE: Final = re.compile(r"(?:posix|right)/|localtime$|posixrules$|Factory$")
-"""What lies beside the zones in their folder: those of this machine, and copies that count leap seconds."""
+"""Names beside those of zones in their folder: the zone of the machine, and copies that count leap seconds."""
 _QUARTER: Final = timedelta(minutes=15)
 
 
 def named(name: str) -> ZoneInfo | None:
-    """The zone of a name, if it is one."""
+    """The zone of a name, `None` if there is no such zone."""
     try:
         return None if _NO_ZONE.match(name) else ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found, not a name, a folder of names
@@ -30,10 +30,10 @@ def named(name: str) -> ZoneInfo | None:
 
 
 def of_abbreviation(name: str, now: datetime) -> list[str]:
-    """The zones whose clocks show an abbreviation, such as AEST, at some time of the year; none if it is no abbreviation.
+    """Zones whose clocks show an abbreviation, such as AEST, at some time of the year; none if the name is no abbreviation.
 
-    A name such as EST is a zone as well, of old: one whose clocks never change. Where others show it for a part of the year only,
-    it is far likelier that one of them is meant.
+    A name such as EST is an old zone as well, whose clocks never change. If other zones show it for a part of the year only, one of them
+    is far more likely to be meant.
     """
     short, zone = name.upper(), named(name)
     year = [now + timedelta(days=days) for days in range(0, 366, 14)]
@@ -54,9 +54,9 @@ def _never_changes(zone: ZoneInfo, year: list[datetime]) -> bool:
 
 
 def offsets(zone: ZoneInfo, within: Window) -> tuple[tuple[datetime, timedelta | None], ...]:
-    """A zone's offsets in a range of time, each with the instant from which it is in force, to a quarter of an hour.
+    """Offsets of a zone in a range of time, each with the instant from which it is in force, to a quarter of an hour.
 
-    Two zones with the same offsets are one as far as that range goes, whatever their names.
+    Two zones with the same offsets are the same for that range, whatever their names.
     """
     at = within.start
     found = [(at, at.astimezone(zone).utcoffset())]
@@ -69,12 +69,12 @@ def offsets(zone: ZoneInfo, within: Window) -> tuple[tuple[datetime, timedelta |
 
 
 def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, *, is_set: bool) -> str | None:
-    """What to say if more of an account's users have another zone than the configured one; `None` if all is well.
+    """A caution if more of an account's users have some other zone than have the configured one; `None` if all is well.
 
     Args:
         users: Lexer's users. Those who are archived, or whose zone can't be read, do not count.
         zone: The configured zone.
-        within: The range that is read: zones are compared by their offsets in it.
+        within: The range that is read. Zones are compared by their offsets in it.
         is_set: Whether the zone was configured at all.
     """
     names = Counter(

@@ -1,4 +1,4 @@
-"""JSON schema of the settings."""
+"""JSON schemas of the settings: the tap's own, and what differs in the SDK's."""
 
 from __future__ import annotations
 
@@ -217,20 +217,17 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
     "required": ["encoding", "storage"],
     "additionalProperties": False,
 }
-"""JSON schema of `batch_config`, stricter than the SDK's: that can write Parquet, too, but leaves columns in it that are not selected."""
+"""JSON schema of `batch_config`, stricter than the SDK's: that allows Parquet, too, but the SDK leaves unselected columns in such files."""
 
 FAKER_CONFIG: Final = (
     "Seed and locale of [Faker](https://faker.readthedocs.io), which expressions of stream maps know as `fake`. "
     "Needs the extra `faker` of this package."
 )
-"""Description of `faker_config`: the SDK's own leaves open whether there is such an extra."""
+"""Description of `faker_config`. The SDK's own does not say whether there is such an extra."""
 
 
 def without_bare_types(schema: Any) -> Any:
-    """A JSON schema without choices that are no schemas: the SDK puts the text `"null"` among those of `stream_maps`.
-
-    A validator that comes to such a choice breaks down.
-    """
+    """A JSON schema without choices that are no schemas, on which validators fail: the SDK has the text `"null"` in those of `stream_maps`."""
     if isinstance(schema, list):
         return [without_bare_types(part) for part in schema]
     if not isinstance(schema, dict):
