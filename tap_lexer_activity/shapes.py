@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.validators import extend
-from singer_sdk import SchemaDirectory
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 _PACKAGED = Path(__file__).parent / "schemas"
 _CHECKOUT = Path(__file__).parents[1] / "schemas"
 
-SCHEMAS: Final = SchemaDirectory(_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
-"""One JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
+SCHEMAS: Final = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+"""Folder of one JSON schema per stream: inside the package in a wheel, at the top of the repository in a checkout."""
 
 ADDITIONAL: Final = "additional_columns"
 """The column of every stream for values that have no place in the others."""
+
+ADDED_COLUMNS: Final = ("date_from", "date_to", "interval", "local_date", "date_label", "form_id")
+"""Columns that the tap adds to what Lexer sends."""
 
 
 def _is_number(_: object, value: object) -> bool:
@@ -61,6 +65,19 @@ _AnswerValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]  # 
 def answer_validator(schema: Mapping[str, Any]) -> Validator:
     """A validator of Lexer's answers, whose decimals are `Decimal`, with date-times checked."""
     return _AnswerValidator(schema, format_checker=_FORMATS)
+
+
+@cache
+def stream_schema(stream: str) -> dict[str, Any]:
+    """The JSON schema of a stream's rows. All callers share it, so nobody may change it."""
+    found: dict[str, Any] = json.loads((SCHEMAS / f"{stream}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def list_schema(stream: str) -> dict[str, Any]:
+    """JSON schema of the answer with a list of objects that have an `id`."""
+    rows = row_schema(stream_schema(stream), without=ADDED_COLUMNS, required=("id",))
+    return {"type": "array", "items": rows}
 
 
 def row_schema(stream_schema: Mapping[str, Any], *, without: Iterable[str], required: Iterable[str]) -> dict[str, Any]:

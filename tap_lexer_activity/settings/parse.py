@@ -96,6 +96,7 @@ def parse_settings(
     present = (now if "backfill_end" in given else min(end, now)).replace(microsecond=0)
     return Settings(
         zone=zone,
+        zone_is_set=config.get("timezone") is not None,
         start=start,
         present=present,
         backfill=backfill,

@@ -18,6 +18,7 @@ class Settings:
     """Settings that make sense, as `parse_settings` reads them from a configuration. Instants are in UTC.
 
     Attributes:
+        zone_is_set: Whether `timezone` is set, or `zone` is the default.
         present: The instant up to which there is anything to read.
         backfill: The range to read again in place of what the bookmarks say, if there is one.
         starts: The beginning of each stream in `start_dates`: see `start_of`.
@@ -26,6 +27,7 @@ class Settings:
 
     api_token: str = field(repr=False)
     zone: ZoneInfo
+    zone_is_set: bool
     start: datetime
     present: datetime
     backfill: Window | None

@@ -5,13 +5,14 @@ Every foreseen error is one line and exit code 1. A stack trace means a defect o
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 import click
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError, SyncLifecycleSignal
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, SingerSDKError, SyncLifecycleSignal
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
@@ -82,3 +83,60 @@ class LexerCommand(click.Command):
 def _in_one_line(message: Warning | str, category: type[Warning], *_: object, **__: object) -> str:
     """A warning for the log: Python's own text has a path and a line of code in it."""
     return f"{' '.join(str(message).split())} ({category.__name__})"
+
+
+def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
+    """The SDK's command, with the options that the tap has beside."""
+    for option in command.params:
+        if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
+            option.type = click.File("rb")
+            option.is_eager = option.name == "catalog"  # --test needs it
+    check = click.Option(
+        ["--check"],
+        is_flag=True,
+        help="Say whether the token works, and whether most users have another time zone.",
+    )
+    plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+    select = click.Option(
+        ["--select"],
+        multiple=True,
+        callback=lambda _, __, given: ",".join(given) if given else None,
+        is_eager=True,  # --discover and --test need it
+        metavar="STREAMS",
+        help="Streams to read, such as 'summary,nps_*', or to leave out, such as '!users'; in place of the catalog's selection.",
+    )
+    return LexerCommand(
+        name=command.name,
+        callback=command.callback,
+        params=[*command.params, check, plan, select],
+        help=command.help,
+        context_settings=command.context_settings,
+        logger=logger,
+    )
+
+
+_WAY_OUT: Final = {
+    "--state": "For a first load leave --state out; otherwise give it the last state that the target kept, or everything is read again",
+    "--catalog": "Make it anew with --discover",
+}
+
+
+def read_json(option: str, file: IO[bytes]) -> Any:
+    """The content of a file in UTF-8, whatever the machine's locale, with or without a byte order mark.
+
+    Raises:
+        ConfigurationError: If it is not JSON, or null.
+    """
+    text = file.read()
+    try:
+        content = json.loads(text)
+    except UnicodeDecodeError:
+        wrong = "is not in UTF-8"
+    except (ValueError, RecursionError) as error:
+        wrong = f"is not JSON: {error}" if text.strip() else "is empty"
+    else:
+        if content is not None:
+            return content
+        wrong = "is null"
+    msg = f"{option}: {file.name} {wrong}. {_WAY_OUT[option]}"
+    raise ConfigurationError(msg)

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
+encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
-def _record_type(names: Sequence[str]) -> Callable[..., Any]:
+def row_type(names: Sequence[str]) -> Callable[..., Any]:
     """A type for rows with these columns, whatever characters their names have."""
     fields = [f"column_{number}" for number in range(len(names))]
     return msgspec.defstruct("Row", fields, rename=dict(zip(fields, names, strict=True)), gc=False)
@@ -26,4 +26,4 @@ def encode_line(content: object) -> bytes:
         OverflowError: If there is an integer of more than 64 bits in it.
         TypeError: If there is something in it that is not JSON.
     """
-    return _encode_lines([content])
+    return encode_lines([content])

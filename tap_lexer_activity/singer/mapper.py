@@ -8,13 +8,18 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import MapExpressionError
-from singer_sdk.mapper import CustomStreamMap
+from singer_sdk.exceptions import ConfigurationError, MapExpressionError, MappingError
+from singer_sdk.helpers._catalog import get_selected_schema
+from singer_sdk.mapper import CustomStreamMap, PluginMapper
+
+from tap_lexer_activity.singer.catalog import without_effect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import logging
+    from collections.abc import Callable, Mapping
 
     from singer_sdk.mapper import StreamMap
+    from singer_sdk.singerlib import Catalog
 
 
 class MapFailedError(Exception):
@@ -61,3 +66,30 @@ def _exact(operator: Callable[..., Any]) -> Callable[..., Any]:
         return operator(*values)
 
     return calculate
+
+
+def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logger) -> PluginMapper:
+    """The stream maps of a configuration, for the streams of a catalog.
+
+    As the SDK makes them, but for streams that are not selected: it takes their properties away, keys included, and then a map for all
+    streams (`"*"`) fails for want of them.
+
+    Raises:
+        ConfigurationError: If a map can't be used.
+    """
+    mapper = PluginMapper(plugin_config=dict(config), logger=logger)
+    schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in catalog.streams}
+    for entry in catalog.streams:
+        name = entry.tap_stream_id
+        mask = entry.metadata.resolve_selection()
+        schema = get_selected_schema(name, schemas[name], mask) if mask[()] else schemas[name]
+        try:
+            mapper.register_raw_stream_schema(name, schema, entry.key_properties)
+        except MappingError as error:
+            msg = f"stream_maps: the map for {name} can't be used: {error}"
+            raise ConfigurationError(msg) from error
+        for stream_map in mapper.stream_maps[name]:
+            mend(stream_map)
+    for caution in without_effect(config.get("stream_maps") or {}, schemas):
+        logger.warning("%s", caution)
+    return mapper

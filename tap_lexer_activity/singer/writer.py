@@ -89,7 +89,7 @@ class MessageWriter(SingerWriter):
             raise self._end
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def uninterrupted(self) -> Iterator[None]:
         """Messages that belong together: a signal ends the run after the last of them, also one that came before the first.
 
         Raises:

@@ -14,8 +14,7 @@ from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStrea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from singer_sdk.helpers.types import Record
-
+    from tap_lexer_activity.run.events import Row
     from tap_lexer_activity.windows import Interval, Request
 
 
@@ -32,9 +31,9 @@ class Report(WindowedStream):
         return windows.report_requests(wanted, self.settings.present)
 
     @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        added = self.columns(request.windows[0])
-        for row in self.checked(answer, what):
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        added = self.window_columns(request.windows[0])
+        for row in self.checked(answer, label):
             yield row | added
 
 
@@ -51,8 +50,8 @@ class SummaryReport(Report):
         return schema | {"anyOf": [{"required": [name]} for name in metrics]}
 
     @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield self.checked(answer, what) | self.columns(request.windows[0])
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        yield self.checked(answer, label) | self.window_columns(request.windows[0])
 
 
 class Summary(SummaryReport):
@@ -81,15 +80,15 @@ class Classifications(Report):
     keys = ("date_from", "interval", "classification_id", "state")
 
     @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield from super().read(request, answer, what)
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        yield from super().rows(request, answer, label)
         present = {(row["classification_id"], row["state"]) for row in answer}
         names = {row["classification_id"]: row.get("classification") for row in answer}
         for number, name in names.items():
             for state in STATES:
                 if (number, state) not in present:
                     zero = {"classification_id": number, "classification": name, "state": state, "volume": 0}
-                    yield self.columns(request.windows[0]) | zero
+                    yield self.window_columns(request.windows[0]) | zero
 
 
 class CaseClassifications(Report):
@@ -105,8 +104,8 @@ class _AgentReport(Report):
     keys = ("date_from", "interval", "user_id")
 
     @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield from super().read(request, _with_integer_user_id(answer), what)
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        yield from super().rows(request, _with_integer_user_id(answer), label)
 
 
 class UserSummary(_AgentReport):
@@ -124,15 +123,15 @@ class _SharedType(Report):
     """A column that only the other stream's rows have."""
 
     @override
-    def checked(self, answer: Any, what: str) -> Any:
+    def checked(self, answer: Any, label: str) -> Any:
         if isinstance(answer, list) and any(isinstance(row, dict) and self.twin_mark in row for row in answer):
             msg = (
-                f"{what}: this is the report of the stream {self.twin}, which Lexer documents under the same type. "
+                f"{label}: this is the report of the stream {self.twin}, which Lexer documents under the same type. "
                 f"Select {self.twin} and deselect {self.name}; or, if Lexer's support names another type for {self.name}, "
-                f'set report_parameters to {{"{self.name}": {{"type": "..."}}}}. The answer begins {self.client.quote(text_of(answer))}'
+                f'set report_parameters to {{"{self.name}": {{"type": "..."}}}}. The answer begins {self.run.client.quote(text_of(answer))}'
             )
             raise UnexpectedAnswerError(msg)
-        return super().checked(answer, what)
+        return super().checked(answer, label)
 
 
 class UserVolume(_AgentReport, _SharedType):
@@ -157,12 +156,12 @@ class WorkflowStates(_SharedType):
     twin_mark = "user_id"
 
     @override
-    def read(self, request: Request, answer: Any, what: str) -> Iterator[Record]:
-        yield from super().read(request, answer, what)
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        yield from super().rows(request, answer, label)
         present = {row["state"] for row in answer}
         for state in STATES if answer else ():  # an empty answer says nothing of any state
             if state not in present:
-                yield self.columns(request.windows[0]) | {"state": state, "volume": 0}
+                yield self.window_columns(request.windows[0]) | {"state": state, "volume": 0}
 
 
 _LONGEST_ID: Final = 19

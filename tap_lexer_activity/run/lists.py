@@ -1,0 +1,27 @@
+"""Lists of objects: users, groups, forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.run.answers import Answers
+    from tap_lexer_activity.run.events import Row
+    from tap_lexer_activity.run.progress import Progress
+
+
+def fetch_list(name: str, client: LexerClient, progress: Progress, answers: Answers, *, tries: int) -> list[Row]:
+    """All objects of a list. Lexer documents no pages, and shows one object where its text says a list.
+
+    Args:
+        name: The list's name, which is its path as well.
+        client: Talks to Lexer.
+        progress: Counts the request.
+        answers: Checks the answer.
+        tries: Tries of the one request.
+    """
+    with progress.requests_of(name):
+        answer = client.get(f"/{name}", tries=tries)
+    label = f"the list of {name}"
+    return answers.distinct(answers.checked([answer] if isinstance(answer, dict) else answer, label), label)

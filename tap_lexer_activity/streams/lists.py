@@ -1,0 +1,68 @@
+"""Users, groups and forms: lists of objects, read whole each time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from tap_lexer_activity import zones
+from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.run.lists import fetch_list
+from tap_lexer_activity.streams.base import LexerStream
+from tap_lexer_activity.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from tap_lexer_activity.run.events import Event, Row
+
+
+class ListStream(LexerStream):
+    """A list of objects with an `id`."""
+
+    keys = ("id",)
+
+    def fetch(self, *, tries: int = TRIES) -> list[Row]:
+        """All objects, by one request."""
+        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
+
+    @override
+    def events(self, form_id: int | None) -> Iterator[Event]:
+        yield from self.fetch()
+
+
+class Users(ListStream):
+    """Agents and managers, archived ones included if Lexer sends them. Their time zones tell what `timezone` should be."""
+
+    name = "users"
+
+    @override
+    def events(self, form_id: int | None) -> Iterator[Event]:
+        users = self.fetch()
+        self.compare_zone(users)
+        yield from users
+
+    def compare_zone(self, users: Iterable[Mapping[str, Any]]) -> None:
+        """Warn if most users have another time zone than the configured one."""
+        settings = self.settings
+        within = settings.backfill or Window(settings.start, settings.present)
+        if caution := zones.caution(users, settings.zone, within, is_set=settings.zone_is_set):
+            self.run.logger.warning("%s", caution)
+
+
+class Groups(ListStream):
+    """Teams."""
+
+    name = "groups"
+
+
+class Forms(ListStream):
+    """Surveys and other forms."""
+
+    name = "forms"
+
+    @override
+    def fetch(self, *, tries: int = TRIES) -> list[Row]:
+        return self.run.forms.all(tries=tries)

@@ -1,0 +1,89 @@
+"""What can be found out without reading a stream: whether the token works, what a run would ask for, which columns exports have."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_lexer_activity.errors import NotAllowedError
+from tap_lexer_activity.run.plan import Plan, described, in_words, seconds_within
+from tap_lexer_activity.streams.exports import Export
+from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.sync.agenda import alternatives, cautions
+from tap_lexer_activity.sync.engine import ask_for_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.sync.engine import Engine
+
+
+def check_token(run: Run) -> None:
+    """Say whether the token works, by one request, and by another one whether `timezone` is that of the users.
+
+    Raises:
+        FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
+    """
+    limiter = run.client.limiter
+    if not limiter.available():
+        wait = in_words(limiter.next_free_at() - time.monotonic())
+        msg = f"Another run on this machine has used up the quota of this token, so its token works. Ask again in {wait} to be sure"
+        raise RetriableAPIError(msg)
+    forms = run.forms.all(tries=1)
+    nps = sum(1 for form in forms if form.get("nps"))
+    run.logger.info("The token works: %s answered, and knows %d NPS forms", run.settings.api_url, nps)
+    if limiter.available():
+        ask_for_zone(run)
+
+
+def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
+    """What a run would ask for, as lines for people.
+
+    Args:
+        engine: The engine.
+        discovers: Names of the exports whose columns would be discovered first.
+
+    Raises:
+        ConfigValidationError: If `form_ids` names a form that does not exist.
+        FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
+    """
+    run = engine.run
+    settings = run.settings
+    if engine.needs_forms:
+        run.forms.nps_ids()
+    plans = engine.plans()
+    if discovers:
+        jobs = sum(len(BY_NAME[name](run).parts()) for name in discovers)
+        plans.insert(0, Plan(stream="(columns of exports)", why="discover_export_columns", count=jobs, polls=jobs))
+    for caution in cautions(settings, plans, needs_forms=engine.needs_forms):
+        run.logger.warning("%s", caution)
+    total = sum(plan.count + plan.polls for plan in plans)
+    lines = described(plans, alternatives(run, engine.windowed, total), settings)
+    quota = settings.rate_limit_requests, settings.rate_limit_seconds
+    available = run.client.limiter.available()
+    now = seconds_within(quota, total, free=available)
+    if now > seconds_within(quota, total):
+        lines.append(
+            f"{quota[0] - available:,} requests were sent with this token in the last {quota[1]} s: "
+            f"a run that starts now takes at least {in_words(now)}."
+        )
+    return lines
+
+
+def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The properties of exports with the columns that a short export of each has, by the stream's name.
+
+    Raises:
+        FatalAPIError, RetriableAPIError: If an export can't be had. One that the token may not read is left out.
+    """
+    for name in names:
+        stream = BY_NAME[name](run)
+        assert isinstance(stream, Export)  # noqa: S101 (for the type checker; callers pass names of exports)
+        run.logger.info("Reading the columns of %s from a short export", name)
+        try:
+            yield name, stream.discovered()
+        except NotAllowedError as error:
+            run.logger.warning("%s: its columns can't be read: %s%s", name, error, run.refusals.advice(name, error))

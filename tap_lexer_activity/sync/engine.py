@@ -1,0 +1,188 @@
+"""Reading the streams of a run, one after the other, as one sequence of events."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    EndOfRun,
+    NotAllowedError,
+    RequestsSpentError,
+    UnreachableError,
+)
+from tap_lexer_activity.run.events import ReadUpTo
+from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.exports import Export
+from tap_lexer_activity.streams.lists import Users
+from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.sync.agenda import cautions, order_by_oldest_bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_lexer_activity.run.events import Event
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.streams.base import LexerStream
+
+_ROWS_BETWEEN_LOOKS: Final = 256
+"""Rows after which it is looked whether a line of progress is due: what becomes of the rows of one window may take long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of one stream, or that the stream begins or has ended (also by an error), or that one of its parts has ended.
+
+    Attributes:
+        stream: The stream.
+        form_id: The NPS form that the event is of; None if the stream is not read by forms.
+        event: The event.
+    """
+
+    stream: LexerStream
+    form_id: int | None
+    event: Event | Literal["begin", "end of part", "end"]
+
+
+class Engine:
+    """Reads the selected streams of a run."""
+
+    def __init__(self, run: Run, names: Sequence[str]) -> None:
+        """Prepare.
+
+        Args:
+            run: The run.
+            names: Names of the selected streams, in their order.
+        """
+        self.run = run
+        self.streams = [BY_NAME[name](run) for name in names]
+
+    @property
+    def windowed(self) -> list[WindowedStream]:
+        """The streams that are read in windows."""
+        return [stream for stream in self.streams if isinstance(stream, WindowedStream)]
+
+    @property
+    def needs_forms(self) -> bool:
+        """Whether the list of NPS forms is needed to know what to ask for."""
+        return any(stream.is_per_form for stream in self.streams)
+
+    def _reads(self, name: str) -> bool:
+        return any(stream.name == name for stream in self.streams)
+
+    # What is asked for
+
+    def plans(self) -> list[Plan]:
+        """What this run asks for, in the order of the streams.
+
+        Raises:
+            ConfigValidationError: If `form_ids` names a form that does not exist.
+        """
+        plans = [plan for stream in self.streams for plan in stream.plans()]
+        if self._asks_for_zone(plans):
+            plans.insert(0, Plan(stream="users", why="for timezone", count=1))
+        if self.needs_forms and not self._reads("forms"):
+            plans.insert(0, Plan(stream="forms", why="for the NPS streams", count=1))
+        return plans
+
+    def _asks_for_zone(self, plans: Sequence[Plan]) -> bool:
+        """Tell whether the users are asked for though they are not selected: not if requests are counted, or no window is due."""
+        is_worth_it = self.run.settings.max_requests is None and any(plan.requests for plan in plans)
+        return is_worth_it and not self._reads("users")
+
+    # Reading
+
+    def prepare(self) -> None:
+        """Do what comes before the first row: see whether the token works and `form_ids` exist, plan, and start the first jobs.
+
+        It costs the one request for the forms that the run needs anyway (none if it does not need them), one for the users if they are not
+        selected, and those that start jobs.
+
+        Raises:
+            ConfigValidationError: If `form_ids` names a form that does not exist.
+            EndOfRun: If the token does not work or the API can't be reached.
+        """
+        if self.needs_forms or self._reads("forms"):
+            try:
+                self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
+            except (AccessDeniedError, UnreachableError) as error:
+                raise EndOfRun(str(error), exit_code=1) from error
+            except (FatalAPIError, RetriableAPIError):
+                pass  # the streams that need the forms will say so
+        plans = self.plans()
+        if self._asks_for_zone(plans):
+            ask_for_zone(self.run)
+        for caution in cautions(self.run.settings, plans, needs_forms=self.needs_forms):
+            self.run.logger.warning("%s", caution)
+        if not self.streams:
+            self.run.logger.warning("No stream is selected, so there is nothing to read")
+        self.run.progress.expect(plans)
+        if self.run.settings.max_requests is not None:
+            self.streams = order_by_oldest_bookmark(self.streams, plans)
+        for stream in self.streams:
+            if isinstance(stream, Export):
+                stream.start_first()
+
+    def steps(self) -> Iterator[Step]:
+        """All events of all streams, in the order in which they have to be dealt with.
+
+        Raises:
+            EndOfRun: If nothing else would work either.
+        """
+        for stream in self.streams:
+            yield from self.steps_of(stream)
+
+    def steps_of(self, stream: LexerStream) -> Iterator[Step]:
+        """All events of one stream."""
+        yield Step(stream, None, "begin")
+        for form_id in stream.parts() or [None]:
+            with closing(self._events(stream, form_id)) as events:
+                for event in events:
+                    yield Step(stream, form_id, event)
+            yield Step(stream, form_id, "end of part")
+        yield Step(stream, None, "end")
+
+    def _events(self, stream: LexerStream, form_id: int | None) -> Iterator[Event]:
+        """The events of one part. An error ends the part, and not the run.
+
+        Raises:
+            EndOfRun: If nothing else would work either.
+        """
+        progress, name = self.run.progress, stream.name
+        progress.begin(name)
+        polls = isinstance(stream, WindowedStream) and not stream.is_export  # exports poll while they wait
+        if polls:
+            self.run.poll_ahead()
+        try:
+            with closing(stream.events(form_id)) as events:
+                for number, event in enumerate(events, 1):
+                    if isinstance(event, ReadUpTo):
+                        progress.read(name, event.request)
+                    yield event
+                    if number % _ROWS_BETWEEN_LOOKS == 0 or not isinstance(event, dict):
+                        progress.say()
+                    if polls and isinstance(event, ReadUpTo):
+                        self.run.poll_ahead()
+            progress.end(name)
+        except (AccessDeniedError, UnreachableError) as error:
+            raise EndOfRun(str(error), exit_code=1) from error
+        except RequestsSpentError:
+            progress.fall_short(name)
+        except (FatalAPIError, RetriableAPIError) as error:
+            said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
+            stream.logger.error("%s failed: %s", name, said)  # noqa: TRY400 (a line for a person, no stack trace)
+            progress.fail(name, said)
+
+
+def ask_for_zone(run: Run) -> None:
+    """Ask for the users to compare their time zones with the configured one. A warning is not worth an error, so none comes of it."""
+    users = Users(run)
+    try:
+        users.compare_zone(users.fetch(tries=1))
+    except (FatalAPIError, RetriableAPIError) as error:
+        run.logger.debug("The time zones of the users are not known: %s", error)

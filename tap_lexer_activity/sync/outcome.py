@@ -1,0 +1,74 @@
+"""How a run ended, in its last lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_lexer_activity.errors import EndOfRun
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.sync.engine import Engine
+
+
+def say_outcome(engine: Engine, *, got_further: bool) -> None:
+    """Log the last lines of a run that came to its end.
+
+    Args:
+        engine: The engine.
+        got_further: Whether any bookmark has moved.
+
+    Raises:
+        EndOfRun: If not all of it is well.
+    """
+    run = engine.run
+    failures, short = run.progress.failures, run.progress.short
+    failed = list(dict.fromkeys(name for name, _ in failures))
+    names = [stream.name for stream in engine.streams]
+    complete = [name for name in names if name not in {*failed, *short}]
+    said = [f"Complete: {', '.join(complete) or 'no stream'}"]
+    if short:
+        said.append(f"More to read: {', '.join(short)}")
+    if failed:
+        said.append(f"Failed: {', '.join(failed)}")
+    lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
+    most = run.settings.max_requests
+    has_news = any(plan.count > plan.again for plan in engine.plans() if plan.requests)
+    is_stuck = bool(short) and has_news and not got_further
+    is_cut_off = bool(short) and run.settings.backfill is not None
+    if is_cut_off:
+        lines.append(
+            f"max_requests ({most}) ended the backfill, which has no bookmarks to go on from. "
+            "Allow it more requests, or a shorter range"
+        )
+    elif is_stuck:
+        lines.append(f"max_requests ({most}) are spent, and no bookmark has moved. Allow more, or no run gets further")
+    elif short and not has_news:
+        lines.append(f"max_requests ({most}) are spent. Nothing is new; not all of the lookback was read again")
+    elif short:
+        lines.append(f"max_requests ({most}) are spent. The next run goes on from here")
+    if failures or is_stuck or is_cut_off:
+        raise EndOfRun("\n".join(lines), exit_code=1)
+    for line in lines if short else ():
+        run.logger.warning("%s", line)
+
+
+def say_trial(engine: Engine) -> None:
+    """Log how a trial of one record of each stream ended.
+
+    Raises:
+        EndOfRun: With exit code 1 if a stream failed, or was not tried because `max_requests` are spent.
+    """
+    progress = engine.run.progress
+    lines = []
+    if failures := progress.failures:
+        lines = [f"Failed: {', '.join(dict.fromkeys(name for name, _ in failures))}"]
+        lines += [f"{name}: {reason}" for name, reason in failures]
+    if short := progress.short:
+        spent = engine.run.settings.max_requests
+        lines.append(f"Not tried, for max_requests ({spent}) are spent: {', '.join(short)}")
+    if lines:
+        raise EndOfRun("\n".join(lines), exit_code=1)
+    if not engine.streams:
+        engine.run.logger.warning("No stream is selected, so there is nothing to read")
+        return
+    engine.run.logger.info("All selected streams can be read: %d", len(engine.streams))
