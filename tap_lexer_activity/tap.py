@@ -213,7 +213,7 @@ class TapLexerActivity(Tap):
         limiter = Limiter(
             settings.rate_limit_requests,
             settings.rate_limit_seconds,
-            most=settings.max_requests,
+            max_calls=settings.max_requests,
             file=file,
             on_wait=lambda seconds: self.progress.wait(seconds),  # noqa: PLW0108 (the progress needs the limiter first)
             on_trouble=on_trouble,
@@ -367,14 +367,14 @@ class TapLexerActivity(Tap):
         Raises:
             FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
         """
-        if not self.client.limiter.places():
-            wait = in_words(self.client.limiter.free_at() - time.monotonic())
+        if not self.client.limiter.available():
+            wait = in_words(self.client.limiter.next_free_at() - time.monotonic())
             msg = f"Another run on this machine has used up the quota of this token, so its token works. Ask again in {wait} to be sure"
             raise RetriableAPIError(msg)
         forms = resources.Forms(self).fetch(tries=1)
         nps = sum(1 for form in forms if form.get("nps"))
         self.logger.info("The token works: %s answered, and knows %d NPS forms", self.settings.api_url, nps)
-        if self.client.limiter.places():
+        if self.client.limiter.available():
             self._ask_for_zone()
 
     # What a run asks for
@@ -423,7 +423,7 @@ class TapLexerActivity(Tap):
         total = sum(plan.count + plan.polls for plan in plans)
         lines = described(plans, self._alternatives(total), self.settings)
         quota = self.settings.rate_limit_requests, self.settings.rate_limit_seconds
-        places = self.client.limiter.places()
+        places = self.client.limiter.available()
         now = seconds_within(quota, total, free=places)
         if now > seconds_within(quota, total):
             lines.append(

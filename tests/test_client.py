@@ -252,7 +252,7 @@ def test_a_request_that_is_tried_once_does_not_wait_for_the_quota(clock: Clock) 
 def test_no_request_is_sent_when_all_are_spent() -> None:
     with Host(starts=[ANSWER]) as host:
         client = Client(host)
-        client.limiter.most = 1
+        client.limiter.max_calls = 1
         client.summary()
         assert failed(client, RequestsSpentError) == "max_requests (1) have been sent"
     assert len(host.asked) == 1

@@ -168,7 +168,7 @@ class Progress:
         calls, seconds = self._quota
         spent = self._limiter.spent
         parts = [
-            f"{spent:,} of {self._planned_requests():,} requests, {calls - self._limiter.places()} of {calls} in {seconds} s"
+            f"{spent:,} of {self._planned_requests():,} requests, {calls - self._limiter.available()} of {calls} in {seconds} s"
         ]
         if self._now is not None:
             stream = self._of(self._now)
@@ -184,14 +184,14 @@ class Progress:
     def _planned_requests(self) -> int:
         """What was planned, or more where more was needed: retries, polls."""
         planned = sum(max(stream.planned, stream.requests) for stream in self._streams.values())
-        return planned if self._limiter.most is None else min(planned, self._limiter.most)
+        return planned if self._limiter.max_calls is None else min(planned, self._limiter.max_calls)
 
     def _left(self, wait: float) -> float:
         """Seconds until everything is read, as it looks now."""
         spent = self._limiter.spent
         left = self._planned_requests() - spent
         each = (self._clock() - self._begun - self._waited + wait) / max(1, spent)
-        free = None if wait else self._limiter.places()  # after a wait, a burst like the one before it
+        free = None if wait else self._limiter.available()  # after a wait, a burst like the one before it
         return max(left * each, wait + seconds_within(self._quota, left, free=free))
 
     def summary(self, selected: Sequence[str]) -> list[str]:
