@@ -241,7 +241,7 @@ class TapLexerActivity(Tap):
     def exporter(self) -> Exporter:
         """What runs export jobs."""
         logger = cast("logging.Logger", self.logger)
-        return Exporter(self.client, self.settings, logger, meanwhile=self._while_an_export_is_waited_for)
+        return Exporter(self.client, self.settings, logger, while_waiting=self._while_an_export_is_waited_for)
 
     def _while_an_export_is_waited_for(self) -> float:
         """Do other work, and say how far the run is.

@@ -33,7 +33,7 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from tap_lexer_activity.lexer.client import described
+from tap_lexer_activity.lexer.client import request_label
 from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.shapes import ADDITIONAL, SCHEMAS, answer_validator, check, fitted, row_schema
 from tap_lexer_activity.singer.mapper import MapFailedError
@@ -362,7 +362,7 @@ class WindowedStream(LexerStream):
         for request in self.planned(context).requests:
             self.tap.tend_exports()
             body = self.body(request, context)
-            what = f"report {described(body)}"
+            what = f"report {request_label(body)}"
             with self.tap.progress.requests_of(self.name):
                 answer = self.client.report(body, what=what)
             yield from self.distinct(

@@ -115,21 +115,23 @@ class Export(WindowedStream):
         for context in self.contexts():
             jobs = self._queue(context).jobs
             for _, job in jobs:
-                if job.is_tended and self.tap.exporter.is_due(job):
+                if job.is_polled_ahead and self.tap.exporter.is_due(job):
                     self._ask_ahead(job)
             if jobs and len(jobs) < _JOBS_AHEAD and all(job.url for _, job in jobs):
                 self._submit_ahead(context)
-        waiting = (job for queue in self._queues.values() for _, job in queue.jobs if job.is_tended and not job.url)
+        waiting = (
+            job for queue in self._queues.values() for _, job in queue.jobs if job.is_polled_ahead and not job.url
+        )
         return min((job.due for job in waiting), default=math.inf)
 
     def _ask_ahead(self, job: Job) -> None:
         """Ask for a job ahead of its turn. After an error it is left for its turn, which meets it again."""
         try:
             with self.tap.progress.requests_of(self.name):
-                self.tap.exporter.ask(job, tries=1)
+                self.tap.exporter.poll(job, tries=1)
         except (FatalAPIError, RetriableAPIError) as error:
             self.logger.debug("%s; left for its turn", error)
-            job.is_tended = False
+            job.is_polled_ahead = False
 
     def _submit_ahead(self, context: Context | None) -> None:
         """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
@@ -192,7 +194,7 @@ class Export(WindowedStream):
         """
         begin = self._begin_of_window(request.asked.start)
         with self.tap.progress.requests_of(self.name):
-            file = self.tap.exporter.file(job)
+            file = self.tap.exporter.fetch(job)
         with file as lines:
             try:
                 yield from self._records(lines, request, context, job.what, is_part=begin != request.asked.start)
@@ -206,7 +208,7 @@ class Export(WindowedStream):
             self.logger.info(
                 "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
             )
-            file = self.tap.exporter.file(job)
+            file = self.tap.exporter.fetch(job)
         with file as lines:
             yield from self._records(lines, request, context, job.what, written=written)
 
@@ -401,7 +403,7 @@ class Export(WindowedStream):
         for context in self.contexts():
             (request,) = self.requests([day])
             with self.tap.progress.requests_of(self.name):
-                file = self.tap.exporter.file(self.tap.exporter.start(self.body(request, context)))
+                file = self.tap.exporter.fetch(self.tap.exporter.start(self.body(request, context)))
             with file as lines:
                 try:
                     headers, _ = self._header(lines, self.name)
