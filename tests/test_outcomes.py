@@ -350,6 +350,18 @@ def test_a_file_host_that_stumbles_is_asked_five_times(
     assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code}"
 
 
+def test_a_file_host_that_stumbles_in_between_does_not_use_up_the_three_downloads(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    cut, broken = with_length(HEADER + ROW, 1000), with_length(b"", status=b"503 It Stumbles")
+    with Host(cut, cut, broken, cut, cut, broken, cut, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1.5, 2.5, 1.5, 1.5, 2.5, 2.5, 1.5]
+    with Host(cut, broken, cut, broken, cut, broken, cut, broken, cut, broken) as host, pytest.raises(UnavailableError):
+        read(exporter_of(host))
+    assert host.asked.count("file") == 10
+
+
 @pytest.mark.parametrize("status", [b"429 Too Many Requests", b"408 Request Timeout", b"503 Service Unavailable"])
 @pytest.mark.parametrize(
     ("asked", "wait"), [(b"30", 30.5), (b"100000", TIMEOUT + 0.5), (b"soon", 1.5), (FAR_AWAY, TIMEOUT + 0.5)]

@@ -30,7 +30,8 @@ from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.answers import parse_json
-from tap_lexer_activity.lexer.decode import BYTE_ORDER_MARKS, spooled
+from tap_lexer_activity.lexer.decode import spooled
+from tap_lexer_activity.lexer.encodings import BYTE_ORDER_MARKS
 from tap_lexer_activity.lexer.jobs import JOB_ANSWER, Complete, parse_status
 from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.shapes import answer_validator, check
