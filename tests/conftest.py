@@ -11,7 +11,6 @@ from collections import defaultdict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,14 +229,9 @@ def _temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What the waits between tries sleep by. Where they are made longer at random, they are by half of the most."""
-    clock = Clock()
-    time = SimpleNamespace(monotonic=clock, sleep=clock.sleep)
-    monkeypatch.setattr("backoff._common.time", time)
-    monkeypatch.setattr("backoff._sync.time", time)
-    monkeypatch.setattr("backoff._jitter.random.uniform", lambda low, high: (low + high) / 2)
+    """What the waits between tries sleep by, for a client that is given it. Those made longer at random are by half a second."""
     monkeypatch.setattr("random.random", lambda: 0.5)
-    return clock
+    return Clock()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from functools import cache, partial
 from importlib.metadata import version
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import requests
@@ -38,10 +38,12 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from tap_lexer_activity.http import retry
 from tap_lexer_activity.http.limiter import Limiter
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.lexer import client as module
-from tap_lexer_activity.lexer.client import QUOTE, LexerClient, described, plain_words
+from tap_lexer_activity.lexer import answers
+from tap_lexer_activity.lexer.answers import QUOTE, plain_words
+from tap_lexer_activity.lexer.client import LexerClient, request_label
 from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
@@ -81,13 +83,17 @@ def moved(location: str, status: bytes = b"307 Temporary Redirect") -> bytes:
 
 
 class Client(LexerClient):
-    """A client of a host, with the quota that Lexer has."""
+    """A client of a host, with the quota that Lexer has, and with waits that take no time."""
+
+    clock: ClassVar[Clock]
 
     def __init__(self, host: Host | None = None, **config: object) -> None:
         settings = parse_settings(
             (host.config() if host else {"start_date": "2026-01-05", "api_token": TOKEN}) | config, now=NOW
         )
-        super().__init__(settings, Limiter(5000, 10), logging.getLogger("test.client"))
+        super().__init__(
+            settings, Limiter(5000, 10), logging.getLogger("test.client"), clock=self.clock, sleep=self.clock.sleep
+        )
 
     def summary(self, **more: Any) -> Any:
         return self.report(BODY, what=WHAT, **more)
@@ -108,7 +114,8 @@ def surroundings(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
         def now(cls, tz: Any = None) -> Any:
             return datetime.fromtimestamp(NOW.timestamp(), tz)
 
-    monkeypatch.setattr(module, "datetime", Today)
+    monkeypatch.setattr(retry, "datetime", Today)
+    monkeypatch.setattr(Client, "clock", clock, raising=False)
     return clock
 
 
@@ -252,7 +259,7 @@ def test_a_request_that_is_tried_once_does_not_wait_for_the_quota(clock: Clock) 
 def test_no_request_is_sent_when_all_are_spent() -> None:
     with Host(starts=[ANSWER]) as host:
         client = Client(host)
-        client.limiter.most = 1
+        client.limiter.max_calls = 1
         client.summary()
         assert failed(client, RequestsSpentError) == "max_requests (1) have been sent"
     assert len(host.asked) == 1
@@ -548,7 +555,7 @@ def test_a_name_that_stands_twice_is_final() -> None:
 
 
 def test_an_answer_without_end_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LARGEST_ANSWER", limit := 1 << 20)
+    monkeypatch.setattr(answers, "_LARGEST_ANSWER", limit := 1 << 20)
     longest, longer, huge = (gzip.compress(b"1".ljust(size)) for size in (limit, limit + 1, 32 * limit))
     with Host(
         starts=[with_length(body, more=b"Content-Encoding: gzip\r\n") for body in (longest, longer, huge)]
@@ -766,7 +773,7 @@ def test_other_sessions_count_against_the_quota_on_lexer_s_own_hosts_only() -> N
         requests.Session() as session,
     ):
         client = Client(host, export_status_url=f"{host_of_statuses.origin}/status")
-        client.throttle(session)
+        client.http.throttle(session)
         spent = []
         for each in (host, host_of_statuses, other):
             for url in (each.origin, each.origin.replace("http://", "HTTP://jo:password@")):
@@ -778,7 +785,7 @@ def test_other_sessions_count_against_the_quota_on_lexer_s_own_hosts_only() -> N
 def test_a_port_that_a_link_need_not_name_makes_no_difference_to_the_quota() -> None:
     with requests.Session() as session:
         client = Client(api_url="https://lexer.invalid/v1", export_status_url="https://status.invalid:443/status")
-        client.throttle(session)
+        client.http.throttle(session)
         for url in ("https://lexer.invalid:443/file", "https://status.invalid/file", "https://files.invalid/file"):
             with pytest.raises(requests.exceptions.ConnectionError):
                 session.get(url, timeout=30)
@@ -786,7 +793,7 @@ def test_a_port_that_a_link_need_not_name_makes_no_difference_to_the_quota() -> 
 
 
 def test_a_request_is_described_by_its_type_its_range_and_its_form() -> None:
-    assert described(BODY | {"form": 55}) == "'summary' from 2026-01-05T00:00:00Z to 2026-01-05T23:59:59Z, form 55"
+    assert request_label(BODY | {"form": 55}) == "'summary' from 2026-01-05T00:00:00Z to 2026-01-05T23:59:59Z, form 55"
 
 
 def test_a_date_without_a_zone_is_in_utc() -> None:

@@ -61,11 +61,11 @@ FAR_AWAY = b"Wed, 21 Oct 2099 07:28:00 GMT"
 def exporter_of(clock: Clock) -> Callable[..., Exporter]:
     """Makes one for a host."""
 
-    def make(host: Host, meanwhile: Callable[[], float] = lambda: float("inf")) -> Exporter:
+    def make(host: Host, while_waiting: Callable[[], float] = lambda: float("inf")) -> Exporter:
         settings = parse_settings(host.config(export_timeout=TIMEOUT), now=datetime(2026, 2, 1, tzinfo=UTC))
-        client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
+        client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"), clock=clock, sleep=clock.sleep)
         logger = logging.getLogger("test.exports")
-        return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, meanwhile=meanwhile)
+        return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, while_waiting=while_waiting)
 
     return make
 
@@ -82,7 +82,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def read(exporter: Exporter) -> str:
-    with exporter.file(exporter.start(BODY)) as file:
+    with exporter.fetch(exporter.start(BODY)) as file:
         return file.read()
 
 
@@ -350,6 +350,18 @@ def test_a_file_host_that_stumbles_is_asked_five_times(
     assert str(raised.value) == f"{WHAT}: the file host 127.0.0.1 answers {code}"
 
 
+def test_a_file_host_that_stumbles_in_between_does_not_use_up_the_three_downloads(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    cut, broken = with_length(HEADER + ROW, 1000), with_length(b"", status=b"503 It Stumbles")
+    with Host(cut, cut, broken, cut, cut, broken, cut, FILE) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1.5, 2.5, 1.5, 1.5, 2.5, 2.5, 1.5]
+    with Host(cut, broken, cut, broken, cut, broken, cut, broken, cut, broken) as host, pytest.raises(UnavailableError):
+        read(exporter_of(host))
+    assert host.asked.count("file") == 10
+
+
 @pytest.mark.parametrize("status", [b"429 Too Many Requests", b"408 Request Timeout", b"503 Service Unavailable"])
 @pytest.mark.parametrize(
     ("asked", "wait"), [(b"30", 30.5), (b"100000", TIMEOUT + 0.5), (b"soon", 1.5), (FAR_AWAY, TIMEOUT + 0.5)]
@@ -441,7 +453,7 @@ def test_an_answer_that_makes_no_sense_is_an_error_that_does_not_show_it(
         exporter = exporter_of(host)
         job = exporter.start(BODY)
         for what, again in (
-            (f"the status of {WHAT}", lambda: exporter.ask(job, tries=2)),
+            (f"the status of {WHAT}", lambda: exporter.poll(job, tries=2)),
             (WHAT, lambda: exporter.start(BODY, tries=2)),
         ):
             before = len(host.asked)
@@ -477,12 +489,12 @@ def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
         assert not exporter.is_due(job)
         clock.sleep(1)
         assert exporter.is_due(job)
-        exporter.ask(job)
+        exporter.poll(job)
         assert (job.due, exporter.is_due(job)) == (clock.now + 1, False)
         clock.sleep(1)
-        exporter.ask(job)
+        exporter.poll(job)
         assert not exporter.is_due(job), "its file is known"
-        with exporter.file(job) as file:
+        with exporter.fetch(job) as file:
             assert file.read() == (HEADER + ROW).decode()
     assert host.asked == ["start token", "status token", "status token", "file"]
 
@@ -491,7 +503,7 @@ def test_other_work_is_done_before_each_wait_and_shortens_it(
     exporter_of: Callable[..., Exporter], clock: Clock
 ) -> None:
     with Host(FILE, statuses=[PENDING, PENDING, COMPLETE]) as host:
-        exporter = exporter_of(host, meanwhile=lambda: clock.now + 0.75)
+        exporter = exporter_of(host, while_waiting=lambda: clock.now + 0.75)
         assert read(exporter) == (HEADER + ROW).decode()
     assert clock.sleeps == [0.75, 0.25, 0.75, 0.25, 0.75, 0.75, 0.5]
 
@@ -499,7 +511,7 @@ def test_other_work_is_done_before_each_wait_and_shortens_it(
 def test_an_odd_wish_for_the_past_never_sleeps_backwards(exporter_of: Callable[..., Exporter], clock: Clock) -> None:
     calls = iter([900.0])
     with Host(FILE) as host:
-        exporter = exporter_of(host, meanwhile=lambda: next(calls, float("inf")))
+        exporter = exporter_of(host, while_waiting=lambda: next(calls, float("inf")))
         assert read(exporter) == (HEADER + ROW).decode()
     assert clock.sleeps == [0, 1]
 
@@ -542,7 +554,7 @@ def test_a_file_that_is_cut_off_says_why(clock: Clock, is_silent: bool, why: str
         there = status("complete", f"http://127.0.0.1:{silent.getsockname()[1]}/file")
         with Host(sent, statuses=[there if is_silent else COMPLETE]) as host:
             settings = parse_settings(host.config(request_timeout=1), now=datetime(2026, 2, 1, tzinfo=UTC))
-            client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"))
+            client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"), clock=clock, sleep=clock.sleep)
             exporter = Exporter(client, settings, logging.getLogger("test"), clock=clock, sleep=clock.sleep)
             with pytest.raises(TruncatedError) as raised:
                 read(exporter)

@@ -96,7 +96,7 @@ def test_a_long_wait_is_said_before_it_begins_and_a_short_one_is_not(
 
 def test_no_more_is_expected_than_max_requests_allows(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    limiter = Limiter(10, 300, most=12, clock=clock, sleep=clock.sleep)
+    limiter = Limiter(10, 300, max_calls=12, clock=clock, sleep=clock.sleep)
     progress = Progress((10, 300), limiter, logging.getLogger("progress"), zone=ZONE, pace=60, clock=clock)
     requests = days(25)
     progress.expect([Plan(stream="summary", why="first load", count=len(requests), requests=requests)])

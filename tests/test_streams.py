@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.singer.writer import MessageWriter
@@ -75,8 +76,14 @@ class Told(TapLexerActivity):
 
     @cached_property
     @override
+    def client(self) -> LexerClient:
+        limiter = super().client.limiter
+        return LexerClient(self.settings, limiter, self.logger, clock=self.clock, sleep=self.clock.sleep)
+
+    @cached_property
+    @override
     def exporter(self) -> Exporter:
-        """With waits that take no time."""
+        """With waits that take no time, as those of its client do."""
         return Exporter(self.client, self.settings, self.logger, clock=self.clock, sleep=self.clock.sleep)
 
     @property

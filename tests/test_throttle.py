@@ -129,7 +129,7 @@ def test_limiters_of_one_file_share_the_quota(tmp_path: Path) -> None:
             begun.append(clock.now)
     assert begun == [1000, 1000, 1000, 1010, 1010, 1010, 1020]
     assert (one.spent, two.spent) == (4, 3)
-    assert one.places() == two.places() == 2
+    assert one.available() == two.available() == 2
 
 
 def test_a_limiter_of_another_size_counts_the_same_calls(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_a_limiter_of_another_size_counts_the_same_calls(tmp_path: Path) -> None
     for _ in range(3):
         with large.call():
             clock.now += 1
-    assert small.places() == 0
-    assert large.places() == 2
-    assert small.free_at() == 1011
+    assert small.available() == 0
+    assert large.available() == 2
+    assert small.next_free_at() == 1011
 
 
 def test_a_process_that_died_in_a_call_keeps_its_place_for_two_periods_at_most(tmp_path: Path) -> None:
@@ -149,11 +149,11 @@ def test_a_process_that_died_in_a_call_keeps_its_place_for_two_periods_at_most(t
     calls = [dead.call() for _ in range(3)]
     for call in calls:
         call.__enter__()
-    assert alive.places() == 0
+    assert alive.available() == 0
     clock.now += 19
-    assert alive.places() == 0
+    assert alive.available() == 0
     clock.now += 1
-    assert alive.places() == 3
+    assert alive.available() == 3
 
 
 def test_a_call_after_one_whose_process_died_waits_no_longer_than_two_periods(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_calls_are_kept_for_two_periods_however_long_these_are(tmp_path: Path) -
     call.__enter__()
     clock.now += 5000
     with limiter.call():
-        assert limiter.places() == 0
+        assert limiter.available() == 0
 
 
 def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_clock_that_began_anew_leaves_nothing_of_the_time_before(tmp_path: Pat
         with limiter.call():
             assert after.now == 5
     after.now = 1002.5
-    assert limiter.places() == 3
+    assert limiter.available() == 3
 
 
 @pytest.mark.parametrize("broken", ["from the start", "in the middle"])
@@ -217,7 +217,7 @@ def test_a_limiter_of_the_longest_period_counts_what_one_of_a_short_period_left_
     for _ in range(2):
         with short.call():
             clock.now += longest / 2 - 1
-    assert long.places() == 5 - 3
+    assert long.available() == 5 - 3
 
 
 def test_calls_of_the_last_two_days_are_kept_and_no_others(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
     file.write_text("this is no database, and long enough to be taken for one" * 100, encoding="utf-8")
     one, two = (limiter_of(clock, file, on_trouble=troubles.append) for _ in range(2))
     with one.call():
-        assert two.places() == 2
+        assert two.available() == 2
     assert troubles == []
 
 
@@ -313,7 +313,7 @@ def test_no_connection_is_left_open_whatever_happens_to_the_file(
 
 def test_a_limiter_stops_at_its_most() -> None:
     clock = Clock()
-    limiter = limiter_of(clock, None, most=4)
+    limiter = limiter_of(clock, None, max_calls=4)
     for _ in range(4):
         with limiter.call():
             clock.now += 1

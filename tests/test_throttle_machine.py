@@ -162,10 +162,10 @@ class Limiters(RuleBasedStateMachine):
     @invariant()
     def the_limiters_know_every_call(self) -> None:
         for process in self.processes:
-            earliest, found = process.free_at(self.now), process.limiter.free_at()
+            earliest, found = process.free_at(self.now), process.limiter.next_free_at()
             # (It may be said too early while a call goes on, which can end at any time.)
             assert found <= earliest if any(call.ended is None for call in process.known) else found == earliest
-            assert process.limiter.places() == max(0, process.calls - process.count(self.now))
+            assert process.limiter.available() == max(0, process.calls - process.count(self.now))
         assert len(self.troubles) == self.told
 
     def teardown(self) -> None:

@@ -47,7 +47,7 @@ class Limiter:
         calls: int,
         seconds: float,
         *,
-        most: int | None = None,
+        max_calls: int | None = None,
         file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -59,7 +59,7 @@ class Limiter:
         Args:
             calls: Most calls in any period.
             seconds: Length of the period.
-            most: Most calls of this limiter altogether.
+            max_calls: Most calls of this limiter altogether.
             file: Where the calls are kept for all processes of this machine. None: the calls of this limiter are all there are.
             clock: Seconds that never run backwards. Processes that share a file have to share the clock, too.
             sleep: Waits that many seconds.
@@ -68,7 +68,7 @@ class Limiter:
         """
         self._calls = calls
         self._seconds = seconds
-        self.most = most
+        self.max_calls = max_calls
         """Most calls altogether."""
         self._clock = clock
         self._sleep = sleep
@@ -91,14 +91,14 @@ class Limiter:
         """Wait for a place in the quota, and take it for the time of the block.
 
         Raises:
-            RequestsSpentError: If `most` calls have been made.
+            RequestsSpentError: If `max_calls` calls have been made.
         """
-        if self.most is not None and self.spent >= self.most:
-            msg = f"max_requests ({self.most}) have been sent"
+        if self.max_calls is not None and self.spent >= self.max_calls:
+            msg = f"max_requests ({self.max_calls}) have been sent"
             raise RequestsSpentError(msg)
         ticket = self._guarded(self._enter)
         while ticket is None:
-            wait = max(0.0, self.free_at() - self._clock())
+            wait = max(0.0, self.next_free_at() - self._clock())
             self._on_wait(wait)
             until = self._clock() + wait
             while (left := until - self._clock()) > 0:
@@ -110,11 +110,11 @@ class Limiter:
         finally:
             self._guarded(lambda: self._leave(ticket))
 
-    def places(self) -> int:
+    def available(self) -> int:
         """Calls that could begin now without a wait."""
         return max(0, self._calls - len(self._guarded(self._ends)))
 
-    def free_at(self) -> float:
+    def next_free_at(self) -> float:
         """When the next call can begin, in seconds of the clock."""
         ends = self._guarded(self._ends)
         return self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds

@@ -1,10 +1,11 @@
-"""Why a request got no answer, in a person's words."""
+"""Why a request got no answer, in a person's words, and which error that is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import requests
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -14,24 +15,93 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from tap_lexer_activity.http.transport import ContradictionError
+from tap_lexer_activity.http.transport import ContradictionError, ProxyVariableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
-ANOTHER_AUTHORITY: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+CA_HINT: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
 """What to do about a certificate that is not valid."""
 
 
 _REASONS: Final = (
-    (requests.exceptions.TooManyRedirects, "the host redirects in a circle"),
     (ContradictionError, "the headers of the answer contradict each other"),
     (DecodeError, "the answer can't be unpacked"),
     (ProxyError, "the proxy can't be reached or refuses"),
     (NameResolutionError, "the host's name is not known"),
     ((NewConnectionError, ConnectionRefusedError), "the host refuses the connection"),
 )
+
+
+class RefusedRedirectError(requests.exceptions.RequestException):
+    """A redirect that is not followed. Its text goes on from the host's name: "redirects to …"."""
+
+
+class NoConnectionError(RetriableAPIError):
+    """A request did not reach its host."""
+
+
+class Failures:
+    """Errors for a request that got no answer. Those of a host say what its user can do about it.
+
+    The libraries' own errors have the whole address in their text, and so would every stack trace that shows them as a cause.
+    """
+
+    certificate_advice = ""
+    """What to check where the certificate is not valid, beside the CA."""
+
+    def __init__(self, what: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
+        """Say what is asked for.
+
+        Args:
+            what: What is asked for, and what each error begins with.
+            host: The host, as errors name it.
+            timeout: Seconds of `request_timeout`.
+            quote: Makes a library's text fit for a log.
+        """
+        self.what = what
+        self.host = host
+        self.quote = quote
+        self._timeout = timeout
+
+    def error_for(self, error: ValueError | OSError) -> Exception:
+        """Our error in place of one of requests, urllib3 or the interpreter.
+
+        Returns:
+            A `RetriableAPIError` if another try may help, `NoConnectionError` if the host was not reached, or else a `FatalAPIError`.
+        """
+        match error:
+            case ValueError():  # some of the libraries' errors are both
+                return self.no_address(str(error))
+            case ProxyVariableError():
+                return self.unreachable(f"{self.what}: {error}")
+            case requests.exceptions.TooManyRedirects():
+                return self.redirected("redirects in a circle")
+            case RefusedRedirectError():
+                return self.redirected(self.quote(str(error)))
+            case requests.exceptions.RequestException():
+                return self._no_answer(error)
+            case _:  # a CA file that is not there
+                return FatalAPIError(f"{self.what}: {self.quote(str(error))}")
+
+    def no_address(self, text: str) -> Exception:
+        """The host is no address, or redirects to one that is none. The library's text may hold the address."""
+        raise NotImplementedError
+
+    def redirected(self, said: str) -> Exception:
+        """A redirect that is not followed: the host "redirects …"."""
+        raise NotImplementedError
+
+    def unreachable(self, msg: str) -> Exception:
+        """The host can't be reached at all before something has been set right."""
+        return FatalAPIError(msg)
+
+    def _no_answer(self, error: requests.exceptions.RequestException) -> Exception:
+        msg = f"{self.what}: {reason(error, self._timeout)} ({self.host})"
+        if _is_distrusted(error):
+            return self.unreachable(msg + self.certificate_advice + CA_HINT)
+        return NoConnectionError(msg) if _never_arrived(error) else RetriableAPIError(msg)
 
 
 def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
@@ -42,13 +112,13 @@ def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
                 return said
         if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError)):
             return f"no answer within {timeout} s (request_timeout)"
-    if is_distrusted(error):
+    if _is_distrusted(error):
         return "the host's certificate is not valid"
     return f"the connection broke off ({type(error).__name__})"
 
 
-def is_distrusted(error: requests.exceptions.RequestException) -> bool:
-    """Whether a host is not the one that its certificate says, or nobody known says so."""
+def _is_distrusted(error: requests.exceptions.RequestException) -> bool:
+    """Whether TLS verification failed."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 

@@ -1,17 +1,139 @@
-"""Which answers are worth another try, and how long to wait for it. The same for Lexer's hosts and for the host of its files."""
+"""One retry for all hosts: which errors are worth another try, how many, and how long to wait before each."""
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+import backoff
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    import logging
+    from collections.abc import Callable, Generator
 
 
+QUOTA_PERIODS: Final = 6
+"""How many periods of the quota one request waits for a place before it gives up."""
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY})
+_Result = TypeVar("_Result")
+
+
+class NextWait(Protocol):
+    """The hook of a retry. It counts, so each request needs a new one."""
+
+    def __call__(self, error: RetriableAPIError, elapsed: float) -> float | None:
+        """Seconds to wait before the next try, or `None` if there is to be none.
+
+        Args:
+            error: What became of the last try.
+            elapsed: Seconds since the first try began.
+        """
+
+
+def retry(
+    attempt: Callable[[], _Result],
+    next_wait: NextWait,
+    *,
+    logger: logging.Logger,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> _Result:
+    """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one.
+
+    Args:
+        attempt: One try.
+        next_wait: Says how long to wait after each error, in seconds, and when to give up.
+        logger: Told of each error that is followed by another try.
+        clock: Seconds that never run backwards.
+        sleep: Waits that many seconds.
+    """
+    begun = clock()
+
+    def waits() -> Generator[float, RetriableAPIError, None]:
+        error = yield 0.0  # what `backoff` begins with
+        while (wait := next_wait(error, clock() - begun)) is not None:
+            logger.warning("%s; next try in %.0f s", error, wait)
+            # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
+            sleep(wait)
+            error = yield 0.0
+
+    return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()
+
+
+class AnswerWaits:
+    """The waits of a request to Lexer: for its quota, and after other trouble."""
+
+    def __init__(self, tries: int, period: int) -> None:
+        """Begin to count.
+
+        Args:
+            tries: Tries in a row without a 429. If it is one, the quota is not waited for either.
+            period: Seconds of a period of the quota. The waits for a place end after six.
+        """
+        self._waits_for_quota = tries > 1
+        self._period = period
+        self._least = 1.0
+        self._longest = QUOTA_PERIODS * period
+        self._others = _Tries(tries, self._longest)
+
+    def __call__(self, error: RetriableAPIError, elapsed: float) -> float | None:
+        """Seconds to wait before the next try, or `None` if there is to be none."""
+        if not isinstance(error, QuotaExceededError):
+            return self._others.next_wait(error)
+        self._others.begin_anew()
+        if not self._waits_for_quota or elapsed >= self._longest:
+            return None
+        wait = max(error.wait, self._least)
+        self._least = min(2 * self._least, self._period)
+        return min(wait, self._longest - elapsed)
+
+
+class FileWaits:
+    """The waits of a download: after trouble of the file host, and after a file that came cut off."""
+
+    def __init__(self, tries: int, downloads: int, longest: float) -> None:
+        """Begin to count.
+
+        Args:
+            tries: Tries altogether of which no file comes.
+            downloads: Files in a row that may come cut off.
+            longest: Most seconds to wait, whatever the host asks for.
+        """
+        self._others = _Tries(tries, longest)
+        self._cut_off = _Tries(downloads, math.inf)
+
+    def __call__(self, error: RetriableAPIError, elapsed: float) -> float | None:  # noqa: ARG002 (the tries alone end it)
+        """Seconds to wait before the next try, or `None` if there is to be none."""
+        if isinstance(error, TruncatedError):
+            return self._cut_off.next_wait(error)
+        self._cut_off.begin_anew()
+        return self._others.next_wait(error)
+
+
+class _Tries:
+    """So many tries, with waits between them that double."""
+
+    def __init__(self, count: int, longest: float) -> None:
+        self._count = count
+        self._longest = longest
+        self._failed = 0
+
+    def begin_anew(self) -> None:
+        self._failed = 0
+
+    def next_wait(self, error: RetriableAPIError) -> float | None:
+        """What the host asks for, but at least 1, 2, 4 and so on; and up to a second more, so that no two runs ask in step."""
+        self._failed += 1
+        if self._failed == self._count:
+            return None
+        least = 2.0 ** (self._failed - 1)
+        return backoff.random_jitter(min(self._longest, max(getattr(error, "wait", 0.0), least)))
 
 
 def is_transient(status: int) -> bool:
@@ -19,20 +141,7 @@ def is_transient(status: int) -> bool:
     return status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def waits(longest: float) -> Generator[float, Any, None]:
-    """Seconds to wait before each further try: what the host asks for, but at least 1, 2, 4 and so on. For `backoff`.
-
-    Args:
-        longest: The longest wait.
-    """
-    least = 1.0
-    error = yield 0.0
-    while True:
-        error = yield min(longest, max(getattr(error, "wait", 0.0), least))
-        least *= 2
-
-
-def retry_after(header: str | None, *, now: datetime) -> float | None:
+def retry_after(header: str | None, *, now: datetime | None = None) -> float | None:
     """Seconds to wait that a `Retry-After` header asks for (a number of seconds or a date), or `None` if it says nothing usable."""
     if header is None:
         return None
@@ -43,4 +152,5 @@ def retry_after(header: str | None, *, now: datetime) -> float | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
+    now = now or datetime.now(UTC)
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())

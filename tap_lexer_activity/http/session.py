@@ -1,77 +1,128 @@
-"""Sessions: the token goes to Lexer's own hosts only, and each request to them counts against the quota."""
+"""One door for HTTP: each request of the API and of the file host goes through an `HttpClient`.
+
+The token goes to Lexer's own hosts only, and each request to them counts against the quota: retries, polls and redirects, too.
+"""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, cast
+import logging
+import os
+import time
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-import requests
 from requests.auth import AuthBase
 from typing_extensions import override
 
+from tap_lexer_activity.http.reasons import RefusedRedirectError
+from tap_lexer_activity.http.retry import retry
 from tap_lexer_activity.http.transport import TimedAdapter, TimedSession
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import requests
+
     from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.http.reasons import Failures
+    from tap_lexer_activity.http.retry import NextWait
 
 
 TOKEN_HEADER: Final = "Auth-Api-Token"  # noqa: S105 (a header's name)
 
+Origin: TypeAlias = tuple[str, str, int]
+_Result = TypeVar("_Result")
 
-def origin(url: str) -> tuple[str, str, int]:
+
+def origin(url: str) -> Origin:
     """Scheme, host and port of a URL: what a token belongs to."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-class _RedirectError(requests.exceptions.RequestException):
-    """A redirect that is not followed."""
+class HttpClient:
+    """Sends requests, within the quota, and makes our own errors of all that the libraries raise."""
+
+    def __init__(  # noqa: PLR0913 (what it works with)
+        self,
+        session: requests.Session,
+        adapter: ThrottledAdapter,
+        logger: logging.Logger,
+        *,
+        timeout: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Make one.
+
+        Args:
+            session: What requests go by: with the token or without it.
+            adapter: Sends, and counts against the quota.
+            logger: Told before a request is tried again.
+            timeout: Seconds for an answer.
+            clock: Seconds that never run backwards.
+            sleep: Waits that many seconds.
+        """
+        self._session = session
+        self._adapter = adapter
+        self._logger = logger
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self.throttle(session)
+        # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
+        session.verify = os.environ.get("SSL_CERT_FILE") or True
+        _silence_urllib3()
+
+    def throttle(self, session: requests.Session) -> None:
+        """Make the requests of a session count against the quota: those to Lexer's own hosts."""
+        session.mount("https://", self._adapter)
+        session.mount("http://", self._adapter)
+
+    def without_token(
+        self, *, headers: Mapping[str, str], check_redirect: Callable[[str], None], logger: logging.Logger
+    ) -> HttpClient:
+        """A client for any other host, with the same quota, timeout and clock.
+
+        Args:
+            headers: Sent with each request.
+            check_redirect: Raises if a redirect to this URL is not to be followed.
+            logger: Told before a request is tried again.
+        """
+        session = SessionWithoutToken(check_redirect)
+        session.headers.update(headers)
+        return HttpClient(session, self._adapter, logger, timeout=self._timeout, clock=self._clock, sleep=self._sleep)
+
+    @contextmanager
+    def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
+        """Send a request once, and give its answer for a block, which reads its body.
+
+        Args:
+            method: Of HTTP.
+            url: Where to.
+            failures: Which errors to raise where no answer comes, or where it breaks off in the block.
+            content: `params` or `json`, as requests takes them.
+
+        Raises:
+            FatalAPIError, RetriableAPIError: As `failures` says.
+            RequestsSpentError: If `max_requests` have been sent.
+        """
+        try:
+            with self._session.request(method, url, timeout=self._timeout, stream=True, **content) as response:
+                yield response
+        except (ValueError, OSError) as error:
+            raise failures.error_for(error) from None
+
+    def retry(self, attempt: Callable[[], _Result], next_wait: NextWait) -> _Result:
+        """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one."""
+        return retry(attempt, next_wait, logger=self._logger, clock=self._clock, sleep=self._sleep)
 
 
-class _TokenAuth(AuthBase):
-    """Puts the token on requests to the given origins, and on no others."""
-
-    def __init__(self, token: str, origins: frozenset[tuple[str, str, int]]) -> None:
-        self._token = token
-        self._origins = origins
-
-    @override
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.knows(r.url or ""):
-            r.headers[TOKEN_HEADER] = self._token
-        return r
-
-    def knows(self, url: str) -> bool:
-        """Whether a URL is on one of the origins."""
-        return origin(url) in self._origins
-
-
-class _Session(TimedSession):
-    """A session that follows redirects within Lexer's own hosts only.
-
-    requests itself carries a custom header to any host. And what another host answers is not Lexer's data.
-    """
-
-    def __init__(self, auth: _TokenAuth) -> None:
-        super().__init__()
-        self.auth = auth
-
-    @override
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        url = prepared_request.url or ""
-        if not cast("_TokenAuth", self.auth).knows(url):
-            msg = f"redirects to another host, {urlsplit(url).hostname}"
-            raise _RedirectError(msg)
-        if prepared_request.method != response.request.method:
-            msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
-            raise _RedirectError(msg)
-
-
-class _ThrottledAdapter(TimedAdapter):
+class ThrottledAdapter(TimedAdapter):
     """A transport that takes a place in the quota for each request it sends to the given origins."""
 
-    def __init__(self, limiter: Limiter, origins: frozenset[tuple[str, str, int]]) -> None:
+    def __init__(self, limiter: Limiter, origins: frozenset[Origin]) -> None:
         super().__init__(max_retries=0)
         self._limiter = limiter
         self._origins = origins
@@ -81,3 +132,60 @@ class _ThrottledAdapter(TimedAdapter):
         # (By origin, and not by how a URL begins: that may have a port or a name in it that changes nothing.)
         with self._limiter.call() if origin(request.url or "") in self._origins else nullcontext():
             return super().send(request, *args, **kwargs)
+
+
+class _TokenAuth(AuthBase):
+    """Puts the token on requests to the given origins, and on no others."""
+
+    def __init__(self, token: str, origins: frozenset[Origin]) -> None:
+        self._token = token
+        self._origins = origins
+
+    @override
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        if origin(r.url or "") in self._origins:
+            r.headers[TOKEN_HEADER] = self._token
+        return r
+
+
+class SessionWithToken(TimedSession):
+    """A session that puts the token on requests to the given origins, and follows redirects within them only.
+
+    requests itself carries a custom header to any host. And what another host answers is not Lexer's data.
+    """
+
+    def __init__(self, token: str, origins: frozenset[Origin]) -> None:
+        super().__init__()
+        self._origins = origins
+        self.auth = _TokenAuth(token, origins)
+
+    @override
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        url = prepared_request.url or ""
+        if origin(url) not in self._origins:
+            msg = f"redirects to another host, {urlsplit(url).hostname}"
+            raise RefusedRedirectError(msg)
+        if prepared_request.method != response.request.method:
+            msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
+            raise RefusedRedirectError(msg)
+
+
+class SessionWithoutToken(TimedSession):
+    """A session that has never seen the token, sends no host a password of the machine's `.netrc`, and checks each redirect."""
+
+    def __init__(self, check_redirect: Callable[[str], None]) -> None:
+        super().__init__()
+        self._check_redirect = check_redirect
+        self.auth = lambda request: request
+
+    @override
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Add nothing, and follow it only if that is allowed."""
+        self._check_redirect(prepared_request.url or "")
+
+
+def _silence_urllib3() -> None:
+    """Keep whole addresses out of the log, also those in warnings: report tokens and signed links are in their queries."""
+    # A configuration of the log may have given the parts of urllib3 levels of their own.
+    for name in [name for name in logging.root.manager.loggerDict if f"{name}.".startswith("urllib3.")]:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 import tempfile
 import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Final, TextIO
 
@@ -20,32 +21,28 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
 )
 from tap_lexer_activity.http.reasons import reason
+from tap_lexer_activity.lexer.encodings import (
+    AS_BROKEN,
+    BYTE_ORDER_MARKS,
+    LONGEST_MARK,
+    Letters,
+    broken_cells,
+    in_another_encoding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 _CHUNK: Final = 1 << 18
-_QUICKLY_DECODED: Final = 1 << 16  # bytes; three times as fast as a whole chunk
 _LONGEST_HEADER: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
-_MARKS: Final = (  # (That of UTF-32 begins with that of UTF-16.)
-    (codecs.BOM_UTF8, "UTF-8"),
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
-_LONGEST_MARK: Final = 4
-_BROKEN: Final = "\udcff"
-"""Stands for a letter that can't be read. No encoding has it."""
-_AS_BROKEN: Final = "tap-lexer-activity: broken"
-_FEW: Final = 3
 _NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')
 _OTHER_SEPARATORS: Final = ";\t|"
+_ENDS_OF_LINES: Final = frozenset({b"\n", b"\r"})
 
 
-def _spooled(
+def spooled(
     response: requests.Response,
     what: str,
     timeout: int,
@@ -56,6 +53,13 @@ def _spooled(
     """The body in a temporary file, unpacked and in UTF-8, if it is whole.
 
     Where a letter could not be read, the file has a byte that no UTF-8 has.
+
+    Args:
+        response: Its body is not read yet.
+        what: What was asked for, for errors.
+        timeout: Seconds of `request_timeout`, for errors.
+        encoding: Of the file, if it does not begin with a byte order mark.
+        say: Told how many cells have a letter that can't be read.
 
     Raises:
         TruncatedError: If it is shorter than announced, if its gzip stream has no end, or, where its length was not announced, if
@@ -69,7 +73,7 @@ def _spooled(
         msg = f"{what}: no temporary folder can be written ({error}). Name one that can in the environment variable TMPDIR"
         raise FatalAPIError(msg) from error
     try:
-        _fill(spool, response, what, encoding, say)
+        write_and_verify(spool, response, what, encoding, say)
     except requests.exceptions.RequestException as error:
         spool.close()
         msg = f"{what}: the file was cut off: {reason(error, timeout)}"
@@ -87,60 +91,116 @@ def _spooled(
     return spool
 
 
-def _fill(spool: IO[bytes], response: requests.Response, what: str, encoding: str, say: Callable[[str], None]) -> None:
-    """Write the body to a file, and see that it is whole."""
+def write_and_verify(
+    spool: IO[bytes], response: requests.Response, what: str, encoding: str, say: Callable[[str], None]
+) -> None:
+    """Write the body to a file, see that it is whole, and go back to its beginning.
+
+    Raises:
+        TruncatedError, UnexpectedAnswerError: As `spooled` does.
+    """
+    seen = _write(spool, response, what, encoding)
+    spool.flush()
+    spool.seek(0)
+    _check_beginning(spool.read(_LONGEST_HEADER), what, seen.letters.encoding)
+    if not (_has_known_length(response) or seen.is_gzip or seen.ends_a_line):
+        msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
+        raise TruncatedError(msg)
+    spool.seek(0)
+    _check_last_row(spool, what, seen)
+    if seen.letters.are_broken:
+        _check_letters(spool, what, seen.letters.encoding, say)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of a file while it was written.
+
+    Attributes:
+        is_gzip: Whether it came packed.
+        quotes: Number of quotes.
+        last: The last byte, if there is any.
+        letters: Its encoding, and whether a letter could not be read.
+    """
+
+    is_gzip: bool
+    quotes: int
+    last: bytes
+    letters: Letters
+
+    @property
+    def ends_a_line(self) -> bool:
+        return self.last in _ENDS_OF_LINES
+
+
+def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: str) -> _Seen:
+    """Write the body to a file, unpacked and in UTF-8."""
     quotes = 0
     last = b""
     first, body = _begun(_raw(response), len(_GZIP))
     is_gzip = first.startswith(_GZIP)  # whatever the headers say: no CSV begins so
-    first, body = _begun(unpacked(body, what) if is_gzip else body, _LONGEST_MARK)
-    letters = Letters(next((name for mark, name in _MARKS if first.startswith(mark)), encoding))
+    first, body = _begun(unpacked(body, what) if is_gzip else body, LONGEST_MARK)
+    letters = Letters(next((name for mark, name in BYTE_ORDER_MARKS if first.startswith(mark)), encoding))
     for piece in chain(body, [None]):
         try:
             chunk = letters.in_utf8(piece)
         except UnicodeError:  # (`UTF-16`, of which a file has to say in which order its bytes come)
-            raise _in_another_encoding(what, letters.encoding, "its first bytes", such_as="UTF-16-LE") from None
+            raise in_another_encoding(what, letters.encoding, "its first bytes", such_as="UTF-16-LE") from None
         spool.write(chunk)
         quotes += chunk.count(b'"')
         last = chunk[-1:] or last
-    spool.flush()
-    spool.seek(0)
-    is_whole = (
-        response.headers.get("Content-Length", "").isdecimal()
-        or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    )
-    beginning = spool.read(_LONGEST_HEADER)
-    if b"\x00" in beginning[:_LONGEST_MARK]:  # no name has one: each of these bytes is half a letter
-        raise _in_another_encoding(what, letters.encoding, "its header", such_as="UTF-16-LE")
+    return _Seen(is_gzip, quotes, last, letters)
+
+
+def _has_known_length(response: requests.Response) -> bool:
+    """Whether the file host says how long the file is, so that the library notices where it breaks off."""
+    headers = response.headers
+    return headers.get("Content-Length", "").isdecimal() or "chunked" in headers.get("Transfer-Encoding", "").lower()
+
+
+def _check_beginning(beginning: bytes, what: str, encoding: str) -> None:
+    """Refuse a file that does not begin with the header of an export, by its first bytes."""
+    if b"\x00" in beginning[:LONGEST_MARK]:  # no name has one: each of these bytes is half a letter
+        raise in_another_encoding(what, encoding, "its header", such_as="UTF-16-LE")
     if is_title_of_one_cell(beginning):
         msg = f"{what}: {NOT_THE_HEADER}"
         raise UnexpectedAnswerError(msg)
-    if said := in_place_of_a_csv(beginning):
+    if said := why_not_csv(beginning):
         msg = f"{what}: {said}"
         raise TruncatedError(msg)
-    spool.seek(0)
-    if not is_whole and not (is_gzip or last in {b"\n", b"\r"}):
-        msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
-        raise TruncatedError(msg)
+
+
+def _check_last_row(spool: IO[bytes], what: str, seen: _Seen) -> None:
+    """Refuse a file that ends in the middle of a row."""
     # A quoted cell has an even number of quotes, and files end with a line break: most need not be read twice.
-    ends_a_line = last in {b"\n", b"\r", b""}
-    if quotes % 2 or not ends_a_line:
-        text = io.TextIOWrapper(spool, encoding="utf-8", errors="replace", newline="")
-        cut = is_cut_off(text, ends_a_line=ends_a_line)
-        text.detach()
-        spool.seek(0)
-        if cut:
+    ends_a_line = seen.ends_a_line or not seen.last
+    if seen.quotes % 2 or not ends_a_line:
+        with _as_text(spool, encoding="utf-8", errors="replace") as text:
+            is_cut = is_cut_off(text, ends_a_line=ends_a_line)
+        if is_cut:
             msg = f"{what}: the file ends in the middle of a row"
             raise TruncatedError(msg)
-    if letters.are_broken:
-        text = io.TextIOWrapper(spool, encoding="utf-8-sig", errors=_AS_BROKEN, newline="")
-        cells = _broken_cells(text, what, letters.encoding)
+
+
+def _check_letters(spool: IO[bytes], what: str, encoding: str, say: Callable[[str], None]) -> None:
+    """Refuse a file in another encoding, and say how many cells are broken in one that is not."""
+    with _as_text(spool, encoding="utf-8-sig", errors=AS_BROKEN) as text:
+        cells = broken_cells(text, what, encoding)
+    say(
+        f"{what}: cells with a letter that can't be read, in place of which U+FFFD stands now: {cells}. "
+        f"If the file is not {encoding}, name its encoding in export_encoding"
+    )
+
+
+@contextmanager
+def _as_text(spool: IO[bytes], *, encoding: str, errors: str) -> Iterator[TextIO]:
+    """The text of a file, which is at its beginning before and after."""
+    text = io.TextIOWrapper(spool, encoding=encoding, errors=errors, newline="")
+    try:
+        yield text
+    finally:
         text.detach()
-        spool.seek(0)
-        say(
-            f"{what}: cells with a letter that can't be read, in place of which U+FFFD stands now: {cells}. "
-            f"If the file is not {letters.encoding}, name its encoding in export_encoding"
-        )
+    spool.seek(0)
 
 
 def _begun(pieces: Iterator[bytes], count: int) -> tuple[bytes, Iterator[bytes]]:
@@ -149,79 +209,6 @@ def _begun(pieces: Iterator[bytes], count: int) -> tuple[bytes, Iterator[bytes]]
     while len(first) < count and (more := next(pieces, None)) is not None:
         first += more
     return first, chain([first], pieces)
-
-
-def _as_broken(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for a letter that can't be read, in text and in UTF-8."""
-    if isinstance(error, UnicodeDecodeError):
-        return _BROKEN, error.end
-    if isinstance(error, UnicodeEncodeError):
-        return b"\xff", error.end
-    raise error
-
-
-codecs.register_error(_AS_BROKEN, _as_broken)
-
-
-class Letters:
-    """Makes UTF-8 of a file in any encoding, piece by piece.
-
-    Attributes:
-        encoding: Of the file.
-        are_broken: Whether one of the letters so far could not be read.
-    """
-
-    def __init__(self, encoding: str) -> None:
-        self.encoding = encoding
-        self.are_broken = False
-        self._decode = codecs.getincrementaldecoder(encoding)(_AS_BROKEN).decode
-        self._is_utf8 = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}
-
-    def in_utf8(self, piece: bytes | None) -> bytes:
-        """A piece in UTF-8, or at the end (`None`) what is left."""
-        if self._is_utf8 and piece is not None:
-            for start in range(0, len(piece), _QUICKLY_DECODED):
-                if _BROKEN in self._decode(piece[start : start + _QUICKLY_DECODED]):
-                    self.are_broken = True
-            return piece
-        text = self._decode(piece or b"", piece is None)
-        found = text.encode("utf-8", _AS_BROKEN)
-        self.are_broken = self.are_broken or b"\xff" in found
-        return b"" if self._is_utf8 else found
-
-
-def _broken_cells(text: TextIO, what: str, encoding: str) -> int:
-    """The number of cells with a letter that can't be read.
-
-    Raises:
-        UnexpectedAnswerError: If the file is in another encoding. It is if the header can't be read: its names would be wrong for ever.
-            Or if all of this is true: there are more than three such cells (as many may be an accident in a file of English only), more
-            than one row of a hundred has one, and more letters beyond ASCII are broken than whole (in another encoding, hardly any is
-            whole by chance; where texts were cut off in the middle of a letter, most of the others are).
-    """
-    rows = read_rows(text, strict=False)
-    header = next(rows, [])
-    count = broken_rows = cells = broken = whole = 0
-    for row in rows:
-        count += 1
-        joined = "".join(row)
-        found = joined.count(_BROKEN)
-        broken += found
-        whole += len(joined) - len(joined.encode("ascii", "ignore")) - found
-        if found:
-            broken_rows += 1
-            cells += sum(_BROKEN in cell for cell in row)
-    in_header = any(_BROKEN in cell for cell in header)
-    if in_header or (cells > _FEW and 100 * broken_rows > count and broken > whole):
-        said = "its header" if in_header else f"{broken_rows} of {count} rows"
-        raise _in_another_encoding(what, encoding, said)
-    return cells
-
-
-def _in_another_encoding(what: str, encoding: str, said: str, such_as: str = "Windows-1252") -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(
-        f"{what}: the file is not {encoding}: {said} can't be read. Name its encoding in export_encoding, such as {such_as}"
-    )
 
 
 NOT_THE_HEADER: Final = (
@@ -240,8 +227,8 @@ def is_title_of_one_cell(beginning: bytes) -> bool:
     return any(len(row) > 1 and not any(cell.startswith(" ") for cell in row) for row in rows)
 
 
-def in_place_of_a_csv(beginning: bytes) -> str | None:
-    """What a file is that is no CSV of an export, by its first bytes; `None` if it may be one.
+def why_not_csv(beginning: bytes) -> str | None:
+    """Why a file is no CSV of an export, by its first bytes; `None` if it may be one.
 
     No export has a single column, and a header whose names begin with blanks is a sentence, if nothing follows.
     """

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import re
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import requests
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
 from tap_lexer_activity.errors import (
     LinkExpiredError,
     QuotaExceededError,
+    TruncatedError,
     UnavailableError,
     UnexpectedAnswerError,
 )
-from tap_lexer_activity.http.retry import is_transient, retry_after
-from tap_lexer_activity.http.transport import TimedSession
+from tap_lexer_activity.http.reasons import Failures
+from tap_lexer_activity.http.retry import FileWaits, is_transient, retry_after
+from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.lexer.decode import spooled
 from tap_lexer_activity.settings.checks import is_this_machine
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    import requests
+
     from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.settings.settings import Settings
+
 
 DOWNLOADS: Final = 3
 """Times that a file is fetched before it counts as cut off for good."""
@@ -38,7 +45,80 @@ _LINK_REFUSED: Final = re.compile(
 _NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
 
-class _UnencryptedError(requests.exceptions.RequestException):
+class Downloader:
+    """Fetches files. Requests to the API's own hosts count against the quota, here, too."""
+
+    def __init__(self, client: LexerClient, settings: Settings, logger: logging.Logger) -> None:
+        """Make one.
+
+        Args:
+            client: Has the quota, and quotes what is fit for a log.
+            settings: The tap's.
+            logger: For warnings.
+        """
+        self._settings = settings
+        self._logger = logger
+        self._quote = client.quote
+        headers = {"Accept-Encoding": "gzip, identity"}
+        self._http = client.http.without_token(headers=headers, check_redirect=_check_encrypted, logger=logger)
+
+    def fetch(self, url: str, what: str) -> IO[bytes]:
+        """The file behind a link, whole, unpacked and in UTF-8, in a temporary file that has no name.
+
+        Args:
+            url: The link, which is a secret: whoever has it can read the file.
+            what: What was asked for, for errors.
+
+        Raises:
+            LinkExpiredError: If the file host refuses the link.
+            TruncatedError: If the file comes cut off every time.
+            RetriableAPIError: If the tries are used up.
+            UnexpectedAnswerError: If the link is no address, or if the file is packed, encoded or begun in a way that can't be read.
+            FatalAPIError: For every other status, and if the file can't be kept on this machine.
+        """
+        waits = FileWaits(TRIES, DOWNLOADS, longest=self._settings.export_timeout)
+        try:
+            return self._http.retry(lambda: self._fetch_once(url, what), waits)
+        except TruncatedError as error:
+            msg = (
+                f"{error}, {DOWNLOADS} times. The next run starts this export again. "
+                "If it ends so each time, ask for less with a smaller export_window_days"
+            )
+            raise TruncatedError(msg) from error
+
+    def _fetch_once(self, url: str, what: str) -> IO[bytes]:
+        host = _host_of(url, what)
+        timeout, encoding = self._settings.request_timeout, self._settings.export_encoding
+        failures = _FileFailures(what, host, timeout=timeout, quote=self._quote)
+        try:
+            _check_encrypted(url)
+            with self._http.open("GET", url, failures) as response:
+                _check_status(response, what, host)
+                return spooled(response, what, timeout, encoding, say=self._logger.warning)
+        except _UnencryptedError as error:
+            msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown)"
+            raise FatalAPIError(msg) from None
+
+
+class _FileFailures(Failures):
+    """Errors for a download that did not begin. They show no link."""
+
+    def __init__(self, what: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
+        super().__init__(f"{what}: no download", host, timeout=timeout, quote=quote)
+        self._export = what
+
+    @override
+    def no_address(self, text: str) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(
+            f"{self._export}: what the file host {self.host} is named, or redirects to, is no address (it is not shown)"
+        )
+
+    @override
+    def redirected(self, said: str) -> RetriableAPIError:
+        return RetriableAPIError(f"{self.what}: the host {said} ({self.host})")
+
+
+class _UnencryptedError(Exception):
     """A file that anyone on the way could read. Its text is the host."""
 
 
@@ -49,29 +129,18 @@ def _check_encrypted(url: str) -> None:
         raise _UnencryptedError(parts.hostname)
 
 
-class _DownloadSession(TimedSession):
-    """A session that sends no host a password of the machine's `.netrc`, and follows redirects without one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.auth = lambda request: request
-
-    @override
-    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Add nothing, and follow it only if it is safe."""
-        _check_encrypted(prepared_request.url or "")
+def _host_of(url: str, what: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = f"{what}: what Lexer names as the file's address is none (it is not shown)"
+        raise UnexpectedAnswerError(msg)
+    return parts.hostname
 
 
-def _download_session(client: LexerClient) -> requests.Session:
-    """A session that has never seen the token. Requests to the API's own hosts count against the quota all the same."""
-    session = _DownloadSession()
-    client.throttle(session)
-    session.headers["Accept-Encoding"] = "gzip, identity"
-    session.verify = os.environ.get("SSL_CERT_FILE") or True
-    return session
-
-
-def _verdict(response: requests.Response, what: str, host: str) -> None:
+def _check_status(response: requests.Response, what: str, host: str) -> None:
     """Raise what an error status of the file host means. Its body is not quoted: file hosts repeat signed links there."""
     status = response.status_code
     if status == HTTPStatus.OK:
@@ -82,7 +151,7 @@ def _verdict(response: requests.Response, what: str, host: str) -> None:
     said = f"{what}: the file host {host} answers {status}"
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE} or _refuses_the_link(response):
         raise LinkExpiredError(said)
-    wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)) or 0.0
+    wait = retry_after(response.headers.get("Retry-After")) or 0.0
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise QuotaExceededError(said, wait)
     if is_transient(status):

@@ -10,41 +10,26 @@ import math
 import re
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final, TextIO
-from urllib.parse import urlsplit
-
-import backoff
-import requests
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
     LinkExpiredError,
     NotFoundError,
-    TruncatedError,
     UnexpectedAnswerError,
     without_token,
 )
-from tap_lexer_activity.http.reasons import ANOTHER_AUTHORITY, is_distrusted, reason
-from tap_lexer_activity.http.retry import waits
-from tap_lexer_activity.http.transport import ProxyVariableError
-from tap_lexer_activity.lexer.client import NOT_SHOWN, TRIES, described
-from tap_lexer_activity.lexer.decode import _spooled
-from tap_lexer_activity.lexer.download import (
-    DOWNLOADS,
-    _check_encrypted,
-    _download_session,
-    _UnencryptedError,
-    _verdict,
-)
+from tap_lexer_activity.lexer.answers import NOT_SHOWN
+from tap_lexer_activity.lexer.client import TRIES, request_label
+from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.shapes import answer_validator, check
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from backoff.types import Details
+    from singer_sdk.exceptions import FatalAPIError
 
     from tap_lexer_activity.lexer.client import LexerClient
     from tap_lexer_activity.settings.settings import Settings
@@ -56,7 +41,7 @@ LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
-_ANSWER: Final = answer_validator(
+JOB_ANSWER: Final = answer_validator(
     {
         "type": "object",
         "properties": {
@@ -67,6 +52,7 @@ _ANSWER: Final = answer_validator(
         "required": ["status"],
     }
 )
+"""Checks an answer about a job."""
 
 
 # How a job stands: one type for each answer that there can be
@@ -97,7 +83,10 @@ class Failed:
     is_known: bool
 
 
-def standing(answer: Mapping[str, Any]) -> Pending | Complete | CompleteWithoutUrl | Failed:
+Status: TypeAlias = Pending | Complete | CompleteWithoutUrl | Failed
+
+
+def parse_status(answer: Mapping[str, Any]) -> Status:
     """What an answer about a job means. Lexer documents only `pending` and `complete`."""
     match answer["status"].lower():
         case "pending":
@@ -112,16 +101,16 @@ def standing(answer: Mapping[str, Any]) -> Pending | Complete | CompleteWithoutU
 
 @dataclass(slots=True)
 class Job:
-    """An export that has been asked for.
+    """An export that has been asked for. It changes in two places: `advance`, after each poll, and `take_link`.
 
     Attributes:
         what: What was asked for, for people.
         body: The request.
         token: Lexer's name for the job, which is a secret: whoever has it can ask for the file.
-        due: When to ask for the first or next time, in seconds of the clock.
-        wait: Seconds between the last question and the next.
+        due: When the next poll is due, in seconds of the clock.
+        wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.
-        is_tended: Whether it is asked for ahead of its turn; not any more after an error.
+        is_polled_ahead: Whether it is polled ahead of its turn; not any more after an error.
     """
 
     what: str
@@ -130,7 +119,25 @@ class Job:
     due: float
     wait: float = FIRST_WAIT
     url: str | None = None
-    is_tended: bool = True
+    is_polled_ahead: bool = True
+
+    def advance(self, found: Status, *, now: float, until: float) -> None:
+        """What a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
+
+        Args:
+            found: How the job stands.
+            now: Seconds of the clock.
+            until: When the last poll is due, in seconds of the clock.
+        """
+        self.due = min(now + self.wait, until)
+        self.wait = min(2 * self.wait, LONGEST_WAIT)
+        if isinstance(found, Complete):
+            self.url = found.url
+
+    def take_link(self) -> str | None:
+        """The link to the file, once: if it has expired, the next poll brings a fresh one."""
+        url, self.url = self.url, None
+        return url
 
 
 class Exporter:
@@ -144,7 +151,7 @@ class Exporter:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        meanwhile: Callable[[], float] = lambda: math.inf,
+        while_waiting: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """Make one.
 
@@ -154,19 +161,19 @@ class Exporter:
             logger: For warnings.
             clock: Seconds that never run backwards.
             sleep: Waits that many seconds.
-            meanwhile: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
+            while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
         """
         self._client = client
         self._settings = settings
         self._logger = logger
         self._clock = clock
         self._sleep = sleep
-        self._meanwhile = meanwhile
-        self._session = _download_session(client)
+        self._while_waiting = while_waiting
+        self._downloader = Downloader(client, settings, logger)
 
     def start(self, body: Mapping[str, Any], *, tries: int = TRIES) -> Job:
         """Ask for an export with this request body, by one request that is tried so many times."""
-        what = f"export {described(body)}"
+        what = f"export {request_label(body)}"
         answer = self._client.report(body, what=what, is_secret=True, tries=tries)
         self._check(answer, what)
         if not answer.get("token"):
@@ -175,31 +182,29 @@ class Exporter:
         return Job(what, body, answer["token"], due=self._clock() + FIRST_WAIT)
 
     def is_due(self, job: Job) -> bool:
-        """Whether it is time to ask for a job that is not known to be complete."""
+        """Whether it is time to poll a job that is not known to be complete."""
         return job.url is None and job.due <= self._clock()
 
-    def ask(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
-        """Ask how a job stands, and set when to ask for the next time.
+    def poll(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
+        """Ask how a job stands, and set when the next poll is due.
 
         Args:
             job: The job.
             tries: Tries of the request.
-            until: When the last question is due, whatever the growing waits say, in seconds of the clock.
+            until: When the last poll is due, whatever the growing waits say, in seconds of the clock.
 
         Raises:
             ExportFailedError: If Lexer gave it up, or answers with an unknown status.
         """
-        answer = self._client.status(job.token, what=f"the status of {job.what}", tries=tries)
-        self._check(answer, f"the status of {job.what}")
-        job.due = min(self._clock() + job.wait, until)
-        job.wait = min(2 * job.wait, LONGEST_WAIT)
-        match found := standing(answer):
-            case Failed(status, is_known=known):
-                said = "Lexer gave it up" if known else "its status is one that no document names"
-                msg = f"{job.what}: {said}: {self._shown(status, job)}"
-                raise ExportFailedError(msg)
-            case Complete(url):
-                job.url = url
+        what = f"the status of {job.what}"
+        answer = self._client.status(job.token, what=what, tries=tries)
+        self._check(answer, what)
+        found = parse_status(answer)
+        job.advance(found, now=self._clock(), until=until)
+        if isinstance(found, Failed):
+            said = "Lexer gave it up" if found.is_known else "its status is one that no document names"
+            msg = f"{job.what}: {said}: {self._shown(found.status, job)}"
+            raise ExportFailedError(msg)
         return found
 
     def _shown(self, status: str, job: Job) -> str:
@@ -207,7 +212,7 @@ class Exporter:
         is_plain = _PLAIN_WORD.fullmatch(status) and without_token(status, job.token) == status
         return repr(self._client.quote(status)) if is_plain else "(not shown)"
 
-    def file(self, job: Job) -> TextIO:
+    def fetch(self, job: Job) -> TextIO:
         """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
 
         Its lines keep the line breaks that they have in the file, for these may be in the middle of a cell.
@@ -229,30 +234,29 @@ class Exporter:
 
     def _file_of(self, job: Job) -> IO[bytes]:
         for link in range(1, LINKS + 1):
-            url = self._url(job)
+            url = self._link(job)
             try:
-                return self._download(url, job.what)
+                return self._downloader.fetch(url, job.what)
             except LinkExpiredError:
                 if link == LINKS:
                     raise
         raise AssertionError  # the loop ends by one of the two
 
-    def _url(self, job: Job) -> str:
+    def _link(self, job: Job) -> str:
         """Where the file lies, as soon as Lexer says so."""
         # From now on, and not from its start: other streams may have been read for hours since then.
         end = self._clock() + self._settings.export_timeout
         found: object = None
-        while job.url is None:
+        while (url := job.take_link()) is None:
             if isinstance(found, (Pending, CompleteWithoutUrl)) and self._clock() >= end:
                 raise self._late(job, found)
             self._wait_until(min(job.due, end))
-            found = self.ask(job, until=end)
-        url, job.url = job.url, None
+            found = self.poll(job, until=end)
         return url
 
     def _wait_until(self, moment: float) -> None:
         while moment > self._clock():
-            wanted = self._meanwhile()
+            wanted = self._while_waiting()
             self._sleep(max(0.0, min(moment, wanted) - self._clock()))
 
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
@@ -266,65 +270,4 @@ class Exporter:
 
     def _check(self, answer: Any, what: str) -> None:
         # The answer is not quoted: a link and a token are in it.
-        check(answer, _ANSWER, what=what, quote=lambda _: NOT_SHOWN)
-
-    def _download(self, url: str, what: str) -> IO[bytes]:
-        fetch = backoff.on_exception(
-            backoff.expo,
-            TruncatedError,
-            max_tries=DOWNLOADS,
-            jitter=backoff.random_jitter,
-            on_backoff=self._log_retry,
-            logger=None,
-        )(self._download_once)
-        fetch = backoff.on_exception(
-            waits,
-            RetriableAPIError,
-            giveup=lambda error: isinstance(error, TruncatedError),
-            longest=self._settings.export_timeout,
-            max_tries=TRIES,
-            jitter=backoff.random_jitter,
-            on_backoff=self._log_retry,
-            logger=None,
-        )(fetch)
-        try:
-            return fetch(url, what)
-        except TruncatedError as error:
-            msg = (
-                f"{error}, {DOWNLOADS} times. The next run starts this export again. "
-                "If it ends so each time, ask for less with a smaller export_window_days"
-            )
-            raise TruncatedError(msg) from error
-
-    def _log_retry(self, details: Details) -> None:
-        self._logger.warning("%s; next try in %.0f s", details.get("exception"), details["wait"])
-
-    def _download_once(self, url: str, what: str) -> IO[bytes]:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            msg = f"{what}: what Lexer names as the file's address is none (it is not shown)"
-            raise UnexpectedAnswerError(msg)
-        host = parts.hostname
-        try:
-            _check_encrypted(url)
-            with self._session.get(url, stream=True, timeout=self._settings.request_timeout) as response:
-                _verdict(response, what, host)
-                timeout, encoding = self._settings.request_timeout, self._settings.export_encoding
-                return _spooled(response, what, timeout, encoding, say=self._logger.warning)
-        except ValueError:  # of requests, urllib3 and the interpreter
-            msg = f"{what}: what the file host {host} is named, or redirects to, is no address (it is not shown)"
-            raise UnexpectedAnswerError(msg) from None
-        except _UnencryptedError as error:
-            msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown)"
-            raise FatalAPIError(msg) from None
-        except ProxyVariableError as error:
-            msg = f"{what}: no download: {error}"
-            raise FatalAPIError(msg) from None
-        except requests.exceptions.RequestException as error:
-            msg = f"{what}: no download: {reason(error, self._settings.request_timeout)} ({host})"
-            if is_distrusted(error):
-                raise FatalAPIError(msg + ANOTHER_AUTHORITY) from None
-            raise RetriableAPIError(msg) from None  # its text has the signed link in it
+        check(answer, JOB_ANSWER, what=what, quote=lambda _: NOT_SHOWN)

@@ -46,7 +46,7 @@ class HurriedTap(TapLexerActivity):
             cast("logging.Logger", self.logger),
             clock=clock,
             sleep=clock.sleep,
-            meanwhile=self.tend_exports,
+            while_waiting=self.tend_exports,
         )
 
 

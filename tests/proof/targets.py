@@ -29,8 +29,10 @@ from tap_lexer_activity.csv_exports.convert import Converter
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.lexer.decode import _MARKS, _spooled
-from tap_lexer_activity.lexer.jobs import _ANSWER, Complete, standing
+from tap_lexer_activity.lexer.answers import parse_json
+from tap_lexer_activity.lexer.decode import spooled
+from tap_lexer_activity.lexer.encodings import BYTE_ORDER_MARKS
+from tap_lexer_activity.lexer.jobs import JOB_ANSWER, Complete, parse_status
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.singer.state import checked_state
@@ -147,13 +149,13 @@ def download(data: bytes) -> None:
     response.raw = HTTPResponse(io.BytesIO(body), headers, 200, preload_content=False, enforce_content_length=True)
     response.headers = CaseInsensitiveDict(headers)
     try:
-        with _spooled(response, "an export", 60) as spool:
+        with spooled(response, "an export", 60) as spool:
             content = spool.read()
     except (TruncatedError, UnexpectedAnswerError):
         return
     assert not (how & 4 and how & 8), "it is shorter than announced"
     whole = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
-    if marked := next((name for mark, name in _MARKS if whole.startswith(mark) and name != "UTF-8"), None):
+    if marked := next((name for mark, name in BYTE_ORDER_MARKS if whole.startswith(mark) and name != "UTF-8"), None):
         text = whole.decode(marked, "replace")
         assert content.decode(errors="replace").removeprefix("\ufeff") == text.removeprefix("\ufeff")
     else:
@@ -211,8 +213,7 @@ def answer(data: bytes) -> None:
     reading = readings()[sum(data[:1]) % len(readings())]
     body = bytearray(data[1:])
     try:
-        # (There is no other way to read an answer without a server.)
-        content = reading.stream.client._json(requests.Response(), body, "the answer", is_secret=False)  # noqa: SLF001
+        content = parse_json(body, "the answer", quote=reading.stream.client.quote)
         records = reading.records(content)
     except (RetriableAPIError, UnexpectedAnswerError):
         return
@@ -228,10 +229,10 @@ def status_of_an_export(data: bytes) -> None:
     """Any answer about an export job is one of the outcomes, or an error."""
     found = of_json(data)
     try:
-        check(found, _ANSWER, what="the status", quote=str)
+        check(found, JOB_ANSWER, what="the status", quote=str)
     except UnexpectedAnswerError:
         return
-    outcome = standing(found)
+    outcome = parse_status(found)
     assert not isinstance(outcome, Complete) or outcome.url
 
 

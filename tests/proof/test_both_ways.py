@@ -64,7 +64,7 @@ class OneFile(Exporter):
         return Job("export", body, "a-job", due=0.0, url="known")
 
     @override
-    def file(self, job: Job) -> TextIO:
+    def fetch(self, job: Job) -> TextIO:
         return io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8-sig", newline="")
 
 

@@ -629,9 +629,9 @@ def test_no_stack_trace_would_have_a_secret_in_it(
         comes_to("mention_sla_export")
         job = tap.exporter.start(body, tries=1)
         comes_to("status")
-        tap.exporter.ask(job, tries=1)
+        tap.exporter.poll(job, tries=1)
         comes_to("download")
-        tap.exporter.file(job)
+        tap.exporter.fetch(job)
 
     with pytest.raises((FatalAPIError, RetriableAPIError)) as raised:
         export()

@@ -1,0 +1,122 @@
+"""Answers of Lexer's API: read as JSON, and quoted so that a log may have them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_lexer_activity.errors import UnexpectedAnswerError, without_token
+from tap_lexer_activity.http.transport import PIECE
+from tap_lexer_activity.values import json_text, read_decimal, read_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+
+QUOTE: Final = 200
+"""Most characters of an answer that are quoted in an error."""
+NOT_SHOWN: Final = "(not shown: it may hold a link)"
+"""In place of what is quoted of other answers, where one is about an export."""
+_LARGEST_ANSWER: Final = 1 << 28
+"""Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
+_OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
+_NO_WORD: Final = re.compile(
+    r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
+)
+"""What stands between blanks and is not one word, with the signs that may stand around it."""
+
+
+def read_body(response: requests.Response, what: str) -> bytearray:
+    """The body of an answer, unpacked.
+
+    Raises:
+        UnexpectedAnswerError: If it is too long.
+    """
+    body = bytearray()
+    for piece in response.iter_content(PIECE):
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            msg = f"{what}: the answer is longer than {_LARGEST_ANSWER >> 20} MiB"
+            raise UnexpectedAnswerError(msg)
+    return body
+
+
+def parse_json(body: bytearray, what: str, *, quote: Callable[[str], str] | None) -> Any:
+    """The JSON of an answer, its decimals as `Decimal` with all their digits.
+
+    Args:
+        body: The answer.
+        what: What was asked for, for errors.
+        quote: Makes a part of the answer fit for an error. `None`: errors show nothing of it.
+
+    Raises:
+        RetriableAPIError: If it is not JSON: it may have been cut off.
+        UnexpectedAnswerError: If a name stands twice in one object, so that nobody knows which value is right.
+    """
+    try:
+        return json.loads(
+            json_text(body),
+            parse_float=read_decimal,
+            parse_int=read_integer,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_reject_duplicate_keys,
+        )
+    except _DuplicateKeyError as error:
+        name = f"the name {quote(str(error))}" if quote else "a name"
+        msg = f"{what}: the answer has {name} twice in one object"
+        raise UnexpectedAnswerError(msg) from None  # its own text is the name
+    except (ArithmeticError, ValueError, RecursionError):
+        shown = quote(_text(body)) if quote else NOT_SHOWN
+        msg = f"{what}: the answer is not JSON: {shown}"
+        raise RetriableAPIError(msg) from None
+
+
+def error_message(body: bytearray) -> str:
+    """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
+    try:
+        said = json.loads(json_text(body))
+    except (ValueError, RecursionError):
+        return _text(body)
+    if isinstance(said, dict):
+        said = next((said[name] for name in ("error", "message", "errors") if said.get(name)), said)
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+
+
+def quoted(text: str, token: str) -> str:
+    """The beginning of an answer, fit for a log: on one line, and without secrets.
+
+    These are the token and parts of it, if the server sent them back, and what gives access to the file of an export.
+    """
+    text = _OF_A_JOB.sub(r'"\1": "[...]"', text)
+    return " ".join(without_token(text, token).split())[:QUOTE]
+
+
+def plain_words(text: str) -> str:
+    """A text with its words, and with nothing that could be a token or a part of an address."""
+    return _NO_WORD.sub("[...]", text)
+
+
+def _text(body: bytearray) -> str:
+    return body.decode(errors="replace")
+
+
+class _DuplicateKeyError(Exception):
+    """A JSON object has the same name twice."""
+
+
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
