@@ -21,6 +21,11 @@ from tap_lexer_activity.singer.stdout import StdoutError, discard_stdout, flush_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from singer_sdk.plugin_base import _ConfigInput
+
+    ConfigInput = _ConfigInput
+    """What `--config` gives."""
+
 
 class _OnlyWhenDebugging(logging.Filter):
     """Lowers to DEBUG what the SDK says of the environment: a line for each setting, which is each of them under Meltano."""

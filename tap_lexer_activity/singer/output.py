@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tap_lexer_activity.run.events import Block, ReadUpTo
 from tap_lexer_activity.singer.sinks import BatchBuffer, BlockEncoder
@@ -21,8 +21,6 @@ from tap_lexer_activity.windows import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from singer_sdk.helpers._batch import BatchConfig
 
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.progress import Progress
@@ -51,7 +49,7 @@ class StreamOutput:
         self._selected = stream.columns.selected
         self._is_plain = stream.is_plain and limit is None
         self._encoders: dict[tuple[str, ...], BlockEncoder] = {}
-        config = cast("BatchConfig | None", stream.get_batch_config(stream.config))
+        config = stream.get_batch_config(stream.config)
         self._buffer = None if config is None else BatchBuffer(writer, config)
         self._written = 0
         self._form_id: int | None = None
@@ -77,10 +75,10 @@ class StreamOutput:
                     self._write_row(row)
                     if self.is_done:
                         break
-            case ReadUpTo(instant=None):
-                pass
-            case ReadUpTo(instant=instant):
-                self._pending_bookmarks.append((form_id, to_text(instant)))
+            case ReadUpTo():
+                if event.instant is None:
+                    return
+                self._pending_bookmarks.append((form_id, to_text(event.instant)))
                 if self._buffer is None or self._buffer.is_old() or self._stream.kind.is_export:
                     self.flush()
             case _:

@@ -173,7 +173,7 @@ class SingerTap(Tap):
     @classmethod
     def variable_prefix(cls) -> str:
         """How the environment variables begin that are settings."""
-        return cls._env_var_prefix
+        return str(cls._env_var_prefix)
 
     def of(self, name: str) -> SingerStream:
         """A stream by its name."""
@@ -232,8 +232,8 @@ class SingerTap(Tap):
         """Writes messages."""
         return cast("MessageWriter", self.message_writer)
 
-    @override
-    def sync_all(self) -> None:  # type: ignore[misc]  # the SDK's loop reads one stream after the other, and calls it final
+    @override  # type: ignore[misc]
+    def sync_all(self) -> None:  # (the SDK's loop knows streams only, and is called final)
         if self.state:
             self._state_writer.write_state(self.state)
         for stream in self.streams.values():

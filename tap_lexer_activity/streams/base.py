@@ -24,7 +24,7 @@ from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.events import Event, Row
@@ -62,6 +62,8 @@ class LexerStream(ABC):
     selected_by_default: ClassVar[bool] = True
     is_per_form: ClassVar[bool] = False
     """Whether it is read once for each NPS form, with a bookmark for each."""
+    is_export: ClassVar[bool] = False
+    """Whether a request starts a job, which has to be polled."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -109,7 +111,7 @@ class LexerStream(ABC):
         return [Plan(stream=self.name, why="full table", count=1)]
 
     @abstractmethod
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         """The rows of one part, and how far they go.
 
         Raises:
@@ -121,8 +123,6 @@ class WindowedStream(LexerStream):
     """A stream that is read in windows of time."""
 
     bookmark_column: ClassVar[str | None] = "date_from"
-    is_export: ClassVar[bool] = False
-    """Whether a request starts a job, which has to be polled."""
     report_parameters: ClassVar[Mapping[str, Any]] = {}
     """What every request body has beside `type`, `date_from` and `date_to`."""
 
@@ -229,7 +229,7 @@ class WindowedStream(LexerStream):
     # Reading
 
     @override
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         more = {} if form_id is None else {"form_id": form_id}
         for request in self.plan(form_id).requests:
             body = self.body(request, form_id)
@@ -296,7 +296,7 @@ class PerFormStream(WindowedStream):
         return super().plans() or [Plan(stream=self.name, why="there is no NPS form", count=0)]
 
     @override
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         if form_id is None:
             self.run.forms.nps_ids()
             self.logger.info("This account has no NPS form, so there is nothing to read")

@@ -21,7 +21,7 @@ from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 from tap_lexer_activity.streams.job_queue import JobQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -93,7 +93,7 @@ class Export(WindowedStream):
         return self._queues[form_id]
 
     @override
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         for request, job in self._queue(form_id):
             yield from self._blocks_of_job(request, job, form_id)
             yield self.read_up_to(request)

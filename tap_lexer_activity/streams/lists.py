@@ -13,7 +13,7 @@ from tap_lexer_activity.streams.base import LexerStream
 from tap_lexer_activity.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from typing import Any
 
     from tap_lexer_activity.run.events import Event, Row
@@ -29,7 +29,7 @@ class ListStream(LexerStream):
         return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
 
     @override
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         yield from self.fetch()
 
 
@@ -39,7 +39,7 @@ class Users(ListStream):
     name = "users"
 
     @override
-    def events(self, form_id: int | None) -> Iterator[Event]:
+    def events(self, form_id: int | None) -> Generator[Event]:
         users = self.fetch()
         self.compare_zone(users)
         yield from users

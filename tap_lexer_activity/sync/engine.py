@@ -24,7 +24,7 @@ from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import cautions, order_by_oldest_bookmark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
@@ -128,7 +128,7 @@ class Engine:
             if isinstance(stream, Export):
                 stream.start_first()
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step]:
         """All events of all streams, in the order in which they have to be dealt with.
 
         Raises:
@@ -137,7 +137,7 @@ class Engine:
         for stream in self.streams:
             yield from self.steps_of(stream)
 
-    def steps_of(self, stream: LexerStream) -> Iterator[Step]:
+    def steps_of(self, stream: LexerStream) -> Generator[Step]:
         """All events of one stream."""
         yield Step(stream, None, "begin")
         for form_id in stream.parts() or [None]:
@@ -147,7 +147,7 @@ class Engine:
             yield Step(stream, form_id, "end of part")
         yield Step(stream, None, "end")
 
-    def _events(self, stream: LexerStream, form_id: int | None) -> Iterator[Event]:
+    def _events(self, stream: LexerStream, form_id: int | None) -> Generator[Event]:
         """The events of one part. An error ends the part, and not the run.
 
         Raises:
