@@ -531,6 +531,19 @@ def test_a_host_of_files_with_a_certificate_that_nobody_knows_is_tried_once(
     assert clock.sleeps == [1]
 
 
+def test_a_ca_file_that_does_not_exist_is_said_for_the_host_of_files_too(
+    exporter_of: Callable[..., Exporter], clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", missing := str(tmp_path / "authority.pem"))
+    link = "https://127.0.0.1:9/file?X-Amz-Signature=SIGNATURE"
+    with Host(FILE, statuses=[status("complete", link)]) as host, pytest.raises(FatalAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value).startswith(f"{WHAT}: no download: ")
+    assert missing in str(raised.value)
+    assert "SIGNATURE" not in str(raised.value)
+    assert clock.sleeps == [1]
+
+
 @given(lengths=st.lists(st.integers(0, 2000), min_size=1, max_size=3), sent=st.integers(1, 50))
 def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], sent: int) -> None:
     content = [b"a row\n" * (length // 6) + b"a" * (length % 6) for length in lengths]

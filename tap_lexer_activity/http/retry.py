@@ -66,7 +66,7 @@ def retry(
     return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()
 
 
-class AnswerWaits:
+class ApiWaits:
     """The waits of a request to Lexer: for its quota, and after other trouble."""
 
     def __init__(self, tries: int, period: int) -> None:

@@ -23,7 +23,7 @@ from tap_lexer_activity.errors import (
     UnreachableError,
 )
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
-from tap_lexer_activity.http.retry import AnswerWaits, is_transient, retry_after
+from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, ThrottledAdapter, origin
 from tap_lexer_activity.lexer.answers import NOT_SHOWN, error_message, parse_json, plain_words, quoted, read_body
 from tap_lexer_activity.settings.checks import SANDBOX
@@ -137,7 +137,7 @@ class LexerClient:
             return answer
 
         try:
-            return self.http.retry(send_once, AnswerWaits(tries, self._settings.rate_limit_seconds))
+            return self.http.retry(send_once, ApiWaits(tries, self._settings.rate_limit_seconds))
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
 
