@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.streams.series import buckets_by_label, grain_is_wrong, label_shift
+from tap_lexer_activity.streams.labels import buckets_by_label, grain_is_wrong, label_shift
 from tap_lexer_activity.windows import DAY, Window
 
 SYDNEY = ZoneInfo("Australia/Sydney")

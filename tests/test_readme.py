@@ -24,7 +24,8 @@ from tap_lexer_activity.http.limiter import shared_file
 from tap_lexer_activity.lexer.jobs import FIRST_WAIT, LONGEST_WAIT
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
-from tap_lexer_activity.streams.exports import _JOBS_AHEAD, OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
+from tap_lexer_activity.streams.exports import OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
+from tap_lexer_activity.streams.job_queue import JOBS_AHEAD
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
@@ -346,7 +347,7 @@ def test_the_line_of_progress_is_one_of_the_program(
 def test_times_and_places_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = section("What the quota means")
     assert f"every {PACE_OF_A_TERMINAL:.0f} seconds at a terminal, every {PACE_OF_A_FILE:.0f} in a log file" in told
-    assert f"up to {('no', 'one', 'two', 'three')[_JOBS_AHEAD]} ahead" in section("The CSV exports")
+    assert f"up to {('no', 'one', 'two', 'three')[JOBS_AHEAD]} ahead" in section("The CSV exports")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     file = shared_file("a token and an address")
     (named,) = re.findall(r"`(tap-lexer-activity-[^`]+sqlite3)`", told)

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tap_lexer_activity import windows
+from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.tap import TapLexerActivity
 from tap_lexer_activity.windows import Request, Window
 
@@ -34,9 +35,10 @@ def rows(stream: str, request: Request) -> tuple[Any, list[Record]]:
     """A sample, and the records that the stream makes of it."""
     sample = json.loads((SAMPLES / f"{stream}.json").read_text(encoding="utf-8"))
     tap = TapLexerActivity(config={"api_token": "t", "start_date": "2018-01-01", "timezone": "Australia/Sydney"})
-    reader = cast("WindowedStream", tap.streams[stream])
+    reader = cast("WindowedStream", BY_NAME[stream](tap.current))
     context = {"form_id": 123} if "form_id" in reader.schema["properties"] else {}
-    records = reader.distinct((context | record for record in reader.read(request, sample, "sample")), "sample")
+    found = (context | record for record in reader.rows(request, sample, "sample"))
+    records = reader.answers.distinct(found, "sample")
     validator = Draft202012Validator(reader.schema, format_checker=FormatChecker())
     for record in records:
         assert not list(validator.iter_errors(record))

@@ -10,10 +10,9 @@ import signal
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from gzip import decompress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -25,9 +24,8 @@ from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.lexer.client import LexerClient
-from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.singer.output import StreamOutput
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams import exports
 from tap_lexer_activity.tap import TapLexerActivity
@@ -35,7 +33,8 @@ from tap_lexer_activity.tap import TapLexerActivity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_lexer_activity.streams.base import WindowedStream
+    from tap_lexer_activity.run.progress import Progress
+    from tap_lexer_activity.run.run import Run
 
 SUMMARY = with_length(b'{"total_volume": 5}')
 ROWS = with_length(b'[{"classification_id": 1, "volume": 5}, {"classification_id": 2, "volume": 7}]')
@@ -74,17 +73,17 @@ class Told(TapLexerActivity):
             message_writer=self.recording,
         )
 
-    @cached_property
     @override
-    def client(self) -> LexerClient:
-        limiter = super().client.limiter
-        return LexerClient(self.settings, limiter, self.logger, clock=self.clock, sleep=self.clock.sleep)
+    def new_run(self, **more: Any) -> Run:
+        """With waits that take no time."""
+        return super().new_run(clock=self.clock, sleep=self.clock.sleep, **more)
 
-    @cached_property
-    @override
-    def exporter(self) -> Exporter:
-        """With waits that take no time, as those of its client do."""
-        return Exporter(self.client, self.settings, self.logger, clock=self.clock, sleep=self.clock.sleep)
+    @property
+    def progress(self) -> Progress:
+        return self.current.progress
+
+    def plans(self) -> list[Plan]:
+        return self.engine.plans()
 
     @property
     def story(self) -> list[str]:
@@ -183,9 +182,16 @@ def test_each_window_moves_the_bookmark_when_its_record_has_been_written() -> No
 def test_a_window_of_many_rows_moves_the_bookmark_when_the_last_has_been_taken() -> None:
     with Host(starts=[ROWS]) as host:
         tap = Told(host, "case_classifications")
-        stream = cast("WindowedStream", tap.streams["case_classifications"])
-        records = stream.get_records(None)
-        seen = [(next(records)["local_date"][-2:], stream.bookmark(None)) for _ in range(5)]
+        stream = tap.of("case_classifications")
+        steps = tap.engine.steps()
+        output = StreamOutput(stream, tap.writer, tap.progress, limit=None)
+        seen = []
+        for step in steps:
+            if isinstance(step.event, dict):
+                seen.append((step.event["local_date"][-2:], stream.bookmarks().get((stream.name, None))))
+            if not isinstance(step.event, str):
+                output.take(step.form_id, step.event)
+        del seen[5:]
     days = [datetime(2026, 1, day, tzinfo=UTC) for day in (6, 7)]
     assert seen == [("05", None), ("05", None), ("06", days[0]), ("06", days[0]), ("07", days[1])]
 
@@ -473,7 +479,7 @@ def test_the_table_counts_what_was_written(tmp_path: Path) -> None:
 def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tap_lexer_activity.tap.PACE_OF_A_FILE", 0.0)
+    monkeypatch.setattr("tap_lexer_activity.run.run.PACE_OF_A_FILE", 0.0)
     caplog.set_level(logging.INFO)
     with Host(with_length(HEADER + ROW * 600)) as host:
         maps = {"mention_sla_export": {"state": "state"}}
@@ -489,7 +495,7 @@ def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
 def test_an_export_that_is_waited_for_is_told_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tap_lexer_activity.tap.PACE_OF_A_FILE", 0.2)
+    monkeypatch.setattr("tap_lexer_activity.run.run.PACE_OF_A_FILE", 0.2)
     caplog.set_level(logging.INFO)
     with Host(FILE, statuses=[PENDING, COMPLETE]) as host:
         tap = TapLexerActivity(config=host.config(), catalog=select("mention_sla_export"), message_writer=Recording())
@@ -650,8 +656,8 @@ def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_look
     before = {"summary": bookmark("08"), "case_summary": bookmark("07"), "case_classifications": bookmark("06")}
     with Host() as host:
         told = Told(host, "users", *before, state={"bookmarks": before}, lookback_days=1, max_requests=100)
-        told.prepare()
-    assert [name for name in told.streams if told.streams[name].selected] == [
+        told.engine.prepare()
+    assert [stream.name for stream in told.engine.streams] == [
         *("case_classifications", "case_summary", "users", "summary")
     ]
 
@@ -662,8 +668,7 @@ def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_look
 @pytest.mark.parametrize(("zone", "offset"), [("Australia/Sydney", "+11:00"), ("America/New_York", "-05:00")])
 def test_discovery_asks_for_the_last_whole_day_of_the_zone(end: str, day: str, zone: str, offset: str) -> None:
     with Host(FILE) as host:
-        stream = cast("exports.Export", Told(host, "case_details", end_date=end, timezone=zone).streams["case_details"])
-        stream.discover()
+        exports.CaseDetails(Told(host, "case_details", end_date=end, timezone=zone).current).discovered()
     assert json.loads(host.jobs[0]) == {
         "type": "case_details",
         "date_from": f"2026-01-{day}T00:00:00{offset}",

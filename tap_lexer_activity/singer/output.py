@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.run.events import Block, ReadUpTo
 from tap_lexer_activity.singer.sinks import BatchBuffer, BlockEncoder
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tap_lexer_activity.singer.stream import SingerStream
     from tap_lexer_activity.singer.writer import MessageWriter
     from tap_lexer_activity.sync.engine import Step
+
+_ROWS_BETWEEN_LOOKS: Final = 256
+"""Rows after which it is looked whether a line of progress is due: a stream map may take long for the rows of one window."""
 
 
 class StreamOutput:
@@ -51,7 +54,7 @@ class StreamOutput:
         self._encoders: dict[tuple[str, ...], BlockEncoder] = {}
         config = stream.get_batch_config(stream.config)
         self._buffer = None if config is None else BatchBuffer(writer, config)
-        self._written = 0
+        self._written = self._looks = 0
         self._form_id: int | None = None
         self._metrics = ExitStack()
         self._counter = self._metrics.enter_context(stream.get_record_counter())
@@ -91,7 +94,10 @@ class StreamOutput:
         else:
             for message in messages:
                 self._writer.write_message(message)
-        self._count(bool(messages))
+        self._count(int(bool(messages)))
+        self._looks += 1
+        if self._looks % _ROWS_BETWEEN_LOOKS == 0:
+            self._progress.say()
         self._flush_if_full()
 
     def _write_block(self, block: Block) -> None:
@@ -104,6 +110,7 @@ class StreamOutput:
         else:
             self._buffer.add_lines(self._stream.stream_maps[0].stream_alias, encoder.rows(block), block.count)
         self._count(block.count)
+        self._progress.say()
         self._flush_if_full()
 
     def _count(self, rows: int) -> None:

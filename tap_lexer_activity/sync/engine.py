@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.streams.base import LexerStream
-
-_ROWS_BETWEEN_LOOKS: Final = 256
-"""Rows after which it is looked whether a line of progress is due: what becomes of the rows of one window may take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +157,10 @@ class Engine:
             self.run.poll_ahead()
         try:
             with closing(stream.events(form_id)) as events:
-                for number, event in enumerate(events, 1):
+                for event in events:
                     if isinstance(event, ReadUpTo):
                         progress.read(name, event.request)
                     yield event
-                    if number % _ROWS_BETWEEN_LOOKS == 0 or not isinstance(event, dict):
-                        progress.say()
                     if polls and isinstance(event, ReadUpTo):
                         self.run.poll_ahead()
             progress.end(name)

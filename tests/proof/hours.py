@@ -9,13 +9,14 @@ import gc
 import json
 import logging
 import sys
-from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.tap import TapLexerActivity
+
+if TYPE_CHECKING:
+    from tap_lexer_activity.run.run import Run
 
 
 class FakeClock:
@@ -36,18 +37,10 @@ class FakeClock:
 class HurriedTap(TapLexerActivity):
     """The tap, but that it does not wait for export jobs: its other waits do not come up."""
 
-    @cached_property
     @override
-    def exporter(self) -> Exporter:
+    def new_run(self, **more: Any) -> Run:
         clock = FakeClock()
-        return Exporter(
-            self.client,
-            self.settings,
-            cast("logging.Logger", self.logger),
-            clock=clock,
-            sleep=clock.sleep,
-            while_waiting=self.tend_exports,
-        )
+        return super().new_run(clock=clock, sleep=clock.sleep, **more)
 
 
 def main() -> None:

@@ -36,8 +36,10 @@ from tap_lexer_activity.lexer.jobs import JOB_ANSWER, Complete, parse_status
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.singer.state import checked_state
+from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.exports import Export, _chunks
+from tap_lexer_activity.streams.registry import STREAMS
 from tap_lexer_activity.tap import TapLexerActivity
 from tap_lexer_activity.values import storable
 from tap_lexer_activity.windows import DAY, HOUR, Request, Window
@@ -175,10 +177,10 @@ class Reading:
     def records(self, answer: Any) -> list[Record]:
         """The records of an answer."""
         if not isinstance(self.stream, WindowedStream) or self.request is None:
-            return self.stream.distinct(self.stream.checked(answer, "the list"), "the list")
+            return self.stream.answers.distinct(self.stream.checked(answer, "the list"), "the list")
         context = {"form_id": 123} if "form_id" in self.stream.schema["properties"] else {}
-        found = self.stream.read(self.request, answer, "the report")
-        return self.stream.distinct(({**record, **context} for record in found), "the report")
+        found = self.stream.rows(self.request, answer, "the report")
+        return self.stream.answers.distinct(({**record, **context} for record in found), "the report")
 
 
 @cache
@@ -193,8 +195,9 @@ def readings() -> list[Reading]:
             "series_interval": interval,
         }
         tap = TapLexerActivity(config=config)
-        cast("Any", tap.client).report = lambda *_, **__: {}  # nothing comes where a series asks once more
-        for stream in tap.streams.values():
+        cast("Any", tap.current.client).report = lambda *_, **__: {}  # nothing comes where a series asks once more
+        for kind in STREAMS:
+            stream = kind(tap.current)
             if isinstance(stream, Export):
                 continue
             request = None
@@ -204,7 +207,7 @@ def readings() -> list[Reading]:
                 zone_of_days = ZoneInfo("Etc/GMT-11") if stream.zone.key == "UTC" else stream.zone  # steps of 24 hours
                 wanted = list(windows.windows(start, start + length, stream.interval, zone_of_days))
                 request = Request(Window(wanted[0].start, wanted[-1].end), tuple(wanted))
-            found.append(Reading(cast("LexerStream", stream), request))
+            found.append(Reading(stream, request))
     return found
 
 
@@ -213,13 +216,13 @@ def answer(data: bytes) -> None:
     reading = readings()[sum(data[:1]) % len(readings())]
     body = bytearray(data[1:])
     try:
-        content = parse_json(body, "the answer", quote=reading.stream.client.quote)
+        content = parse_json(body, "the answer", quote=reading.stream.run.client.quote)
         records = reading.records(content)
     except (RetriableAPIError, UnexpectedAnswerError):
         return
     validator = answer_validator(reading.stream.schema)
     for record in records:
-        line = reading.stream.tap.writer._line(RecordMessage(reading.stream.name, record))  # noqa: SLF001 (as above)
+        line = MessageWriter()._line(RecordMessage(reading.stream.name, record))  # noqa: SLF001 (as above)
         errors = [error.message for error in validator.iter_errors(json.loads(line)["record"])]
         assert not errors, errors
         assert all(record[name] is not None for name in reading.stream.keys)

@@ -10,7 +10,7 @@ import io
 import json
 import logging
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -130,7 +130,8 @@ def catalog(case: Case) -> dict[str, Any]:
 def messages(case: Case, **more: Any) -> list[dict[str, Any]]:
     """What a run writes."""
     tap = TapLexerActivity(config={**SETTINGS, **more}, catalog=catalog(case))
-    tap.exporter = OneFile(tap.client, tap.settings, logging.getLogger())
+    run = tap.new_run()
+    tap.current = replace(run, exporter=OneFile(run.client, tap.settings, logging.getLogger()))
     OneFile.content = case.content
     out = io.BytesIO()
     with redirect_stdout(io.TextIOWrapper(out, encoding="utf-8", write_through=True)):

@@ -627,11 +627,11 @@ def test_no_stack_trace_would_have_a_secret_in_it(
 
     def export() -> None:
         comes_to("mention_sla_export")
-        job = tap.exporter.start(body, tries=1)
+        job = tap.current.exporter.start(body, tries=1)
         comes_to("status")
-        tap.exporter.poll(job, tries=1)
+        tap.current.exporter.poll(job, tries=1)
         comes_to("download")
-        tap.exporter.fetch(job)
+        tap.current.exporter.fetch(job)
 
     with pytest.raises((FatalAPIError, RetriableAPIError)) as raised:
         export()
