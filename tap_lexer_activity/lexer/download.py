@@ -115,7 +115,8 @@ class _FileFailures(Failures):
 
     @override
     def redirected(self, said: str) -> RetriableAPIError:
-        return RetriableAPIError(f"{self.what}: the host {said} ({self.host})")
+        # (In a circle, that is: any other redirect is followed, or refused by `_check_encrypted`.)
+        return RetriableAPIError(f"{self.what}: the host redirects in a circle ({self.host})")
 
 
 class _UnencryptedError(Exception):
