@@ -27,13 +27,14 @@ from tap_lexer_activity.streams.registry import REPORTS
 from tap_lexer_activity.sync.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+
+    from support.types import NewSandbox
 
     from tap_lexer_activity.run.events import Row
     from tap_lexer_activity.sandbox import Sandbox
     from tap_lexer_activity.sync.engine import Step
 
-    NewSandbox = Callable[..., Sandbox]
     Bookmarks = dict[tuple[str, int | None], datetime]
     Rows = dict[tuple[Any, ...], Row]
     """The rows of all tables, by the stream's name and the primary key."""
