@@ -75,6 +75,7 @@ class SingerTap(Tap):
             )
         if kwargs.get("catalog") is not None:
             kwargs["catalog"] = checked_catalog(kwargs["catalog"], BY_NAME)
+        self.append_builtin_config(self.config_jsonschema)  # from 0.55 on, the SDK appends to copies alone
         self._reads_environment = bool(kwargs.get("parse_env_config"))
         prefix = self._env_var_prefix
         if self._reads_environment:
@@ -104,7 +105,6 @@ class SingerTap(Tap):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self.append_builtin_config(self.config_jsonschema)
         prefix = self._env_var_prefix
         if self._reads_environment and (wrong := unreadable_variable(self.config_jsonschema, prefix, os.environ)):
             raise ConfigurationError(without_tokens(wrong, self._config, prefix, os.environ))
