@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
-from singer_sdk.helpers.capabilities import TapCapabilities
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun, without_token
@@ -46,13 +45,21 @@ _SIGNALS_TO_GIVE_UP: Final = 3
 are stopped themselves; but a target that reads no more keeps the tap in a write for ever."""
 
 
+_LEFT_OUT: Final = frozenset(
+    {
+        "activate-version",  # its messages need a version in every record, and rows of exports go past the SDK
+        "start-date",  # brings nothing that the setting lacks, and meltano.yml says the same for every version of the SDK: 0.54 has none
+    }
+)
+"""Capabilities of the SDK's tap that this one has not. By their values: which class names them depends on the SDK's version."""
+
+
 class SingerTap(Tap):
     """A tap whose streams are the engine's."""
 
     message_writer_class = MessageWriter
-    # The messages of activate-version need a version in every record, and rows of exports go past the SDK.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        capability for capability in Tap.capabilities if capability is not TapCapabilities.ACTIVATE_VERSION
+        capability for capability in Tap.capabilities if str(capability.value) not in _LEFT_OUT
     ]
 
     def __init__(self, *, select: str | None = None, **kwargs: Any) -> None:
@@ -68,6 +75,7 @@ class SingerTap(Tap):
             )
         if kwargs.get("catalog") is not None:
             kwargs["catalog"] = checked_catalog(kwargs["catalog"], BY_NAME)
+        self.append_builtin_config(self.config_jsonschema)  # from 0.55 on, the SDK appends to copies alone
         self._reads_environment = bool(kwargs.get("parse_env_config"))
         prefix = self._env_var_prefix
         if self._reads_environment:
@@ -97,7 +105,6 @@ class SingerTap(Tap):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self.append_builtin_config(self.config_jsonschema)
         prefix = self._env_var_prefix
         if self._reads_environment and (wrong := unreadable_variable(self.config_jsonschema, prefix, os.environ)):
             raise ConfigurationError(without_tokens(wrong, self._config, prefix, os.environ))
