@@ -28,6 +28,7 @@ from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.singer.output import StreamOutput
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams import exports
+from tap_lexer_activity.streams.export_rows import chunks_of
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
@@ -456,7 +457,7 @@ def test_an_export_moves_the_bookmark_when_its_file_has_been_written(tmp_path: P
 def test_long_rows_are_converted_a_few_at_a_time(size: int, rows: int, expected: list[int]) -> None:
     file = io.BytesIO(b"".join(b"%d,%s\r\n" % (row, b"x" * size) for row in range(rows)))
     lines = io.TextIOWrapper(file, newline="")
-    chunks = list(exports._chunks(read_rows(lines), lines))  # noqa: SLF001 (what takes memory is what it keeps at a time)
+    chunks = list(chunks_of(read_rows(lines), lines))  # (what takes memory is what it keeps at a time)
     assert [int(row[0]) for chunk in chunks for row in chunk] == list(range(rows))
     assert [len(chunk) for chunk in chunks] == expected
 
