@@ -43,10 +43,10 @@ def coverage(text: str) -> list[dict[str, object]]:
 
 
 def mutated() -> list[str]:
-    """The modules that mutation changes."""
+    """The modules that mutation changes, sorted."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    modules: list[str] = settings["tool"]["mutmut"]["only_mutate"]
-    return modules
+    files = {file for pattern in settings["tool"]["mutmut"]["only_mutate"] for file in ROOT.glob(pattern)}
+    return sorted(file.relative_to(ROOT).as_posix() for file in files if file.name != "__init__.py")
 
 
 def mutation(text: str, page: str) -> list[dict[str, object]]:
