@@ -36,10 +36,11 @@ nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", "proof", f"pipelines
 
 @nox.session(python=PYTHON)
 def lint(session: nox.Session) -> None:
-    """Style: ruff's rules and format."""
+    """Style: ruff's rules and format, and that imports run one way."""
     session.install(*CONSTRAINTS, "--group", "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", "--no-logo")
 
 
 @nox.session(python=PYTHON)

@@ -19,13 +19,10 @@ from singer_sdk.exceptions import ConfigurationError
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    CatalogOf = Callable[..., dict[str, Any]]
 
 STREAMS = {
     "users": (["id"], None),

@@ -21,14 +21,10 @@ from typing_extensions import override
 from tap_lexer_activity.csv_exports.names import column_name, column_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Run, Tap, Warehouse
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 EXPORTS = ("case_details", "mention_sla_export", "nps_submissions")
 START = "2026-02-01"

@@ -21,14 +21,10 @@ from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.singer.writer import MessageWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Tap
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 ONE_DAY = {"start_date": "2026-04-30"}
 BOOKMARK = "2026-04-30T14:00:00Z"

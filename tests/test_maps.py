@@ -15,14 +15,12 @@ from tap_lexer_activity.settings.maps import map_errors
 from tap_lexer_activity.singer.mapper import _exact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    CatalogOf = Callable[..., dict[str, Any]]
 
 ONE_DAY = {"start_date": "2026-04-29", "end_date": "2026-04-30"}
 WITHOUT_FAKER = """

@@ -418,6 +418,14 @@ def test_a_redirect_to_what_is_no_address_is_an_error_at_once(
     assert host.asked.count("file") == 1
 
 
+def test_a_file_host_that_redirects_in_a_circle_is_asked_five_times(exporter_of: Callable[..., Exporter]) -> None:
+    moved = with_length(b"", more=b"Location: /file\r\n", status=b"302 Found")
+    with Host(moved) as host, pytest.raises(RetriableAPIError) as raised:
+        read(exporter_of(host))
+    assert str(raised.value) == f"{WHAT}: no download: the host redirects in a circle (127.0.0.1)"
+    assert host.asked.count("file") == 5 * 31
+
+
 @pytest.mark.parametrize("url", ["/file", "http://[bad/file", "ftp://127.0.0.1/file", "http:///file"])
 def test_an_address_that_is_none_is_an_error_and_not_shown(exporter_of: Callable[..., Exporter], url: str) -> None:
     with Host(FILE, statuses=[status("complete", url)]) as host, pytest.raises(UnexpectedAnswerError) as raised:

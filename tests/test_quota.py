@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import Run, Tap, Warehouse
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 EVERYTHING = (
     "users", "groups", "forms", "summary", "classifications", "user_summary", "user_volume", "case_summary",

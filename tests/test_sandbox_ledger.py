@@ -11,8 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tap_lexer_activity.sandbox import Ledger, Sandbox
-from tap_lexer_activity.sandbox.ledger import DAY, HOUR, SETTLED, STATES, instant
-from tap_lexer_activity.sandbox.reports import CASE_COLUMNS, MENTION_COLUMNS, NPS_TYPES, REPORTS, SERIES, RequestError
+from tap_lexer_activity.sandbox.conversations import STATES
+from tap_lexer_activity.sandbox.days import SETTLED
+from tap_lexer_activity.sandbox.exports import CASE_COLUMNS, MENTION_COLUMNS
+from tap_lexer_activity.sandbox.instants import DAY, HOUR, instant
+from tap_lexer_activity.sandbox.query import RequestError
+from tap_lexer_activity.sandbox.report_types import NPS_TYPES, REPORTS, SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

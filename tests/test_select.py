@@ -11,14 +11,10 @@ from singer_sdk.exceptions import ConfigurationError
 from tap_lexer_activity.singer.catalog import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Run, Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 ONE_DAY = {"start_date": "2026-04-29", "end_date": "2026-04-30"}
 ALL = ("users", "summary", "nps_summary", "nps_volume", "workflow_states")

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ENVIRONMENT
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Tap
-
-    from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
+    from support.types import CatalogOf, NewSandbox
 
 
 ROOM = 300

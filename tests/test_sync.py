@@ -19,14 +19,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from tap_lexer_activity.sandbox import people
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Tap, Warehouse
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 REPORTS = [

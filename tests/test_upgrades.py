@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    CatalogOf = Callable[..., dict[str, Any]]
 
 STATES = Path(__file__).parent / "states"
 THIS_VERSION = version("tap-lexer-activity")

@@ -15,13 +15,10 @@ from tap_lexer_activity import zones
 from tap_lexer_activity.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    CatalogOf = Callable[..., dict[str, Any]]
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 YEAR = Window(NOW - timedelta(days=365), NOW)

@@ -51,16 +51,16 @@ class Failures:
     certificate_advice = ""
     """What to check where the certificate is not valid, beside the CA."""
 
-    def __init__(self, what: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
+    def __init__(self, prefix: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
         """Say what is asked for.
 
         Args:
-            what: What is asked for, and what each error begins with.
+            prefix: What each error begins with: what is asked for, and a colon.
             host: The host, as errors name it.
             timeout: Seconds of `request_timeout`.
             quote: Makes a library's text fit for a log.
         """
-        self.what = what
+        self.prefix = prefix
         self.host = host
         self.quote = quote
         self._timeout = timeout
@@ -75,7 +75,7 @@ class Failures:
             case ValueError():  # some of the libraries' errors are both
                 return self.no_address(str(error))
             case ProxyVariableError():
-                return self.unreachable(f"{self.what}: {error}")
+                return self.unreachable(f"{self.prefix}{error}")
             case requests.exceptions.TooManyRedirects():
                 return self.redirected("redirects in a circle")
             case RefusedRedirectError():
@@ -83,7 +83,7 @@ class Failures:
             case requests.exceptions.RequestException():
                 return self._no_answer(error)
             case _:  # a CA file that is not there
-                return FatalAPIError(f"{self.what}: {self.quote(str(error))}")
+                return FatalAPIError(f"{self.prefix}{self.quote(str(error))}")
 
     def no_address(self, text: str) -> Exception:
         """The host is no address, or redirects to one that is none. The library's text may hold the address."""
@@ -98,7 +98,7 @@ class Failures:
         return FatalAPIError(msg)
 
     def _no_answer(self, error: requests.exceptions.RequestException) -> Exception:
-        msg = f"{self.what}: {reason(error, self._timeout)} ({self.host})"
+        msg = f"{self.prefix}{reason(error, self._timeout)} ({self.host})"
         if _is_distrusted(error):
             return self.unreachable(msg + self.certificate_advice + CA_HINT)
         return NoConnectionError(msg) if _never_arrived(error) else RetriableAPIError(msg)

@@ -188,7 +188,7 @@ class _ApiFailures(Failures):
     def __init__(
         self, settings: Settings, url: str, what: str, *, quote: Callable[[str], str], is_secret: bool
     ) -> None:
-        super().__init__(what, urlsplit(url).netloc, timeout=settings.request_timeout, quote=quote)
+        super().__init__(f"{what}: ", urlsplit(url).netloc, timeout=settings.request_timeout, quote=quote)
         self._environment = settings.environment
         self._is_api = origin(url) == origin(settings.api_url)
         self._setting = "export_status_url" if url == settings.export_status_url else "api_url"
@@ -199,13 +199,13 @@ class _ApiFailures(Failures):
     def no_address(self, text: str) -> FatalAPIError:
         shown = NOT_SHOWN if self._is_secret else f"({self.quote(text)})"
         return FatalAPIError(
-            f"{self.what}: {self.host} is no address, or redirects to one that is none {shown}. Check api_url and export_status_url"
+            f"{self.prefix}{self.host} is no address, or redirects to one that is none {shown}. Check api_url and export_status_url"
         )
 
     @override
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(
-            f"{self.what}: {self.host} {said}. Set api_url (or export_status_url) to the address that Lexer uses now"
+            f"{self.prefix}{self.host} {said}. Set api_url (or export_status_url) to the address that Lexer uses now"
         )
 
     @override

@@ -104,7 +104,7 @@ class _FileFailures(Failures):
     """Errors for a download that did not begin. They show no link."""
 
     def __init__(self, what: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
-        super().__init__(f"{what}: no download", host, timeout=timeout, quote=quote)
+        super().__init__(f"{what}: no download: ", host, timeout=timeout, quote=quote)
         self._export = what
 
     @override
@@ -115,7 +115,8 @@ class _FileFailures(Failures):
 
     @override
     def redirected(self, said: str) -> RetriableAPIError:
-        return RetriableAPIError(f"{self.what}: the host {said} ({self.host})")
+        # (In a circle, that is: any other redirect is followed, or refused by `_check_encrypted`.)
+        return RetriableAPIError(f"{self.prefix}the host redirects in a circle ({self.host})")
 
 
 class _UnencryptedError(Exception):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tap_lexer_activity.sandbox.faults import parse
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,7 @@ PREFIX = "TAP_LEXER_ACTIVITY_"
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the sandbox's options."""
+    """A command with the sandbox's options."""
     choices = (
         click.option("--timezone", default="Australia/Sydney", show_default=True, help="The account's IANA zone."),
         click.option("--clock", help="The sandbox's time (ISO 8601); it then stands still. Default: the real time."),
@@ -56,7 +58,6 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
         ClickException: Flask is missing, an option makes no sense, or the port is taken.
     """
     try:
-        from tap_lexer_activity.sandbox.faults import parse  # noqa: PLC0415 Flask may be missing
         from tap_lexer_activity.sandbox.server import Sandbox  # noqa: PLC0415 Flask may be missing
     except ModuleNotFoundError as error:
         if error.name not in {"flask", "werkzeug"}:
@@ -83,6 +84,7 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
 
 
 def _end(sandbox: Sandbox) -> None:
+    """Close a sandbox, and say what it has served."""
     sandbox.close()
     click.echo(f"sandbox: {len(sandbox.requests)} requests served, {sandbox.rate_limited} answers of 429", err=True)
 
@@ -143,7 +145,7 @@ def run(command: tuple[str, ...], **options: Any) -> None:
 
 
 def _environment(sandbox: Sandbox) -> dict[str, str]:
-    """Write the tap's settings as environment variables, into a copy of ours."""
+    """Our environment, and in it the tap's settings; a start date that is there already stays."""
     config = sandbox.config()
     if PREFIX + "START_DATE" in os.environ:
         del config["start_date"]

@@ -141,7 +141,10 @@ class SingerTap(Tap):
 
     @override
     def discover_streams(self) -> list[SingerStream]:
-        return [SingerStream(self, kind) for kind in BY_NAME.values()]
+        return [
+            SingerStream(self, kind, current_run=lambda: self.current, write_messages=self.write_messages)
+            for kind in BY_NAME.values()
+        ]
 
     @property
     @override

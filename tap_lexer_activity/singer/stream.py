@@ -21,32 +21,43 @@ from tap_lexer_activity.singer.mapper import MapFailedError
 from tap_lexer_activity.streams.exports import Export
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
+    from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib.messages import RecordMessage
 
-    from tap_lexer_activity.singer.plugin import SingerTap
+    from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.streams.base import LexerStream
 
 
 class SingerStream(Stream):
     """One stream of the tap. What is asked for and read is the engine's; this is what Singer needs to know beside it."""
 
-    def __init__(self, tap: SingerTap, kind: type[LexerStream]) -> None:
+    def __init__(
+        self,
+        tap: Tap,
+        kind: type[LexerStream],
+        *,
+        current_run: Callable[[], Run],
+        write_messages: Callable[[SingerStream], None],
+    ) -> None:
         """Prepare.
 
         Args:
-            tap: The tap.
+            tap: The tap, for the SDK.
             kind: The engine's stream.
+            current_run: Gives the run, once there is one: a catalog is made without it.
+            write_messages: Writes the messages of this stream, but for its SCHEMA.
         """
         self.kind = kind
         self.selected_by_default = kind.selected_by_default
         if issubclass(kind, Export):
             self.TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # values are of their column's type, or null
         super().__init__(tap, schema=deepcopy(stream_schema(kind.name)), name=kind.name)
-        self.tap = tap
+        self._current_run = current_run
+        self._write_messages = write_messages
         self.primary_keys = kind.keys
         self.replication_key = kind.bookmark_column
 
@@ -138,7 +149,7 @@ class SingerStream(Stream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        stream = self.kind(self.tap.current)
+        stream = self.kind(self._current_run())
         for event in stream.events((context or {}).get("form_id")):
             if isinstance(event, dict):
                 yield event
@@ -150,12 +161,12 @@ class SingerStream(Stream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Write the messages of the stream: `sync` calls this, for a dry run."""
-        self.tap.write_messages(self)
+        self._write_messages(self)
         yield from ()
 
     @override
     def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
-        self.tap.write_messages(self)
+        self._write_messages(self)
 
     @override
     def get_replication_key_signpost(self, context: Context | None = None) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from itertools import chain, compress, islice, repeat
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
-from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
 from tap_lexer_activity import windows
@@ -18,10 +17,11 @@ from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.lexer.decode import NOT_THE_HEADER
 from tap_lexer_activity.run.events import Block
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
+from tap_lexer_activity.streams.export_rows import TimelessError, chunks_of, unreadable, values_of
 from tap_lexer_activity.streams.job_queue import JobQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterator
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
 
-_ROWS_AT_A_TIME: Final = 160
-_BYTES_AT_A_TIME: Final = 1 << 22
 _MOST_TITLES: Final = 20
 """Lines above the header that are looked for."""
 
@@ -111,7 +109,7 @@ class Export(WindowedStream):
         with file as lines:
             try:
                 yield from self._blocks(lines, request, form_id, job.what, is_part=begin != request.asked.start)
-            except _TimelessError as found:
+            except TimelessError as found:
                 written = self._ids(lines, request, job.what, found.written)
             else:
                 return
@@ -130,7 +128,7 @@ class Export(WindowedStream):
         lines.seek(0)
         headers, rows = self._header(lines, what)
         converter = self._converter(headers, request)
-        chunks = (without_headers(chunk, headers) for chunk in _chunks(rows, lines))
+        chunks = (without_headers(chunk, headers) for chunk in chunks_of(rows, lines))
         ids = chain.from_iterable(converter.convert(chunk)[0] for chunk in chunks if chunk)
         return set(islice(ids, count))
 
@@ -163,7 +161,7 @@ class Export(WindowedStream):
             written: Ids of rows that have been yielded already.
 
         Raises:
-            _TimelessError: Before the first rows without a time, if it is of a part.
+            TimelessError: Before the first rows without a time, if it is of a part.
         """
         converter: Converter | None = None
         try:
@@ -178,14 +176,14 @@ class Export(WindowedStream):
             own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
             names = (*converter.columns, *own)
             count = 0
-            chunks = self._without_headers(_chunks(rows, lines), headers, what)
-            for values in _values(converter, chunks, is_part=is_part, written=written):
+            chunks = self._without_headers(chunks_of(rows, lines), headers, what)
+            for values in values_of(converter, chunks, is_part=is_part, written=written):
                 count += (size := len(values[0]))
                 if size:
                     yield Block(names, [*values, *map(repeat, own.values())], size)
             self._check_header(headers, count, what)
         except csv.Error as error:
-            raise _unreadable(what, error) from error
+            raise unreadable(what, error) from error
         finally:
             self._say_surprises(converter, what)
 
@@ -274,62 +272,9 @@ class Export(WindowedStream):
                 try:
                     headers, _ = self._header(lines, self.name)
                 except csv.Error as error:
-                    raise _unreadable(self.name, error) from error
+                    raise unreadable(self.name, error) from error
             properties = with_columns(properties, headers, OWN_COLUMNS)
         return properties
-
-
-class _TimelessError(Exception):
-    """There are rows without a time in the file of a part of a window.
-
-    Attributes:
-        written: Rows before them, which are written.
-    """
-
-    def __init__(self, written: int) -> None:
-        super().__init__()
-        self.written = written
-
-
-def _values(
-    converter: Converter, chunks: Iterator[list[list[str]]], *, is_part: bool, written: AbstractSet[str]
-) -> Iterator[list[Sequence[Any]]]:
-    """The values of rows, column by column, but of those whose ids are written already.
-
-    Raises:
-        _TimelessError: Before the first rows without a time, if they are of a part of a window.
-    """
-    count = 0
-    for chunk in chunks:
-        columns = converter.convert(chunk)
-        if is_part and converter.has_timeless:
-            converter.surprises.clear()  # they are said of the file that is read in place of this one
-            raise _TimelessError(count)
-        count += len(chunk)
-        if written:
-            wanted = [row_id not in written for row_id in columns[0]]
-            columns = [list(compress(column, wanted)) for column in columns]
-        yield columns
-
-
-def _chunks(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]]]:
-    """Rows, as many at a time as fit into the processor's cache: few are slow for Python, and many for the memory."""
-    while True:
-        chunk: list[list[str]] = []
-        begun = lines.buffer.tell()
-        while len(chunk) < _ROWS_AT_A_TIME and lines.buffer.tell() - begun < _BYTES_AT_A_TIME:
-            chunk += (some := list(islice(rows, 20)))
-            if len(some) < 20:  # noqa: PLR2004 (as above)
-                break
-        if not chunk:
-            return
-        yield chunk
-
-
-def _unreadable(what: str, error: csv.Error) -> FatalAPIError:
-    """An error for a file that can't be read."""
-    msg = f"{what}: the file is not well-formed CSV ({error})"
-    return FatalAPIError(msg)
 
 
 class MentionSlaExport(Export):

@@ -16,7 +16,7 @@ import yaml
 from pipelines.models import BY_DAY_FROM, MODELLED_FROM, DuckDB
 from pipelines.programs import ROOT
 
-from tap_lexer_activity.sandbox.ledger import STATES
+from tap_lexer_activity.sandbox.conversations import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ import pytest
 from pipelines.models import MODELLED_FROM
 from pipelines.programs import ROOT
 
-from tap_lexer_activity.sandbox.ledger import MINUTE, SECOND, instant, moment
+from tap_lexer_activity.sandbox.instants import MINUTE, SECOND, instant, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.models import Models
 
     from tap_lexer_activity.sandbox import Sandbox
-    from tap_lexer_activity.sandbox.ledger import Message
+    from tap_lexer_activity.sandbox.conversations import Message
 
 pytestmark = pytest.mark.pipelines
 

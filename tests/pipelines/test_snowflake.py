@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Run, Tap
+    from support.types import CatalogOf, NewSandbox
 
-    from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 pytestmark = pytest.mark.pipelines
 

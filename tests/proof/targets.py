@@ -38,7 +38,8 @@ from tap_lexer_activity.shapes import answer_validator, check
 from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.base import WindowedStream
-from tap_lexer_activity.streams.exports import Export, _chunks
+from tap_lexer_activity.streams.export_rows import chunks_of
+from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.registry import STREAMS
 from tap_lexer_activity.tap import TapLexerActivity
 from tap_lexer_activity.values import storable
@@ -96,7 +97,7 @@ def read(raw: io.RawIOBase | io.BytesIO) -> list[list[str]] | None:
     """The rows of a file, in the chunks in which the tap reads it, or `None` if it has a fault: which of several it meets first may vary."""
     lines = io.TextIOWrapper(io.BufferedReader(cast("io.RawIOBase", raw)), encoding="utf-8-sig", newline="")
     try:
-        return [row for chunk in _chunks(read_rows(lines), lines) for row in chunk]
+        return [row for chunk in chunks_of(read_rows(lines), lines) for row in chunk]
     except (csv.Error, UnicodeDecodeError):
         return None
 

@@ -29,11 +29,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from conftest import Tap
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3 * 3600)]
 

@@ -42,11 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from conftest import Tap
+    from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
-
-    NewSandbox = Callable[..., Sandbox]
-    CatalogOf = Callable[..., dict[str, Any]]
 
 pytestmark = pytest.mark.proof
 

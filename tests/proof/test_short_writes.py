@@ -11,19 +11,18 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ENVIRONMENT
 from hosts import HEADER, Host, with_length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Tap
-
-    CatalogOf = Callable[..., dict[str, Any]]
+    from support.types import CatalogOf
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
