@@ -23,9 +23,8 @@ OTHERS = [version for version in SUPPORTED if version != PYTHON]
 _SAMPLED = "client columns outcomes settings signals state streams throttle throttle_machine upgrades windows"
 SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 """Tests of everything that a Python may do otherwise than the next: connections, files, processes, signals, times, warnings."""
-_OF_THE_SDK = "documents maps select state streams sync values"
-SDK_TESTS = [f"tests/test_{name}.py" for name in _OF_THE_SDK.split()]
-SDK_TESTS += ["tests/test_command.py", "tests/proof/test_sdk_suite.py"]
+_OF_THE_SDK = "command documents maps select state streams sync"
+SDK_TESTS = [*(f"tests/test_{name}.py" for name in _OF_THE_SDK.split()), "tests/proof/test_sdk_suite.py"]
 """Tests of what the tap has from singer-sdk: catalogs, state, stream maps, batch files, settings, the command."""
 CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "demo.duckdb"
