@@ -122,7 +122,7 @@ class ApiHost(Host):
 
 
 def _target() -> str:
-    """What the present request asks for, as a fault's `match` names it."""
+    """The target of the present request, as a fault's `match` names it."""
     path = request.path.removeprefix(MOVED)
     if path == REPORTS_PATH:
         body = request.get_json(force=True, silent=True)

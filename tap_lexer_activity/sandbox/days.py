@@ -200,7 +200,7 @@ class DayWriter:
 
 
 def _trajectory(created: int, way: str, claimed: int | None, worked: int, closing: int) -> Iterator[tuple[int, str]]:
-    """Write a message's states, each with the instant it begins.
+    """The states of a message, each with the instant at which it begins.
 
     Args:
         created: The start.
@@ -237,12 +237,12 @@ def _trajectory(created: int, way: str, claimed: int | None, worked: int, closin
 
 
 def _outcome(way: str) -> str:
-    """Name the state that an unanswered message ends in."""
+    """The state that an unanswered message ends in."""
     return "closed" if way == "closed_unanswered" else way
 
 
 def _closings(messages: Iterable[Message]) -> Iterator[tuple[int, int | None]]:
-    """Find when a case closes, and when the customer's next word opens it again.
+    """The closings of a case, each with the instant at which the customer's next word opens it again.
 
     It closes after `INACTIVITY` of both sides, once all its messages are settled.
     """

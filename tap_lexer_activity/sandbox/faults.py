@@ -87,7 +87,7 @@ APPLIES = {
 """The targets that these faults can change; the others can change any."""
 
 LONG_NUMBER = "123456789012345678901234567890"
-"""What `long_number` sends unless it has a value."""
+"""The number of `long_number`, unless it has a value."""
 
 
 @dataclass

@@ -50,7 +50,7 @@ class Host(ABC):
         """The answer under a fault of the place `ANSWER`; None: none strikes.
 
         Args:
-            target: What is asked for, as a fault's `match` names it.
+            target: The target of the present request, as a fault's `match` names it.
         """
         fault = self.shared.faults.take(ANSWER, target)
         if fault is None:

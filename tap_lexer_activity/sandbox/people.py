@@ -1,4 +1,4 @@
-"""What the contact centre is made of: agents, groups, forms, classifications, customers and their words."""
+"""The people and words of the contact centre: agents, groups, forms, classifications, customers, and all that they say."""
 
 from __future__ import annotations
 
