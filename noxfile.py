@@ -6,6 +6,7 @@ Each runs in an environment of its own, with the versions of constraints.txt, on
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,13 +15,17 @@ import nox
 nox.options.default_venv_backend = "uv"
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
-SUPPORTED = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
 OTHERS = [version for version in SUPPORTED if version != PYTHON]
 _SAMPLED = "client columns outcomes settings signals state streams throttle throttle_machine upgrades windows"
 SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 """Tests of everything that a Python may do otherwise than the next: connections, files, processes, signals, times, warnings."""
+_OF_THE_SDK = "command documents maps select state streams sync"
+SDK_TESTS = [*(f"tests/test_{name}.py" for name in _OF_THE_SDK.split()), "tests/proof/test_sdk_suite.py"]
+"""Tests of what the tap has from singer-sdk: catalogs, state, stream maps, batch files, settings, the command."""
 CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "demo.duckdb"
 PAGE = "report.html"
@@ -55,6 +60,20 @@ def tests(session: nox.Session) -> None:
 def sample(session: nox.Session) -> None:
     """A minute of the tests on every other supported Python that this machine has. Nox names those that it has not."""
     test_wheel(session, "not pipelines and not proof", *SAMPLE, workers=2 * CORES)
+
+
+@nox.session(python=PYTHON)
+@nox.parametrize("version", ["oldest", "newest"], ids=["oldest", "newest"])
+def sdk(session: nox.Session, version: str) -> None:
+    """Tests of what the tap has from singer-sdk, with the oldest supported version of it or the newest, be that a pre-release."""
+    install_wheel(session)
+    (supported,) = (text for text in PROJECT["project"]["dependencies"] if text.startswith("singer-sdk"))
+    if version == "oldest":
+        session.install(re.sub(r">=([^,]+),.*", r"==\1", supported))
+    else:
+        session.install("--prerelease", "allow", "--upgrade-package", "singer-sdk", supported)
+    session.run("python", "-c", "from importlib.metadata import version; print('singer-sdk', version('singer-sdk'))")
+    run_tests(session, "not pipelines", *SDK_TESTS, workers=2 * CORES)
 
 
 @nox.session(python=PYTHON)
@@ -113,12 +132,22 @@ def install_checkout(session: nox.Session) -> None:
 
 def test_wheel(session: nox.Session, marked: str, *files: str, workers: int) -> None:
     """Run the tests of a group, or those of some files, against the wheel, in so many processes."""
+    install_wheel(session)
+    run_tests(session, marked, *files, workers=workers)
+
+
+def install_wheel(session: nox.Session) -> None:
+    """The wheel as it would be published, and what its tests need."""
     dist = session.create_tmp()
     for old in Path(dist).glob("*.whl"):
         old.unlink()
     session.run("uv", "build", "--wheel", "--quiet", "--out-dir", dist, external=True)
     (wheel,) = Path(dist).glob("*.whl")
     session.install(*CONSTRAINTS, f"{wheel}[sandbox]", "./demo/loader", "--group", "tests", "--group", "demo")
+
+
+def run_tests(session: nox.Session, marked: str, *files: str, workers: int) -> None:
+    """Run the tests of a group, or those of some files, in so many processes."""
     # The checkout stands next to the tests; with a safe path no process finds the package there.
     env = {"PYTHONSAFEPATH": "1"}
     found = session.run("python", "-c", "import tap_lexer_activity as tap; print(tap.__file__)", env=env, silent=True)
