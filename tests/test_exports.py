@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
+from support.hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.names import column_name, column_schema

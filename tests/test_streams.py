@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-from conftest import Clock, select
-from hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
+from conftest import select
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from support.clocks import Clock
+from support.hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.rows import read_rows

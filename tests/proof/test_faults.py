@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from conftest import Run, Tap, Warehouse, select
-from hosts import HEADER, ROW, Host, with_length
 from proof.surroundings import NOBODY, SandboxBehind, surroundings
+from support.hosts import HEADER, ROW, Host, with_length
 
 from tap_lexer_activity.sandbox.faults import APPLIES, FAULTS, FILE, JOB, JSON, LINK, LONG_NUMBER, QUERY
 
