@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import Phase, settings
 from proof.suites import write_figures
+from support.clocks import Clock
 
 from tap_lexer_activity.sandbox import Sandbox
 
@@ -106,21 +107,6 @@ class Run:
     def errors(self) -> list[str]:
         """What the log says at the level ERROR, without time and name."""
         return [line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR " in line]
-
-
-class Clock:
-    """Seconds that pass by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
 
 
 class Warehouse:

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 import requests
 import trustme
-from hosts import JOB, PAUSE, Host, chunked, interim, kept, with_length
 from hypothesis import given
 from hypothesis import strategies as st
 from proof.surroundings import Gate
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from support.hosts import JOB, PAUSE, Host, chunked, interim, kept, with_length
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
@@ -49,7 +49,7 @@ from tap_lexer_activity.settings.parse import parse_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Clock
+    from support.clocks import Clock
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 PERIOD = 300

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
+from support.hosts import COMPLETE, CUT, HEADER, ROW, WHOLE, Host, with_length
+from support.states import bookmark
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.names import column_name, column_schema
@@ -79,15 +80,6 @@ def records(run: Run, stream: str) -> list[dict[str, Any]]:
     return [
         message["record"] for message in messages(run) if message["type"] == "RECORD" and message["stream"] == stream
     ]
-
-
-def bookmark(state: dict[str, Any], stream: str) -> Any:
-    found = state.get("bookmarks", {}).get(stream, {})
-    return (
-        [part.get("replication_key_value") for part in found["partitions"]]
-        if "partitions" in found
-        else found.get("replication_key_value")
-    )
 
 
 @pytest.mark.parametrize("stream", EXPORTS)

@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ENVIRONMENT, Run
 from singer_sdk.singerlib.messages import StateMessage
+from support.states import bookmark
 
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.singer.writer import MessageWriter
@@ -32,11 +33,6 @@ BOOKMARK = "2026-04-30T14:00:00Z"
 
 def statuses(sandbox: Sandbox, stream: str) -> list[int]:
     return [request.status for request in sandbox.requests if (request.body or {}).get("type") == stream]
-
-
-def bookmark(state: dict[str, Any], stream: str) -> str | None:
-    value: str | None = state["bookmarks"].get(stream, {}).get("replication_key_value")
-    return value
 
 
 @pytest.mark.parametrize(

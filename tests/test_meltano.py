@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 import yaml
-from hosts import Host
 from jsonschema import Draft202012Validator
+from support.hosts import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from hosts import COMPLETE, CUT, HEADER, JOB, PENDING, ROW, WHOLE, Host, status, with_length, without_length
 from hypothesis import given
 from hypothesis import strategies as st
 from proof.surroundings import Gate
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from support.hosts import COMPLETE, CUT, HEADER, JOB, PENDING, ROW, WHOLE, Host, status, with_length, without_length
 
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Clock
+    from support.clocks import Clock
 
 BODY = {"type": "mention_sla_export", "date_from": "2026-01-05T00:00:00Z", "date_to": "2026-01-05T23:59:59Z"}
 WHAT = "export 'mention_sla_export' from 2026-01-05T00:00:00Z to 2026-01-05T23:59:59Z"

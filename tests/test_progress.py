@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clocks import Clock
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.http.limiter import Limiter
@@ -20,19 +21,6 @@ ZONE = ZoneInfo("Australia/Sydney")
 PRESENT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-class Clock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def days(count: int) -> list[windows.Request]:
     first = windows.start_of(datetime(2026, 3, 1, tzinfo=UTC).date(), ZONE)
     wanted = windows.due(first, PRESENT, "day", ZONE, partial=False)[:count]
@@ -41,7 +29,7 @@ def days(count: int) -> list[windows.Request]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

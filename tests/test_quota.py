@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.states import bookmarks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,15 +223,6 @@ def test_the_least_requests_that_get_any_further_are_enough_in_the_end(
             break
     assert ("Nothing is new; not all of the lookback was read again" in run.log) is ("More to read" in run.log)
     assert bookmarks(state) == bookmarks(whole.state)
-
-
-def bookmarks(state: Any) -> list[tuple[str, str, str]]:
-    return sorted(
-        (stream, str(part.get("context")), part["replication_key_value"])
-        for stream, found in state["bookmarks"].items()
-        for part in (found, *found.get("partitions", ()))
-        if "replication_key_value" in part
-    )
 
 
 def test_a_run_that_gets_no_further_says_so_and_is_no_success(

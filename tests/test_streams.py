@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import pytest
-from conftest import Clock, select
-from hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
+from conftest import select
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from support.clocks import Clock
+from support.hosts import COMPLETE, HEADER, PENDING, ROW, Host, with_length
+from support.states import bookmarks
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.rows import read_rows
@@ -97,7 +99,7 @@ class Told(TapLexerActivity):
                 case "BATCH":
                     told.append(" ".join(map(day, batched(message))))
                 case "STATE":
-                    told.append(f"STATE {bookmarks(message['value'])}".strip())
+                    told.append(f"STATE {days(message['value'])}".strip())
         return told
 
     @property
@@ -128,13 +130,11 @@ def batched(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in decompress(file).splitlines()]
 
 
-def bookmarks(state: Any) -> str:
+def days(state: dict[str, Any]) -> str:
     """The days of all bookmarks."""
     return " ".join(
-        f"{str(part['context']['form_id']) + ':' if 'context' in part else ''}{part['replication_key_value'][8:10]}"
-        for stream in state.get("bookmarks", {}).values()
-        for part in stream.get("partitions", [stream])
-        if "replication_key_value" in part
+        f"{'' if form_id is None else f'{form_id}:'}{entry['replication_key_value'][8:10]}"
+        for (_, form_id), entry in bookmarks(state).items()
     )
 
 
@@ -235,7 +235,7 @@ def test_an_open_window_alone_gives_no_bookmark() -> None:
         tap = Told(host, "summary", end_date="2026-01-05T12:00:00Z", include_partial=True)
         tap.run()
     assert [each for each in tap.story if each != "STATE"] == ["05"]
-    assert not bookmarks(tap.state)
+    assert not days(tap.state)
 
 
 def test_a_request_of_many_windows_moves_the_bookmark_over_those_that_have_ended() -> None:
@@ -277,7 +277,7 @@ def test_a_backfill_moves_no_bookmark() -> None:
         tap = Told(host, "summary", state=state_of("summary", "06"), backfill_start="2026-01-05")
         tap.run()
     assert tap.story == ["STATE 06", "05", "06", "07", "STATE 06"]
-    assert bookmarks(tap.state) == "06"
+    assert days(tap.state) == "06"
 
 
 def test_requests_that_are_spent_leave_the_rest_for_the_next_run() -> None:
@@ -413,7 +413,7 @@ def test_a_batch_that_can_not_be_written_is_not_claimed(tmp_path: Path) -> None:
     with Host(starts=[ROWS]) as host:
         tap = Told(host, "case_classifications", batch_config=batches(tmp_path / "file" / "folder", 3))
         assert "batch_config: " in tap.failed()
-    assert not bookmarks(tap.state)
+    assert not days(tap.state)
     assert not [message for message in tap.recording.messages if message["type"] == "BATCH"]
 
 

@@ -15,26 +15,21 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import clocks
+from typing_extensions import override
 
 from tap_lexer_activity.errors import RequestsSpentError
 from tap_lexer_activity.http.limiter import Limiter, shared_file
 from tap_lexer_activity.settings.schema import SETTINGS
 
 
-class Clock:
-    """Time that passes only when somebody sleeps or says so."""
+class Clock(clocks.Clock):
+    """A clock on which nobody sleeps for no time at all."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
+    @override
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
-        self.slept.append(seconds)
-        self.now += seconds
+        super().sleep(seconds)
 
 
 def test_a_burst_goes_at_once_and_the_next_call_waits_a_whole_period() -> None:
@@ -44,7 +39,7 @@ def test_a_burst_goes_at_once_and_the_next_call_waits_a_whole_period() -> None:
     for _ in range(3):
         with limiter.call():
             clock.now += 1
-    assert clock.slept == []
+    assert clock.sleeps == []
     with limiter.call():
         clock.now += 0.25
     # The first of them ended a second after it began, and it is the end that counts.
@@ -59,7 +54,7 @@ def test_a_call_that_fails_counts_too() -> None:
     with pytest.raises(OSError, match="reset"), limiter.call():
         raise OSError("reset")  # noqa: EM101
     with limiter.call():
-        assert clock.slept == [10]
+        assert clock.sleeps == [10]
     assert limiter.spent == 2
 
 
@@ -205,7 +200,7 @@ def test_a_file_that_can_not_be_used_is_told_of_once_and_costs_a_period_at_most(
             clock.now += 1
     assert troubles == ["unable to open database file" if broken == "from the start" else "no such table: calls"]
     assert limiter.spent == 5
-    assert clock.slept == waits == [8 if broken == "from the start" else 10]
+    assert clock.sleeps == waits == [8 if broken == "from the start" else 10]
 
 
 def test_a_limiter_of_the_longest_period_counts_what_one_of_a_short_period_left_long_ago(tmp_path: Path) -> None:
@@ -320,7 +315,7 @@ def test_a_limiter_stops_at_its_most() -> None:
     with pytest.raises(RequestsSpentError, match="max_requests"), limiter.call():
         pytest.fail("it let one more through")
     assert limiter.spent == 4
-    assert sum(clock.slept) == 8, "it does not wait to say so"
+    assert sum(clock.sleeps) == 8, "it does not wait to say so"
 
 
 @given(

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.states import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from conftest import Tap
     from support.types import CatalogOf
@@ -56,12 +57,6 @@ def state_of(name: str) -> dict[str, Any]:
     return found
 
 
-def bookmarks(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each bookmark, of each form or of a stream without forms."""
-    for stream in state["bookmarks"].values():
-        yield from stream.get("partitions") or [stream]
-
-
 def test_the_state_of_this_version_is_kept(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     assert (STATES / f"{THIS_VERSION}.json").exists(), (
         "a version has a state in tests/states: the one that this test makes"
@@ -91,8 +86,8 @@ def test_what_the_sdk_puts_beside_a_bookmark_does_not_move_it(
 ) -> None:
     catalog = catalog_of("users", "summary", "nps_summary", "case_volume")
     state = state_of(THIS_VERSION)
-    for bookmark in bookmarks(state):
-        bookmark.update(deepcopy(MARKERS[marker]))
+    for entry in entries(state).values():
+        entry.update(deepcopy(MARKERS[marker]))
     sandbox.clock = "2026-05-03T10:00:00+10:00"
     run = tap.run(sandbox.config(**SETTINGS), catalog=catalog, state=state)
     assert run.code == 0, run.log

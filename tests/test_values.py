@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import SCHEMAS
-from hosts import Host, with_length
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hosts import Host, with_length
 
 from tap_lexer_activity.csv_exports.cells import read_integers, read_numbers, read_times
 from tap_lexer_activity.shapes import fitted

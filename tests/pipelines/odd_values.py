@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from hosts import HEADER, Host, with_length
 from pipelines.tables import Tables, table_of
+from support.hosts import HEADER, Host, with_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -95,18 +95,3 @@ class Account:
     def first(self) -> Reading:
         """All that there is, read without a state."""
         return self.read()
-
-
-def bookmarks(state: dict[str, Any]) -> dict[tuple[str, int | None], dict[str, Any]]:
-    """The bookmarks by stream and NPS form. They are those of the state itself."""
-    found = {}
-    for name, entry in state["bookmarks"].items():
-        for part in entry.get("partitions", [entry]):
-            if "replication_key_value" in part:
-                found[name, part.get("context", {}).get("form_id")] = part
-    return found
-
-
-def moment(bookmark: dict[str, Any]) -> datetime:
-    """The instant of a bookmark."""
-    return datetime.fromisoformat(bookmark["replication_key_value"])

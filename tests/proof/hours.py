@@ -11,6 +11,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from support.clocks import Clock
 from typing_extensions import override
 
 from tap_lexer_activity.tap import TapLexerActivity
@@ -19,27 +20,12 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.run import Run
 
 
-class FakeClock:
-    """A clock on which only waits take time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        """The time, in seconds."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Be so much later."""
-        self.now += seconds
-
-
 class HurriedTap(TapLexerActivity):
     """The tap, but that it does not wait for export jobs: its other waits do not come up."""
 
     @override
     def new_run(self, **more: Any) -> Run:
-        clock = FakeClock()
+        clock = Clock()
         return super().new_run(clock=clock, sleep=clock.sleep, **more)
 
 

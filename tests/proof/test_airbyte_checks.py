@@ -15,8 +15,9 @@ import pytest
 from conftest import Run
 from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 from proof import public
-from proof.account import EXPORTS, TWO_DAYS_LATER, Account, bookmarks, moment
+from proof.account import EXPORTS, TWO_DAYS_LATER, Account
 from proof.public import breaks
+from support.states import bookmarks, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -60,7 +60,8 @@ class Process:
         self.log = log
         self._file = log.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("hours.py"))],
+            [sys.executable, "-m", "proof.hours"],
+            cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._file,

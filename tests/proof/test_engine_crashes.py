@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.clocks import Clock
 
 import tap_lexer_activity
 from tap_lexer_activity.run.events import Block, ReadUpTo
@@ -86,19 +87,6 @@ KINDS = {
     ),
     "runs that max_requests ends": Kind(settings={"max_requests": 9}),
 }
-
-
-class FakeClock:
-    """A clock on which only waits take time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @dataclass
@@ -185,7 +173,7 @@ class Pipeline:
         """A run that goes on from bookmarks, prepared."""
         config = self.sandbox.config(**(START | self.kind.settings | settings))
         parsed = parse_settings(config, now=datetime.now(UTC), report_streams=REPORTS)
-        clock = FakeClock()
+        clock = Clock()
         run = Run.begin(parsed, logging.getLogger("engine"), bookmarks=dict(bookmarks), clock=clock, sleep=clock.sleep)
         engine = Engine(run, self.kind.streams)
         engine.prepare()

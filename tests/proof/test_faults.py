@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from conftest import Run, Tap, Warehouse, select
-from hosts import HEADER, ROW, Host, with_length
 from proof.surroundings import NOBODY, SandboxBehind, surroundings
+from support.hosts import HEADER, ROW, Host, with_length
+from support.states import bookmark
 
 from tap_lexer_activity.sandbox.faults import APPLIES, FAULTS, FILE, JOB, JSON, LINK, LONG_NUMBER, QUERY
 
@@ -433,12 +434,10 @@ def clean(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Callable[[d
     return tables
 
 
-def bookmarks(run: Run, kind: Kind) -> list[str | None]:
+def bookmarks_of(run: Run, kind: Kind) -> list[str | None]:
     """Those of a stream, one for each form."""
-    mine = run.state["bookmarks"].get(kind.stream, {}) if run.states else {}
-    parts = {part["context"]["form_id"]: part for part in mine.get("partitions", ())}
-    found = [parts.get(form, {}) for form in FORMS] if kind.parts > 1 else [mine]
-    return [part.get("replication_key_value") for part in found]
+    state = run.state if run.states else {}
+    return [bookmark(state, kind.stream, form) for form in (FORMS if kind.parts > 1 else (None,))]
 
 
 def read_windows(cell: Cell) -> list[int]:
@@ -559,7 +558,7 @@ def test_a_fault(
     elif not outcome.remains:
         assert found.keys() == right[stream].keys()
     if kind is not LIST:
-        assert bookmarks(run, kind) == [kind.ends[count - 1] if count else None for count in read]
+        assert bookmarks_of(run, kind) == [kind.ends[count - 1] if count else None for count in read]
     if outcome.ends != "ended":
         for other in others:
             assert loaded.tables[other] == right[other], "the others go on"
@@ -666,7 +665,7 @@ def test_a_host_that_can_not_be_reached_ahead_of_a_turn_is_tried_again_in_its_tu
     assert run.log.count("next try in") == 4
     assert run.errors[0].startswith(f"{STATUS.stream} failed: {STATUS.called}")
     assert "Check the setting export_status_url" in run.errors[0]
-    assert bookmarks(run, REPORT) == [ENDS[-1]], "what was read meanwhile goes on"
+    assert bookmarks_of(run, REPORT) == [ENDS[-1]], "what was read meanwhile goes on"
 
 
 def test_names_and_passwords_of_a_netrc_are_sent_to_nobody(tap: Tap, tmp_path: Path) -> None:

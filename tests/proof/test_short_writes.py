@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ENVIRONMENT
-from hosts import HEADER, Host, with_length
+from support.hosts import HEADER, Host, with_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import BIN, ENVIRONMENT
 from pipelines.programs import environment
-from proof.account import NOW, bookmarks
+from proof.account import NOW
+from support.states import bookmarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

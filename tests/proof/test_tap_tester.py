@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from proof.account import EXPORTS, Account, bookmarks, moment
+from proof.account import EXPORTS, Account
+from support.states import bookmarks, moment
 
 if TYPE_CHECKING:
     from conftest import Run
