@@ -130,7 +130,7 @@ def batched(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in decompress(file).splitlines()]
 
 
-def days(state: dict[str, Any]) -> str:
+def days(state: Any) -> str:
     """The days of all bookmarks."""
     return " ".join(
         f"{'' if form_id is None else f'{form_id}:'}{entry['replication_key_value'][8:10]}"

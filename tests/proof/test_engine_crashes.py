@@ -247,7 +247,7 @@ def test_an_engine_that_is_ended_at_any_step_and_gone_on_from_leaves_the_tables_
     assert (len(legs) > 1) == ("max_requests" in kind.settings)
 
     crashes = list(pipeline.crashes(legs))
-    different = [crash.point for crash in crashes if not pipeline.ends_as(expected, crash)]
+    different: list[tuple[int, ...]] = [crash.point for crash in crashes if not pipeline.ends_as(expected, crash)]
     if is_long:
         with pipeline.at(pipeline.later):
             for first in {frozenset(crash.left.bookmarks.items()): crash for crash in crashes}.values():

@@ -9,7 +9,7 @@ Entries = dict[tuple[str, int | None], dict[str, Any]]
 """Parts of a state by stream and form: those of the state itself, so a test may change them."""
 
 
-def entries(state: dict[str, Any]) -> Entries:
+def entries(state: Any) -> Entries:
     """The entry of each form, or of a stream without forms."""
     return {
         (stream, part.get("context", {}).get("form_id")): part
@@ -18,12 +18,12 @@ def entries(state: dict[str, Any]) -> Entries:
     }
 
 
-def bookmarks(state: dict[str, Any]) -> Entries:
+def bookmarks(state: Any) -> Entries:
     """The entries that have a bookmark."""
     return {key: entry for key, entry in entries(state).items() if "replication_key_value" in entry}
 
 
-def bookmark(state: dict[str, Any], stream: str, form_id: int | None = None) -> str | None:
+def bookmark(state: Any, stream: str, form_id: int | None = None) -> str | None:
     """The text of one bookmark, if there is one."""
     text: str | None = entries(state).get((stream, form_id), {}).get("replication_key_value")
     return text
