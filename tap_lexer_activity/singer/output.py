@@ -101,14 +101,14 @@ class StreamOutput:
         self._flush_if_full()
 
     def _write_block(self, block: Block) -> None:
+        alias = self._stream.stream_maps[0].stream_alias
         encoder = self._encoders.get(block.names)
         if encoder is None:
-            alias = self._stream.stream_maps[0].stream_alias
             encoder = self._encoders[block.names] = BlockEncoder(alias, block.names)
         if self._buffer is None:
             self._writer.write_lines(encoder.messages(block))
         else:
-            self._buffer.add_lines(self._stream.stream_maps[0].stream_alias, encoder.rows(block), block.count)
+            self._buffer.add_lines(alias, encoder.rows(block), block.count)
         self._count(block.count)
         self._progress.say()
         self._flush_if_full()

@@ -75,7 +75,7 @@ class SingerStream(Stream):
         return Columns(properties, selected)
 
     def bookmarks(self) -> dict[tuple[str, int | None], datetime]:
-        """The bookmarks in the state, by the id of the NPS form. None if the stream is read whole each time."""
+        """The bookmarks in the state, by the stream's name and the id of the NPS form; none if it is read whole each time."""
         if self.replication_method == REPLICATION_FULL_TABLE:
             return {}
         state = get_state_if_exists(self.tap_state, self.name) or {}
@@ -93,9 +93,9 @@ class SingerStream(Stream):
     # Messages
 
     def begin(self) -> None:
-        """Write the SCHEMA message."""
+        """Write the SCHEMA message, and say in the log that the stream begins."""
         self.logger.info("Beginning sync of '%s' in %s mode", self.name, self.replication_method.lower())
-        self._write_schema_message()
+        self.write_schema()
 
     def write_schema(self) -> None:
         """Write the SCHEMA message."""
