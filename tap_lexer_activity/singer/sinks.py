@@ -8,7 +8,6 @@ row. (The SDK's batch writer, moreover, writes columns that are not selected.)
 from __future__ import annotations
 
 import zlib
-from collections import defaultdict, deque
 from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -73,19 +72,19 @@ class BatchBuffer:
         """
         self._writer = writer
         self._config = config
-        self._lines: dict[str, deque[bytes]] = defaultdict(deque)
+        self._files: dict[str, _Content] = {}
         self._count = 0
         self._written_at = monotonic()
 
     def add(self, messages: Iterable[RecordMessage]) -> None:
         """Take what one record has become."""
         for message in messages:
-            self._lines[message.stream].append(f"{serialize_json(message.record)}\n".encode())
+            self._content_of(message.stream).add(f"{serialize_json(message.record)}\n".encode())
         self._count += 1
 
     def add_lines(self, stream: str, lines: bytes, count: int) -> None:
         """Take rows that are lines of JSON already."""
-        self._lines[stream].append(lines)
+        self._content_of(stream).add(lines)
         self._count += count
 
     def is_full(self) -> bool:
@@ -98,31 +97,46 @@ class BatchBuffer:
 
     def write(self) -> None:
         """Write the rows into files, and the messages that name these. Nothing is held any more, also if that fails."""
-        lines, self._lines, self._count = self._lines, defaultdict(deque), 0
-        for stream, content in lines.items():
+        files, self._files, self._count = self._files, {}, 0
+        for stream, content in files.items():
             url = write_batch_file(self._config, stream, content)
             self._writer.write_message(SDKBatchMessage(stream=stream, encoding=self._config.encoding, manifest=[url]))
         self._written_at = monotonic()
 
+    def _content_of(self, stream: str) -> _Content:
+        if stream not in self._files:
+            self._files[stream] = _Content(is_packed=self._config.encoding.compression != "none")
+        return self._files[stream]
 
-def write_batch_file(config: BatchConfig, stream: str, lines: deque[bytes]) -> str:
-    """Write lines of JSON to a file of their own in the configured folder, gzipped unless that is turned off, and give its URL.
 
-    Takes the lines away as it goes: what is packed needs no memory any more.
+class _Content:
+    """The content of one batch file. Packed as it comes: it needs a fraction of the memory, and lines are packed while they are still
+    in the processor's cache."""
+
+    def __init__(self, *, is_packed: bool) -> None:
+        self._packer = zlib.compressobj(level=1, wbits=31) if is_packed else None  # the level that costs least time
+        self._pieces: list[bytes] = []
+        self.suffix = ".json.gz" if is_packed else ".json"
+
+    def add(self, lines: bytes) -> None:
+        """Add some lines of JSON."""
+        self._pieces.append(self._packer.compress(lines) if self._packer else lines)
+
+    def whole(self) -> list[bytes]:
+        """The pieces of the whole file. Nothing can be added then."""
+        return [*self._pieces, self._packer.flush()] if self._packer else self._pieces
+
+
+def write_batch_file(config: BatchConfig, stream: str, content: _Content) -> str:
+    """Write a file of its own in the configured folder, gzipped unless that is turned off, and give its URL.
 
     Raises:
         EndOfRun: If the file can't be written.
     """
-    is_packed = config.encoding.compression != "none"
-    name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}.json{'.gz' if is_packed else ''}"
-    pack = zlib.compressobj(level=1, wbits=31)  # the level that costs least time
+    name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}{content.suffix}"
     try:
         with config.storage.open(name, "wb") as file:
-            while lines:
-                piece = lines.popleft()
-                file.write(pack.compress(piece) if is_packed else piece)
-            if is_packed:
-                file.write(pack.flush())
+            file.writelines(content.whole())
     except OSError as error:
         msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error})"
         raise EndOfRun(msg, exit_code=1) from error
