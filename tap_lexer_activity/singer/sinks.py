@@ -110,8 +110,7 @@ class BatchBuffer:
 
 
 class _Content:
-    """The content of one batch file. Packed as it comes: it needs a fraction of the memory, and lines are packed while they are still
-    in the processor's cache."""
+    """The content of one batch file, packed as it comes: that needs a fraction of the memory."""
 
     def __init__(self, *, is_packed: bool) -> None:
         self._packer = zlib.compressobj(level=1, wbits=31) if is_packed else None  # the level that costs least time
