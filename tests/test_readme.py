@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import yaml
 from singer_sdk.mapper import PluginMapper
 
 import tap_lexer_activity
@@ -80,13 +79,6 @@ def program() -> TapLexerActivity:
 def streams(program: TapLexerActivity) -> dict[str, dict[str, Any]]:
     """What discovery prints, by stream."""
     return {entry["tap_stream_id"]: entry for entry in json.loads(program.catalog_json_text)["streams"]}
-
-
-@pytest.fixture
-def project() -> dict[str, Any]:
-    """meltano.yml."""
-    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    return result
 
 
 # Streams and tables
