@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import stat
 import tempfile
+import threading
 import time
 import weakref
 from contextlib import contextmanager
@@ -32,13 +34,17 @@ _LOCK_PAUSE: Final = 0.1
 _Result = TypeVar("_Result")
 
 
+class _Here(threading.local):
+    spent = 0
+
+
 class Limiter:
     """Never more than `calls` calls in any `seconds`, wherever in the call the other side counts it.
 
     The first `calls` go at once. From then on each waits until the one `calls` before it has been over for a whole period: counted
     from its end and not from its start, because the other side counts a call when it arrives, somewhere in between.
 
-    The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they share the quota.
+    Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they share the quota.
     It is closed when nobody needs the limiter any more.
     """
 
@@ -75,7 +81,13 @@ class Limiter:
         self._on_wait = on_wait
         self._on_trouble = on_trouble
         self.spent = 0
-        """Calls so far."""
+        """Calls so far, of all threads."""
+        self._here = _Here()
+        self._held_until = -math.inf
+        self._lock = threading.RLock()
+        """Guards the database, and what is counted."""
+        self._gate = threading.Lock()
+        """One thread waits for a place at a time, and the others for it: so each wait is told once."""
         self._is_shared = file is not None
         try:
             self._use(_opened(_MEMORY) if file is None else self._patiently(lambda: _opened_or_made_anew(file)))
@@ -96,19 +108,35 @@ class Limiter:
         if self.max_calls is not None and self.spent >= self.max_calls:
             msg = f"max_requests ({self.max_calls}) have been sent"
             raise RequestsSpentError(msg)
-        ticket = self._guarded(self._enter)
-        while ticket is None:
-            wait = max(0.0, self.next_free_at() - self._clock())
-            self._on_wait(wait)
-            until = self._clock() + wait
-            while (left := until - self._clock()) > 0:
-                self._sleep(left)
+        with self._gate:
             ticket = self._guarded(self._enter)
-        self.spent += 1
+            while ticket is None:
+                wait = max(0.0, self.next_free_at() - self._clock())
+                self._on_wait(wait)
+                until = self._clock() + wait
+                while (left := until - self._clock()) > 0:
+                    self._sleep(left)
+                ticket = self._guarded(self._enter)
+        with self._lock:
+            self.spent += 1
+        self.credit(1)
         try:
             yield
         finally:
             self._guarded(lambda: self._leave(ticket))
+
+    def hold(self, seconds: float) -> None:
+        """Let no call begin for so many seconds: the other side wants a pause."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def spent_here(self) -> int:
+        """Calls so far, of this thread, and those credited to it."""
+        return self._here.spent
+
+    def credit(self, calls: int) -> None:
+        """Count calls of another thread, which were for this one."""
+        self._here.spent += calls
 
     def available(self) -> int:
         """Calls that could begin now without a wait."""
@@ -117,10 +145,13 @@ class Limiter:
     def next_free_at(self) -> float:
         """When the next call can begin, in seconds of the clock."""
         ends = self._guarded(self._ends)
-        return self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
+        free_at = self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
+        return max(free_at, self._held_until)
 
     def _enter(self) -> int | None:
         """Take a place, if there is one."""
+        if self._clock() < self._held_until:
+            return None
         with self._database as database:
             database.execute("BEGIN IMMEDIATE")
             if len(self._ends()) >= self._calls:
@@ -147,7 +178,11 @@ class Limiter:
         return [end for (end,) in found]
 
     def _guarded(self, work: Callable[[], _Result]) -> _Result:
-        """Do something with the database. If the file fails, go on without it."""
+        """Do something with the database, by one thread at a time. If the file fails, go on without it."""
+        with self._lock:
+            return self._guarded_alone(work)
+
+    def _guarded_alone(self, work: Callable[[], _Result]) -> _Result:
         try:
             return self._patiently(work)
         except sqlite3.Error as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import backoff
 from singer_sdk.exceptions import RetriableAPIError
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def retry(
     def waits() -> Generator[float, RetriableAPIError, None]:
         error = yield 0.0  # what `backoff` begins with
         while (wait := next_wait(error, clock() - begun)) is not None:
-            logger.warning("%s; next try in %.0f s", error, wait)
+            turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", error, wait))
             # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
             sleep(wait)
             error = yield 0.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from requests.auth import AuthBase
 from typing_extensions import override
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.http.reasons import RefusedRedirectError
 from tap_lexer_activity.http.retry import retry
 from tap_lexer_activity.http.transport import TimedAdapter, TimedSession
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 TOKEN_HEADER: Final = "Auth-Api-Token"  # noqa: S105 (a header's name)
 
+MOST_CONNECTIONS: Final = 16
+"""Connections to one host that are kept open, for as many threads."""
+
 Origin: TypeAlias = tuple[str, str, int]
 _Result = TypeVar("_Result")
 
@@ -46,7 +51,7 @@ class HttpClient:
 
     def __init__(  # noqa: PLR0913 (what it works with)
         self,
-        session: requests.Session,
+        new_session: Callable[[], requests.Session],
         adapter: ThrottledAdapter,
         logger: logging.Logger,
         *,
@@ -57,23 +62,32 @@ class HttpClient:
         """Make one.
 
         Args:
-            session: What requests go by: with the token or without it.
-            adapter: Sends, and counts against the quota.
+            new_session: Makes what requests go by, with the token or without it: a session for each thread.
+            adapter: Sends, and counts against the quota. All threads share it, and its connections.
             logger: Told before a request is tried again.
             timeout: Seconds for an answer.
             clock: Seconds that never run backwards.
             sleep: Waits that many seconds.
         """
-        self._session = session
+        self._new_session = new_session
+        self._here = threading.local()
         self._adapter = adapter
         self._logger = logger
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep
-        self.throttle(session)
-        # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
-        session.verify = os.environ.get("SSL_CERT_FILE") or True
         _silence_urllib3()
+
+    @property
+    def _session(self) -> requests.Session:
+        """This thread's session: requests does not promise that threads can share one."""
+        session: requests.Session | None = getattr(self._here, "session", None)
+        if session is None:
+            session = self._here.session = self._new_session()
+            self.throttle(session)
+            # requests itself reads REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which come first.
+            session.verify = os.environ.get("SSL_CERT_FILE") or True
+        return session
 
     def throttle(self, session: requests.Session) -> None:
         """Make the requests of a session count against the quota: those to Lexer's own hosts."""
@@ -90,9 +104,15 @@ class HttpClient:
             check_redirect: Raises if a redirect to this URL is not to be followed.
             logger: Told before a request is tried again.
         """
-        session = SessionWithoutToken(check_redirect)
-        session.headers.update(headers)
-        return HttpClient(session, self._adapter, logger, timeout=self._timeout, clock=self._clock, sleep=self._sleep)
+
+        def new_session() -> requests.Session:
+            session = SessionWithoutToken(check_redirect)
+            session.headers.update(headers)
+            return session
+
+        return HttpClient(
+            new_session, self._adapter, logger, timeout=self._timeout, clock=self._clock, sleep=self._sleep
+        )
 
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
@@ -113,17 +133,57 @@ class HttpClient:
                 yield response
         except (ValueError, OSError) as error:
             raise failures.error_for(error) from None
+        finally:
+            self._adapter.slots.give_back()
 
     def retry(self, attempt: Callable[[], _Result], next_wait: NextWait) -> _Result:
         """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one."""
         return retry(attempt, next_wait, logger=self._logger, clock=self._clock, sleep=self._sleep)
 
 
-class ThrottledAdapter(TimedAdapter):
-    """A transport that takes a place in the quota for each request it sends to the given origins."""
+class Slots:
+    """So many requests under way at once, over all threads. One that is asked in its turn goes before those ahead of theirs."""
 
-    def __init__(self, limiter: Limiter, origins: frozenset[Origin]) -> None:
-        super().__init__(max_retries=0)
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._in_turn = 0
+        self._changed = threading.Condition()
+        self._here = threading.local()
+
+    def take(self) -> None:
+        """Wait for a slot, unless this thread has one."""
+        if getattr(self._here, "has_one", False):
+            return
+        is_in_turn = not turns.is_ahead()
+        with self._changed:
+            self._in_turn += is_in_turn
+            try:
+                while not self._free or (self._in_turn and not is_in_turn):
+                    self._changed.wait()
+            finally:
+                self._in_turn -= is_in_turn
+            self._free -= 1
+        self._here.has_one = True
+
+    def give_back(self) -> None:
+        """Free this thread's slot, if it has one."""
+        if getattr(self._here, "has_one", False):
+            self._here.has_one = False
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+
+class ThrottledAdapter(TimedAdapter):
+    """A transport that takes a place in the quota for each request it sends to the given origins.
+
+    Attributes:
+        slots: Bound how many requests are under way, to whatever host.
+    """
+
+    def __init__(self, limiter: Limiter, origins: frozenset[Origin], *, slots: Slots | None = None) -> None:
+        self.slots = slots or Slots(1)
+        super().__init__(max_retries=0, pool_maxsize=MOST_CONNECTIONS)
         self._limiter = limiter
         self._origins = origins
 
@@ -131,6 +191,7 @@ class ThrottledAdapter(TimedAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         # (By origin, and not by how a URL begins: that may have a port or a name in it that changes nothing.)
         with self._limiter.call() if origin(request.url or "") in self._origins else nullcontext():
+            self.slots.take()  # behind the wait for the quota: one that waits is not under way
             return super().send(request, *args, **kwargs)
 
 

@@ -5,15 +5,19 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 
 from __future__ import annotations
 
+import json
+import math
 import time
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotAllowedError,
@@ -24,13 +28,14 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
-from tap_lexer_activity.http.session import HttpClient, SessionWithToken, ThrottledAdapter, origin
+from tap_lexer_activity.http.session import HttpClient, SessionWithToken, Slots, ThrottledAdapter, origin
 from tap_lexer_activity.lexer.answers import NOT_SHOWN, error_message, parse_json, plain_words, quoted, read_body
+from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Schedule
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     import requests
 
@@ -40,6 +45,10 @@ if TYPE_CHECKING:
 
 TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
+
+
+def _name_of(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, sort_keys=True)
 
 
 def request_label(body: Mapping[str, Any]) -> str:
@@ -63,6 +72,8 @@ class LexerClient:
     Attributes:
         limiter: The quota.
         http: What requests go through.
+        lookahead: Asks ahead, once it is told what.
+        while_waiting: Does other work while an answer is waited for, and says for how many seconds there is none.
     """
 
     def __init__(
@@ -85,17 +96,24 @@ class LexerClient:
         """
         self._settings = settings
         self._accepted = 0
+        self.lookahead: Lookahead | None = None
+        self.while_waiting: Callable[[], float] = lambda: math.inf
         self.limiter = limiter
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
-        session = SessionWithToken(settings.api_token, hosts)
-        session.headers["Accept"] = "application/json"
-        session.headers["User-Agent"] = f"tap-lexer-activity/{version('tap-lexer-activity')}"
-        adapter = ThrottledAdapter(limiter, hosts)
-        self.http = HttpClient(session, adapter, logger, timeout=settings.request_timeout, clock=clock, sleep=sleep)
+        agent = f"tap-lexer-activity/{version('tap-lexer-activity')}"
+
+        def new_session() -> SessionWithToken:
+            session = SessionWithToken(settings.api_token, hosts)
+            session.headers.update({"Accept": "application/json", "User-Agent": agent})
+            return session
+
+        adapter = ThrottledAdapter(limiter, hosts, slots=Slots(settings.concurrency))
+        self.http = HttpClient(new_session, adapter, logger, timeout=settings.request_timeout, clock=clock, sleep=sleep)
 
     def get(self, path: str, *, tries: int) -> Any:
         """The objects of a resource, such as `/users`."""
-        return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
+        url = f"{self._settings.api_url.rstrip('/')}{path}"
+        return self._in_turn(path, lambda: self._send("GET", url, what=path.strip("/"), tries=tries))
 
     def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False, tries: int = TRIES) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
@@ -107,7 +125,8 @@ class LexerClient:
             tries: Tries of the request.
         """
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
-        return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
+        send = partial(self._send, "POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
+        return send() if is_secret else self._in_turn(_name_of(body), send)
 
     def status(self, token: str, *, what: str, tries: int = TRIES) -> Any:
         """How an export job stands.
@@ -120,6 +139,44 @@ class LexerClient:
         url, params = self._settings.export_status_url, {"token": token}
         return self._send("GET", url, what=what, is_secret=True, tries=tries, params=params)
 
+    def ask_of(self, part: Hashable, body: Mapping[str, Any], *, what: str) -> Ask:
+        """The report request with this body, as one to be asked ahead for a part of the run."""
+        return Ask(part, _name_of(body), partial(self.report, body, what=what))
+
+    def ask_of_list(self, part: Hashable, path: str, *, tries: int = TRIES) -> Ask:
+        """The request for a resource, as one to be asked ahead for a part of the run."""
+        return Ask(part, path, partial(self.get, path, tries=tries))
+
+    def ask_ahead(self, asks: Iterable[Ask]) -> None:
+        """From now on, ask these requests ahead of their turn."""
+        threads = self._settings.concurrency
+        schedule = Schedule(asks, concurrency=threads)
+        self.lookahead = Lookahead(schedule, threads=threads, spent_here=self.limiter.spent_here)
+
+    def begin_part(self, part: Hashable) -> None:
+        """It is a part's turn."""
+        if self.lookahead is not None:
+            self.lookahead.part = part
+
+    def end_part(self, part: Hashable) -> None:
+        """A part has ended, and nothing more is needed for it."""
+        if self.lookahead is not None:
+            self.lookahead.drop(part)
+
+    def _in_turn(self, name: str, send: Callable[[], Any]) -> Any:
+        """The answer to a request in its turn, which may have been asked ahead of it."""
+        if self.lookahead is None or turns.is_ahead():
+            return send()
+        outcome = self.lookahead.take(name, self.while_waiting)
+        if outcome is None:
+            return send()
+        self.limiter.credit(outcome.requests)
+        if isinstance(outcome.error, _RefusedAheadError):
+            raise self._refused(outcome.error.said, outcome.error.status)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.answer
+
     def quote(self, text: str) -> str:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
         return quoted(text, self._settings.api_token)
@@ -131,15 +188,27 @@ class LexerClient:
         def send_once() -> Any:
             with self.http.open(method, url, failures, **content) as response:
                 body = read_body(response, what)
+            turns.received(len(body))
             self._check_status(response, body, what, is_secret=is_secret)
             answer = parse_json(body, what, quote=None if is_secret else self.quote)
-            self._accepted += 1
+            turns.in_turn(self._accept)
             return answer
 
+        waits = ApiWaits(tries, self._settings.rate_limit_seconds)
+
+        def next_wait(error: RetriableAPIError, elapsed: float) -> float | None:
+            wait = waits(error, elapsed)
+            if wait is not None and isinstance(error, QuotaExceededError):
+                self.limiter.hold(wait)  # no thread needs to learn it by a 429 of its own
+            return wait
+
         try:
-            return self.http.retry(send_once, ApiWaits(tries, self._settings.rate_limit_seconds))
+            return self.http.retry(send_once, next_wait)
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
+
+    def _accept(self) -> None:
+        self._accepted += 1
 
     def _check_status(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
@@ -149,6 +218,8 @@ class LexerClient:
         said = self._said(response, body, what, is_secret=is_secret)
         wait = retry_after(response.headers.get("Retry-After"))
         match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if turns.is_ahead():
+                raise _RefusedAheadError(said, status)
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                 raise self._refused(said, status)
             case HTTPStatus.TOO_MANY_REQUESTS:
@@ -180,6 +251,15 @@ class LexerClient:
         if message := self.quote(error_message(body)):
             said += f", Lexer says: {shown(message)}"
         return said
+
+
+class _RefusedAheadError(FatalAPIError):
+    """A 401 or 403 ahead of its turn: what it means depends on what is accepted before it."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.said = said
+        self.status = status
 
 
 class _ApiFailures(Failures):

@@ -101,11 +101,11 @@ class Progress:
     @contextmanager
     def requests_of(self, stream: str) -> Iterator[None]:
         """Requests in this block are for a stream."""
-        begun = self._limiter.spent - self._counted
+        begun = self._limiter.spent_here() - self._counted
         try:
             yield
         finally:
-            own = self._limiter.spent - self._counted - begun  # not those of a block inside this one
+            own = self._limiter.spent_here() - self._counted - begun  # not those of a block inside this one
             self._counted += own
             self._of(stream).requests += own
 

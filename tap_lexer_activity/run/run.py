@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,11 @@ class Run:
             progress.say(for_export=True)
             return min(wanted, progress.due)
 
+        def seconds_free() -> float:
+            wanted = run.poll_ahead()
+            progress.say()
+            return max(0.0, min(wanted, progress.due) - time.monotonic())
+
         answers = Answers(
             list_schema(forms.NAME),
             ("id",),
@@ -107,6 +113,7 @@ class Run:
             bookmarks=bookmarks or {},
             columns=columns,
         )
+        client.while_waiting = seconds_free
         return run
 
     def poll_ahead(self) -> float:

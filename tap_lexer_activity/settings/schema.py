@@ -141,6 +141,13 @@ SETTINGS: Final = th.PropertiesList(
         description="Stop in good order once this many API requests are spent. The next run goes on from there.",
     ),
     th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=16),
+        default=4,
+        title="Requests at once",
+        description="Requests under way at once. Rows, their order and states are those of 1, and so is the quota; a slow Lexer is waited for less.",
+    ),
+    th.Property(
         "rate_limit_requests",
         th.IntegerType(minimum=1, maximum=100_000),
         default=100,

@@ -44,6 +44,7 @@ class Settings:
     form_ids: tuple[int, ...] | None
     report_parameters: Mapping[str, Mapping[str, Any]]
     max_requests: int | None
+    concurrency: int
     rate_limit_requests: int
     rate_limit_seconds: int
     request_timeout: int

@@ -24,9 +24,10 @@ from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
@@ -109,6 +110,10 @@ class LexerStream(ABC):
     def plans(self) -> list[Plan]:
         """What this run asks for, for each part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
+
+    def asks(self, form_id: int | None) -> Iterable[Ask]:  # noqa: ARG002 (most have parts)
+        """The requests of one part that may be asked ahead of their turn, in the order in which they are read."""
+        return ()
 
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -227,6 +232,12 @@ class WindowedStream(LexerStream):
         return [self.plan(form_id) for form_id in self.parts()]
 
     # Reading
+
+    @override
+    def asks(self, form_id: int | None) -> Iterator[Ask]:
+        for request in self.plan(form_id).requests:
+            body = self.body(request, form_id)
+            yield self.run.client.ask_of((self.name, form_id), body, what=f"report {request_label(body)}")
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tap_lexer_activity.lexer.jobs import Job
+    from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
@@ -71,6 +72,10 @@ class Export(WindowedStream):
         return windows.export_requests(wanted, self.settings.present, self.settings.export_window_days, self.zone)
 
     # Jobs
+
+    @override
+    def asks(self, form_id: int | None) -> Iterator[Ask]:
+        yield from ()  # (a request starts a job, which is started ahead of its turn by its queue)
 
     def start_first(self) -> None:
         """Start the first job of each bookmark, so that Lexer works on it while other streams are read."""

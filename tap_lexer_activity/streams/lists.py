@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
     from typing import Any
 
+    from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Event, Row
 
 
@@ -27,6 +28,10 @@ class ListStream(LexerStream):
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
         """All objects, by one request."""
         return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
+
+    @override
+    def asks(self, form_id: int | None) -> Iterable[Ask]:
+        return [self.run.client.ask_of_list((self.name, form_id), f"/{self.name}")]
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -62,6 +67,10 @@ class Forms(ListStream):
     """Surveys and other forms."""
 
     name = "forms"
+
+    @override
+    def asks(self, form_id: int | None) -> Iterable[Ask]:
+        return ()  # they have been asked for before the first stream is read
 
     @override
     def fetch(self, *, tries: int = TRIES) -> list[Row]:

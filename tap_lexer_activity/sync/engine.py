@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -92,6 +93,13 @@ class Engine:
         is_worth_it = self.run.settings.max_requests is None and any(plan.requests for plan in plans)
         return is_worth_it and not self._reads("users")
 
+    def _ask_ahead(self) -> None:
+        """Ask for what comes next while something else is waited for. Not where requests are counted: each may be the last."""
+        settings = self.run.settings
+        if settings.concurrency > 1 and settings.max_requests is None:
+            parts = [(stream, form_id) for stream in self.streams for form_id in stream.parts()]
+            self.run.client.ask_ahead(chain.from_iterable(stream.asks(form_id) for stream, form_id in parts))
+
     # Reading
 
     def prepare(self) -> None:
@@ -112,15 +120,16 @@ class Engine:
             except (FatalAPIError, RetriableAPIError):
                 pass  # the streams that need the forms will say so
         plans = self.plans()
-        if self._asks_for_zone(plans):
-            ask_for_zone(self.run)
         for caution in cautions(self.run.settings, plans, needs_forms=self.needs_forms):
             self.run.logger.warning("%s", caution)
         if not self.streams:
             self.run.logger.warning("No stream is selected, so there is nothing to read")
         self.run.progress.expect(plans)
+        self._ask_ahead()
         if self.run.settings.max_requests is not None:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
+        if self._asks_for_zone(plans):
+            ask_for_zone(self.run)
         for stream in self.streams:
             if isinstance(stream, Export):
                 stream.start_first()
@@ -152,6 +161,7 @@ class Engine:
         """
         progress, name = self.run.progress, stream.name
         progress.begin(name)
+        self.run.client.begin_part((name, form_id))
         polls = isinstance(stream, WindowedStream) and not stream.is_export  # exports poll while they wait
         if polls:
             self.run.poll_ahead()
@@ -172,6 +182,8 @@ class Engine:
             said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
             stream.logger.error("%s failed: %s", name, said)  # noqa: TRY400 (a line for a person, no stack trace)
             progress.fail(name, said)
+        finally:
+            self.run.client.end_part((name, form_id))
 
 
 def ask_for_zone(run: Run) -> None:

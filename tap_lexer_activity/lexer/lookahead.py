@@ -1,0 +1,219 @@
+"""Requests that are asked ahead of their turn, several at once, and answered in it.
+
+A run knows its requests beforehand, in their order. `Schedule` says which to ask next, within bounds, and is pure. `Lookahead` asks by
+threads. Whoever reads gets each answer, error, warning and count in the order of the run, as if requests were asked one after the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from tap_lexer_activity import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+MOST_AHEAD: Final = 100
+"""Answers that wait for their turn, or are under way."""
+MOST_BYTES: Final = 64 << 20
+"""Memory of answers that wait for their turn, about."""
+SIZE_IN_MEMORY: Final = 10
+"""Bytes of memory that a byte of JSON takes as objects, about."""
+
+Part: TypeAlias = "Hashable"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request of the run.
+
+    Attributes:
+        part: What it belongs to: a stream, or one form of it. If that ends early, the rest of its requests are dropped.
+        name: What tells it apart from the other requests of its part.
+        send: Sends it, and returns its answer.
+    """
+
+    part: Part
+    name: Hashable
+    send: Callable[[], Any]
+
+    @property
+    def key(self) -> tuple[Part, Hashable]:
+        """What tells it apart from all others."""
+        return self.part, self.name
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a request.
+
+    Attributes:
+        answer: Its answer.
+        error: Its error, if there is no answer.
+        size: Bytes of the answer.
+        requests: How many requests it took.
+    """
+
+    answer: Any = None
+    error: BaseException | None = None
+    size: int = 0
+    requests: int = 0
+
+
+class Schedule:
+    """Which request to ask next, and what is kept of those that have been asked.
+
+    The bounds hold for what is asked ahead. Whoever reads and needs a request that was not asked yet asks it without them, so that no
+    bound can stop a run.
+    """
+
+    def __init__(
+        self, asks: Iterable[Ask], *, concurrency: int, most_ahead: int = MOST_AHEAD, most_bytes: int = MOST_BYTES
+    ) -> None:
+        """Begin.
+
+        Args:
+            asks: The requests in the order of the run. They are drawn when they are needed.
+            concurrency: Most requests under way.
+            most_ahead: Most requests that are under way or whose answers are kept.
+            most_bytes: No more are asked while answers of so many bytes are kept.
+        """
+        self._asks: Iterator[Ask] = iter(asks)
+        self._concurrency = concurrency
+        self._most_ahead = most_ahead
+        self._most_bytes = most_bytes
+        self._under_way: set[tuple[Part, Hashable]] = set()
+        self._kept: dict[tuple[Part, Hashable], Outcome] = {}
+        self._bytes = 0
+        self._dropped: set[Part] = set()
+        self._taken: set[tuple[Part, Hashable]] = set()
+        """Requests that were asked by their reader before they were drawn."""
+
+    def next(self) -> Ask | None:
+        """The request to ask now; `None` if there is none, or no room."""
+        is_full = len(self._under_way) + len(self._kept) >= self._most_ahead or self._bytes >= self._most_bytes
+        if is_full or len(self._under_way) >= self._concurrency:
+            return None
+        for ask in self._asks:
+            if ask.part in self._dropped or ask.key in self._taken:
+                self._taken.discard(ask.key)
+                continue
+            self._under_way.add(ask.key)
+            return ask
+        return None
+
+    def finish(self, ask: Ask, outcome: Outcome) -> None:
+        """A request has been answered."""
+        self._under_way.discard(ask.key)
+        if ask.part not in self._dropped:
+            self._kept[ask.key] = outcome
+            self._bytes += outcome.size
+
+    def take(self, part: Part, name: Hashable) -> Outcome | Literal["under way", "not asked"]:
+        """What became of a request, once. One that has not been asked will not be: its reader does."""
+        if (part, name) in self._under_way:
+            return "under way"
+        outcome = self._kept.pop((part, name), None)
+        if outcome is None:
+            self._taken.add((part, name))
+            return "not asked"
+        self._bytes -= outcome.size
+        return outcome
+
+    def is_under_way(self, part: Part, name: Hashable) -> bool:
+        """Whether a request has been asked, and not answered."""
+        return (part, name) in self._under_way
+
+    def drop(self, part: Part) -> None:
+        """Nobody will take what is left of a part."""
+        self._dropped.add(part)
+        for key in [key for key in self._kept if key[0] == part]:
+            self._bytes -= self._kept.pop(key).size
+        self._taken = {key for key in self._taken if key[0] != part}
+
+
+class Lookahead:
+    """Asks what a schedule says by threads, and gives each answer in its turn.
+
+    The threads are daemons, so that a run ends at once on a signal, whatever is under way.
+    """
+
+    def __init__(self, schedule: Schedule, *, threads: int, spent_here: Callable[[], int]) -> None:
+        """Begin to ask.
+
+        Args:
+            schedule: What to ask.
+            threads: How many threads ask.
+            spent_here: How many requests this thread has sent.
+        """
+        self._schedule = schedule
+        self._spent_here = spent_here
+        self._changed = threading.Condition()
+        self._held: dict[tuple[Part, Hashable], turns.Held] = {}
+        self._is_over = False
+        self.part: Part = None
+        """The part that is read now."""
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while (ask := self._schedule.next()) is None:
+                    if self._is_over:
+                        return
+                    self._changed.wait()
+                held = self._held[ask.key] = turns.Held()
+            with turns.ahead(held):
+                begun = self._spent_here()
+                outcome = Outcome()
+                try:
+                    outcome.answer = ask.send()
+                except BaseException as error:  # noqa: BLE001 (whoever reads meets it)
+                    outcome.error = error
+                outcome.requests = self._spent_here() - begun
+                outcome.size = held.size * SIZE_IN_MEMORY
+            with self._changed:
+                self._schedule.finish(ask, outcome)
+                self._changed.notify_all()
+
+    def take(self, name: Hashable, while_waiting: Callable[[], float]) -> Outcome | None:
+        """What became of a request of the part that is read now; `None` if it has not been asked, and will not be.
+
+        Args:
+            name: Which request.
+            while_waiting: Does other work before a wait, and says for how many seconds there is none.
+        """
+        key = self.part, name
+        while True:
+            with self._changed:
+                found = self._schedule.take(*key)
+                self._changed.notify_all()  # there may be room for more
+            if found == "not asked":
+                return None
+            held = self._held.get(key)
+            if held is not None:
+                held.release()
+            if isinstance(found, Outcome):
+                self._held.pop(key, None)
+                return found
+            wait = while_waiting()
+            with self._changed:
+                if self._schedule.is_under_way(*key):
+                    self._changed.wait(min(wait, threading.TIMEOUT_MAX))
+
+    def drop(self, part: Part) -> None:
+        """A part has ended: what was asked ahead for it, and not read, is not needed."""
+        with self._changed:
+            self._schedule.drop(part)
+            self._held = {key: held for key, held in self._held.items() if key[0] != part}
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        with self._changed:
+            self._is_over = True
+            self._schedule = Schedule((), concurrency=0)
+            self._changed.notify_all()
