@@ -44,7 +44,8 @@ class Limiter:
     The first `calls` go at once. From then on each waits until the one `calls` before it has been over for a whole period: counted
     from its end and not from its start, because the other side counts a call when it arrives, somewhere in between.
 
-    Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they share the quota.
+    Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they
+    share the quota.
     It is closed when nobody needs the limiter any more.
     """
 
