@@ -72,7 +72,8 @@ def test_a_lasting_fault_fails_its_stream_and_no_other(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, lasting: str
 ) -> None:
     sandbox.fault(lasting, "case_summary", times=None, after=1)
-    run = tap.run(sandbox.config(start_date="2026-04-28"), catalog=catalog_of("case_summary", "summary", "user_volume"))
+    config = sandbox.config(start_date="2026-04-28", concurrency=1)  # (the fault counts requests)
+    run = tap.run(config, catalog=catalog_of("case_summary", "summary", "user_volume"))
     assert run.code == 1
     assert bookmark(run.state, "case_summary") == "2026-04-28T14:00:00Z", "what was read before"
     assert bookmark(run.state, "summary") == bookmark(run.state, "user_volume") == BOOKMARK
@@ -159,7 +160,7 @@ def test_a_token_that_is_reset_in_the_middle_is_told_from_one_report_that_is_not
     reset = "may have been reset since: if so, put the new one into api_token"
     catalog = catalog_of("summary", "user_volume", "case_volume")
     sandbox.fault("unauthorized", "summary", times=None, after=2)
-    run = tap.run(sandbox.config(start_date="2026-04-26"), catalog=catalog)
+    run = tap.run(sandbox.config(start_date="2026-04-26", concurrency=1), catalog=catalog)
     assert run.code == 1
     assert bookmark(run.state, "summary") == "2026-04-27T14:00:00Z"
     assert bookmark(run.state, "user_volume") == bookmark(run.state, "case_volume") == "2026-04-30T14:00:00Z"
@@ -168,7 +169,9 @@ def test_a_token_that_is_reset_in_the_middle_is_told_from_one_report_that_is_not
 
     sandbox.clear_faults()
     sandbox.fault("unauthorized", times=None, after=2)
-    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("users", "summary", "user_volume", "case_volume"))
+    run = tap.run(
+        sandbox.config(**ONE_DAY, concurrency=1), catalog=catalog_of("users", "summary", "user_volume", "case_volume")
+    )
     assert run.records.keys() == {"users", "summary"}
     alone, in_a_row = run.errors[-2:]
     assert alone.endswith("deselect user_volume, or ask for the right to it")

@@ -107,6 +107,8 @@ def test_numbers_of_the_api_and_of_an_expression_are_reckoned_with_exactly(
 @given(st.decimals(-(10**9), 10**9, places=4), st.floats(-1e9, 1e9).filter(lambda number: abs(number) > 1e-6))
 def test_a_decimal_and_a_float_are_two_decimals(number: Decimal, other: float) -> None:
     for calculate in (operator.add, operator.sub, operator.mul, operator.truediv):
+        if calculate is operator.truediv and not number:
+            continue  # nothing divides by zero
         assert _exact(calculate)(number, other) == calculate(number, Decimal(repr(other)))
         assert _exact(calculate)(other, number) == calculate(Decimal(repr(other)), number)
         assert _exact(calculate)(other, 2) == calculate(other, 2)

@@ -143,7 +143,8 @@ def batches(folder: Path, size: int) -> dict[str, Any]:
     return {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
 
 
-MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05"}
+MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05", "concurrency": 1}
+"""One request after the other: what a host answers is told by the order in which it is asked."""
 
 
 def state_of(stream: str, day: str) -> dict[str, Any]:

@@ -511,7 +511,7 @@ def test_whatever_ends_a_run_batch_files_hold_the_windows_that_were_read(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, tmp_path: Path, end: str, code: int
 ) -> None:
     batch = {"encoding": {"format": "jsonl"}, "storage": {"root": f"file://{tmp_path}"}}
-    config, catalog = sandbox.config(start_date="2026-04-01"), catalog_of("user_volume")
+    config, catalog = sandbox.config(start_date="2026-04-01", concurrency=1), catalog_of("user_volume")
     plain = tap.run(config, catalog=catalog).records["user_volume"]
     arrived = itertools.count(1)
     if end == "a refused token":

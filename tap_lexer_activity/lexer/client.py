@@ -198,7 +198,7 @@ class LexerClient:
 
         def next_wait(error: RetriableAPIError, elapsed: float) -> float | None:
             wait = waits(error, elapsed)
-            if wait is not None and isinstance(error, QuotaExceededError):
+            if wait is not None and isinstance(error, QuotaExceededError) and self.lookahead is not None:
                 self.limiter.hold(wait)  # no thread needs to learn it by a 429 of its own
             return wait
 

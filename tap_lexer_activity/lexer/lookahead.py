@@ -88,6 +88,8 @@ class Schedule:
         self._kept: dict[tuple[Part, Hashable], Outcome] = {}
         self._bytes = 0
         self._dropped: set[Part] = set()
+        self._failed: set[Part] = set()
+        """Parts with a request that failed. Its reader decides how they go on, and asks for the rest: the next would likely fail as well."""
         self._taken: set[tuple[Part, Hashable]] = set()
         """Requests that were asked by their reader before they were drawn."""
 
@@ -97,7 +99,7 @@ class Schedule:
         if is_full or len(self._under_way) >= self._concurrency:
             return None
         for ask in self._asks:
-            if ask.part in self._dropped or ask.key in self._taken:
+            if ask.part in self._dropped or ask.part in self._failed or ask.key in self._taken:
                 self._taken.discard(ask.key)
                 continue
             self._under_way.add(ask.key)
@@ -107,6 +109,8 @@ class Schedule:
     def finish(self, ask: Ask, outcome: Outcome) -> None:
         """A request has been answered."""
         self._under_way.discard(ask.key)
+        if outcome.error is not None:
+            self._failed.add(ask.part)
         if ask.part not in self._dropped:
             self._kept[ask.key] = outcome
             self._bytes += outcome.size

@@ -125,7 +125,6 @@ class Engine:
         if not self.streams:
             self.run.logger.warning("No stream is selected, so there is nothing to read")
         self.run.progress.expect(plans)
-        self._ask_ahead()
         if self.run.settings.max_requests is not None:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
         if self._asks_for_zone(plans):
@@ -133,6 +132,7 @@ class Engine:
         for stream in self.streams:
             if isinstance(stream, Export):
                 stream.start_first()
+        self._ask_ahead()
 
     def steps(self) -> Generator[Step]:
         """All events of all streams, in the order in which they have to be dealt with.

@@ -1,0 +1,144 @@
+"""The reader ahead alone, on a fake clock: any plan, any durations, any failures, any bounds."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Outcome, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PLANS = st.lists(
+    st.tuples(
+        st.integers(0, 4), st.integers(0, 30), st.integers(0, 40), st.sampled_from(["well", "well", "well", "fails"])
+    ),
+    max_size=30,
+).map(lambda rows: [(part, number, *rest) for number, (part, *rest) in enumerate(sorted(rows, key=lambda row: row[0]))])
+"""Requests in the order of a run: part, number, duration, size, and what becomes of each."""
+
+
+class World:
+    """A server that takes its time, a reader that takes what it needs, and the order in which things happened."""
+
+    def __init__(self, plan: Sequence[tuple[int, int, int, int, str]], **bounds: int) -> None:
+        self.bounds = bounds
+        self.rows = {number: (duration, size, fate) for _, number, duration, size, fate in plan}
+        self.asks = [Ask(part, number, lambda: None) for part, number, *_ in plan]
+        self.schedule = Schedule(iter(self.asks), **bounds)
+        self.now = 0
+        self.under_way: list[tuple[int, int, Ask]] = []
+        self.asked: list[int] = []
+        self.kept: dict[int, int] = {}
+        self.ended: set[int] = set()
+
+    def fill(self) -> None:
+        """Ask for all that there is room for."""
+        while (ask := self.schedule.next()) is not None:
+            self.asked.append(ask.name)
+            assert sum(self.kept.values()) < self.bounds["most_bytes"]
+            heapq.heappush(self.under_way, (self.now + self.rows[ask.name][0], ask.name, ask))
+            assert len(self.under_way) <= self.bounds["concurrency"]
+            assert len(self.under_way) + len(self.kept) <= self.bounds["most_ahead"]
+
+    def wait(self) -> None:
+        """Let the next answer come."""
+        self.now, number, ask = heapq.heappop(self.under_way)
+        _, size, fate = self.rows[number]
+        if ask.part not in self.ended:
+            self.kept[number] = size
+        error = OSError("it fails") if fate == "fails" else None
+        self.schedule.finish(ask, Outcome(answer=number, error=error, size=size))
+        self.fill()
+
+    def take(self, ask: Ask) -> Outcome:
+        """The outcome of a request in its turn."""
+        self.fill()
+        while (found := self.schedule.take(ask.part, ask.name)) == "under way":
+            self.wait()
+        if found == "not asked":
+            self.asked.append(ask.name)
+            return Outcome(ask.name, OSError("it fails") if self.rows[ask.name][2] == "fails" else None)
+        del self.kept[ask.name]
+        return found
+
+    def drop(self, part: int) -> None:
+        """A part has ended."""
+        self.schedule.drop(part)
+        self.ended.add(part)
+        self.kept = {name: size for name, size in self.kept.items() if self.part_of(name) != part}
+
+    def part_of(self, number: int) -> int:
+        """The part of a request."""
+        return next(ask.part for ask in self.asks if ask.name == number)
+
+
+@given(PLANS, st.integers(1, 16), st.integers(1, 20), st.integers(1, 100), st.sets(st.integers(0, 29)))
+def test_every_answer_comes_in_its_turn_and_nothing_is_asked_twice(
+    plan: list[tuple[int, int, int, int, str]], concurrency: int, most_ahead: int, most_bytes: int, unread: set[int]
+) -> None:
+    world = World(plan, concurrency=concurrency, most_ahead=most_ahead, most_bytes=most_bytes)
+    expected: list[int] = []
+    read: list[int] = []
+    for ask in world.asks:
+        if ask.part in world.ended or ask.name in unread:  # a reader may do without one
+            continue
+        expected.append(ask.name)
+        outcome = world.take(ask)
+        assert outcome.answer == ask.name
+        assert (outcome.error is not None) == (world.rows[ask.name][2] == "fails")
+        read.append(ask.name)
+        if outcome.error is not None:
+            world.drop(ask.part)
+    assert read == expected
+    assert len(set(world.asked)) == len(world.asked)
+    while world.under_way:
+        late = heapq.heappop(world.under_way)[2]
+        if late.part in world.ended:  # what comes for a part that has ended is not kept
+            world.schedule.finish(late, Outcome(late.name, size=10**9))
+            assert world.schedule.take(late.part, late.name) == "not asked"
+
+
+def test_more_bytes_than_fit_stop_the_asking_and_never_the_reader() -> None:
+    world = World([(0, number, 1, 60, "well") for number in range(5)], concurrency=2, most_ahead=9, most_bytes=100)
+    world.fill()
+    assert world.asked == [0, 1]
+    world.wait()
+    world.wait()
+    assert world.asked == [0, 1, 2], "60 bytes leave room, and 120 do not"
+    assert [world.take(ask).answer for ask in world.asks] == [0, 1, 2, 3, 4]
+
+
+def test_threads_give_each_answer_and_each_error_to_its_reader() -> None:
+    def send(number: int) -> int:
+        if number % 7 == 3:
+            msg = f"{number} fails"
+            raise OSError(msg)
+        return number
+
+    asks = [Ask("part", number, lambda number=number: send(number)) for number in range(50)]
+    reader = Lookahead(Schedule(asks, concurrency=8), threads=8, spent_here=lambda: 0)
+    reader.part = "part"
+    for ask in asks:
+        outcome = reader.take(ask.name, lambda: 60.0)
+        if outcome is None:
+            continue  # its reader was faster than the threads, and asks itself
+        if ask.name % 7 == 3:
+            assert str(outcome.error) == f"{ask.name} fails"
+        else:
+            assert outcome.answer == ask.name
+    reader.close()
+
+
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_a_part_that_has_ended_is_not_asked_for_any_more(concurrency: int) -> None:
+    schedule = Schedule([Ask("a", 1, int), Ask("a", 2, int), Ask("b", 1, int)], concurrency=concurrency)
+    schedule.drop("a")
+    ask = schedule.next()
+    assert ask is not None
+    assert ask.key == ("b", 1)
