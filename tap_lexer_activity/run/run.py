@@ -11,6 +11,7 @@ from tap_lexer_activity.http.limiter import Limiter, shared_file
 from tap_lexer_activity.http.session import origin
 from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.run import forms
 from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns
@@ -39,6 +40,7 @@ class Run:
         forms: The account's forms.
         progress: How far the run has come.
         refusals: What to do about streams that are refused.
+        notices: Where answers differ from Lexer's documents, and were accepted.
         logger: For lines that people read.
         bookmarks: Where each stream had come to when the run began, by its name and the id of the NPS form (None: not by forms).
         columns: The columns of streams, as a catalog has them; a stream that is not named has those of its schema.
@@ -52,6 +54,7 @@ class Run:
     forms: Forms
     progress: Progress
     refusals: Refusals
+    notices: Notices
     logger: logging.Logger
     bookmarks: Mapping[tuple[str, int | None], datetime]
     columns: Mapping[str, Columns]
@@ -78,6 +81,7 @@ class Run:
             clock: `clock` and `sleep`, by which waits between tries and for export jobs go.
         """
         columns = columns or {}
+        notices = Notices(logger)
         limiter = _limiter(settings, logger, lambda seconds: progress.wait(seconds))  # noqa: PLW0108 (there is no progress yet)
         pace = PACE_OF_A_TERMINAL if sys.stderr and sys.stderr.isatty() else PACE_OF_A_FILE
         quota = settings.rate_limit_requests, settings.rate_limit_seconds
@@ -103,6 +107,7 @@ class Run:
             forms=Forms(client, progress, answers, settings.form_ids),
             progress=progress,
             refusals=Refusals(progress),
+            notices=notices,
             logger=logger,
             bookmarks=bookmarks or {},
             columns=columns,
