@@ -109,15 +109,19 @@ class LexerClient:
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
         return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
 
-    def status(self, token: str, *, what: str, tries: int = TRIES) -> Any:
+    def status(
+        self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None
+    ) -> Any:
         """How an export job stands.
 
         Args:
             token: Lexer's name for the job.
             what: What is asked for, for errors and the log.
             tries: Tries of the request.
+            address: Where to ask, and by which parameter, if not at `export_status_url`.
         """
-        url, params = self._settings.export_status_url, {"token": token}
+        url, name = address or (self._settings.export_status_url, "token")
+        params = {name: token}
         return self._send("GET", url, what=what, is_secret=True, tries=tries, params=params)
 
     def quote(self, text: str) -> str:

@@ -103,7 +103,7 @@ class Run:
         run = cls(
             settings=settings,
             client=client,
-            exporter=Exporter(client, settings, logger, while_waiting=work_while_waiting, **clock),
+            exporter=Exporter(client, settings, logger, notices=notices, while_waiting=work_while_waiting, **clock),
             forms=Forms(client, progress, answers, settings.form_ids),
             progress=progress,
             refusals=Refusals(progress),
