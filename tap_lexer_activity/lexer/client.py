@@ -19,13 +19,22 @@ from tap_lexer_activity.errors import (
     NotAllowedError,
     NotFoundError,
     QuotaExceededError,
+    RangeTooLongError,
     UnavailableError,
     UnreachableError,
 )
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, ThrottledAdapter, origin
-from tap_lexer_activity.lexer.answers import NOT_SHOWN, error_message, parse_json, plain_words, quoted, read_body
+from tap_lexer_activity.lexer.answers import (
+    NOT_SHOWN,
+    error_message,
+    is_range_too_long,
+    parse_json,
+    plain_words,
+    quoted,
+    read_body,
+)
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
@@ -57,6 +66,7 @@ class LexerClient:
     - `UnreachableError` when the API's host can't be reached, or its TLS verification failed,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
+    - `RangeTooLongError` where the range is refused for its length,
     - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
     - `RequestsSpentError` when `max_requests` have been sent.
 
@@ -158,6 +168,10 @@ class LexerClient:
                 raise NotFoundError(said)
             case _ if is_transient(status):
                 raise UnavailableError(said, wait or 0.0)
+            case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE | HTTPStatus.UNPROCESSABLE_ENTITY if (
+                response.request.method == "POST" and is_range_too_long(error_message(body))
+            ):
+                raise RangeTooLongError(f"{said}. Set max_range_days to the longest range that Lexer accepts")
             case _:
                 raise FatalAPIError(said)
 
