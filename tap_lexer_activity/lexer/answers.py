@@ -100,6 +100,11 @@ def is_range_too_long(said: str) -> bool:
     return bool(_OF_RANGES.search(said) and _OF_LENGTHS.search(said))
 
 
+def is_of_quota(said: str) -> bool:
+    """Whether the words of a refusal are about the quota."""
+    return bool(re.search(r"rate.?limit|too many requests|throttl", said, re.IGNORECASE))
+
+
 def quoted(text: str, token: str) -> str:
     """The beginning of an answer, fit for a log: on one line, and without secrets.
 

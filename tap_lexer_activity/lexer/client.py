@@ -5,6 +5,7 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 
 from __future__ import annotations
 
+import json
 import time
 from http import HTTPStatus
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from tap_lexer_activity.errors import (
     QuotaExceededError,
     RangeTooLongError,
     UnavailableError,
+    UnexpectedAnswerError,
     UnreachableError,
 )
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
@@ -29,12 +31,15 @@ from tap_lexer_activity.http.session import HttpClient, SessionWithToken, Thrott
 from tap_lexer_activity.lexer.answers import (
     NOT_SHOWN,
     error_message,
+    is_of_quota,
     is_range_too_long,
     parse_json,
     plain_words,
     quoted,
     read_body,
 )
+from tap_lexer_activity.lexer.envelopes import error_in
+from tap_lexer_activity.lexer.pages import sign_of_more
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
@@ -143,6 +148,8 @@ class LexerClient:
                 body = read_body(response, what)
             self._check_status(response, body, what, is_secret=is_secret)
             answer = parse_json(body, what, quote=None if is_secret else self.quote)
+            if not is_secret:
+                self._check_whole(response, answer, what)
             self._accepted += 1
             return answer
 
@@ -150,6 +157,19 @@ class LexerClient:
             return self.http.retry(send_once, ApiWaits(tries, self._settings.rate_limit_seconds))
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
+
+    def _check_whole(self, response: requests.Response, answer: Any, what: str) -> None:
+        """Raise the error that an answer with a good status says, and refuse one page of several: its rows would not be all."""
+        if said := error_in(answer):
+            shown = self.quote(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str))
+            said = f"{what}: {response.status_code}, and yet Lexer says: {shown}"
+            if is_of_quota(shown):
+                wait = retry_after(response.headers.get("Retry-After"))
+                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
+            raise FatalAPIError(said)
+        if sign := sign_of_more(response.headers, answer):
+            msg = f"{what}: the answer is one page of several: {self.quote(sign)}. Rows that are not all there are would be wrong"
+            raise UnexpectedAnswerError(msg)
 
     def _check_status(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
@@ -171,7 +191,8 @@ class LexerClient:
             case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE | HTTPStatus.UNPROCESSABLE_ENTITY if (
                 response.request.method == "POST" and is_range_too_long(error_message(body))
             ):
-                raise RangeTooLongError(f"{said}. Set max_range_days to the longest range that Lexer accepts")
+                said += ". Set max_range_days to the longest range that Lexer accepts"
+                raise RangeTooLongError(said)
             case _:
                 raise FatalAPIError(said)
 
