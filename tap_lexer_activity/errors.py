@@ -43,6 +43,10 @@ class NotFoundError(FatalAPIError):
     """Lexer answered 404: the request is not well-formed, the address does not exist, or Lexer has forgotten the job."""
 
 
+class RangeTooLongError(FatalAPIError):
+    """Lexer refused a request for the length of its range: a shorter one may be accepted."""
+
+
 class UnavailableError(RetriableAPIError):
     """A host answered that it can't answer now.
 

@@ -25,6 +25,14 @@ NOT_SHOWN: Final = "(not shown: it may hold a link)"
 _LARGEST_ANSWER: Final = 1 << 28
 """Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
+_OF_RANGES: Final = re.compile(
+    r"\b(?:ranges?|periods?|intervals?|spans?|windows?|dates?|days?|weeks?|months?)\b", re.IGNORECASE
+)
+_OF_LENGTHS: Final = re.compile(
+    r"too (?:long|large|big|wide|many)|exceed|maximum|\bmax\b|at most|no more than|not be (?:more|longer|greater) than|"
+    r"longer than|greater than|limited to|up to \d",
+    re.IGNORECASE,
+)
 _NO_WORD: Final = re.compile(
     r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
 )
@@ -85,6 +93,16 @@ def error_message(body: bytearray) -> str:
     if isinstance(said, dict):
         said = next((said[name] for name in ("error", "message", "errors") if said.get(name)), said)
     return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+
+
+def is_range_too_long(said: str) -> bool:
+    """Whether the words of a refusal are about the length of the range that was asked for."""
+    return bool(_OF_RANGES.search(said) and _OF_LENGTHS.search(said))
+
+
+def is_of_quota(said: str) -> bool:
+    """Whether the words of a refusal are about the quota."""
+    return bool(re.search(r"rate.?limit|too many requests|throttl", said, re.IGNORECASE))
 
 
 def quoted(text: str, token: str) -> str:

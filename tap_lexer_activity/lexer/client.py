@@ -5,6 +5,7 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 
 from __future__ import annotations
 
+import json
 import time
 from http import HTTPStatus
 from importlib.metadata import version
@@ -19,13 +20,26 @@ from tap_lexer_activity.errors import (
     NotAllowedError,
     NotFoundError,
     QuotaExceededError,
+    RangeTooLongError,
     UnavailableError,
+    UnexpectedAnswerError,
     UnreachableError,
 )
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, ThrottledAdapter, origin
-from tap_lexer_activity.lexer.answers import NOT_SHOWN, error_message, parse_json, plain_words, quoted, read_body
+from tap_lexer_activity.lexer.answers import (
+    NOT_SHOWN,
+    error_message,
+    is_of_quota,
+    is_range_too_long,
+    parse_json,
+    plain_words,
+    quoted,
+    read_body,
+)
+from tap_lexer_activity.lexer.envelopes import error_in
+from tap_lexer_activity.lexer.pages import sign_of_more
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
@@ -57,6 +71,7 @@ class LexerClient:
     - `UnreachableError` when the API's host can't be reached, or its TLS verification failed,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
+    - `RangeTooLongError` where the range is refused for its length,
     - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
     - `RequestsSpentError` when `max_requests` have been sent.
 
@@ -137,6 +152,8 @@ class LexerClient:
                 body = read_body(response, what)
             self._check_status(response, body, what, is_secret=is_secret)
             answer = parse_json(body, what, quote=None if is_secret else self.quote)
+            if not is_secret:
+                self._check_whole(response, answer, what)
             self._accepted += 1
             return answer
 
@@ -144,6 +161,19 @@ class LexerClient:
             return self.http.retry(send_once, ApiWaits(tries, self._settings.rate_limit_seconds))
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
+
+    def _check_whole(self, response: requests.Response, answer: Any, what: str) -> None:
+        """Raise the error that an answer with a good status says, and refuse one page of several: its rows would not be all."""
+        if said := error_in(answer):
+            shown = self.quote(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str))
+            said = f"{what}: {response.status_code}, and yet Lexer says: {shown}"
+            if is_of_quota(shown):
+                wait = retry_after(response.headers.get("Retry-After"))
+                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
+            raise FatalAPIError(said)
+        if sign := sign_of_more(response.headers, answer):
+            msg = f"{what}: the answer is one page of several: {self.quote(sign)}. Rows that are not all there are would be wrong"
+            raise UnexpectedAnswerError(msg)
 
     def _check_status(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
         """Raise what an error status means."""
@@ -162,6 +192,11 @@ class LexerClient:
                 raise NotFoundError(said)
             case _ if is_transient(status):
                 raise UnavailableError(said, wait or 0.0)
+            case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE | HTTPStatus.UNPROCESSABLE_ENTITY if (
+                response.request.method == "POST" and is_range_too_long(error_message(body))
+            ):
+                said += ". Set max_range_days to the longest range that Lexer accepts"
+                raise RangeTooLongError(said)
             case _:
                 raise FatalAPIError(said)
 

@@ -26,7 +26,8 @@ class ListStream(LexerStream):
 
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
         """All objects, by one request."""
-        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
+        accepted = self.settings.accept.get(self.name, ())
+        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries, accepted=accepted)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
