@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
+import json
 import os
 import signal
 import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +19,6 @@ from conftest import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Tap
     from support.types import CatalogOf, NewSandbox
@@ -102,6 +104,55 @@ def test_a_signal_while_the_packing_of_a_batch_file_begins_ends_the_run(
     run = tap.run(config, catalog=catalog_of("mention_sla_export"), env={"PYTHONPATH": str(tmp_path)}, timeout=30)
     assert run.code == 143, run.log
     assert "Traceback" not in run.log
+
+
+STRUCK_WITHIN = """
+import signal
+import zlib
+
+begin = zlib.compressobj
+
+
+class Struck:
+    def __init__(self, *how, **more):
+        self.packer = begin(*how, **more)
+        self.is_first = True
+
+    def compress(self, data):
+        packed = self.packer.compress(data)
+        assert packed or not self.is_first, "the header of gzip comes first"
+        if self.is_first:
+            self.is_first = False
+            signal.raise_signal(signal.SIGTERM)
+        return packed
+
+    def flush(self):
+        return self.packer.flush()
+
+
+zlib.compressobj = Struck
+"""
+
+
+@pytest.mark.parametrize("stream", ["mention_sla_export", "classifications"])
+def test_a_signal_while_rows_are_packed_leaves_no_batch_file_broken(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path: Path, stream: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STRUCK_WITHIN, encoding="utf-8")
+    (batches := tmp_path / "batches").mkdir()
+    config = new_sandbox(export_seconds=0, messages_per_day=400).config(
+        start_date="2026-04-01",
+        batch_config={"encoding": {"format": "jsonl"}, "storage": {"root": batches.as_uri()}},
+    )
+    run = tap.run(config, catalog=catalog_of(stream), env={"PYTHONPATH": str(tmp_path)}, timeout=30)
+    assert run.code == 143, run.log
+    files = [name for message in run.messages if message["type"] == "BATCH" for name in message["manifest"]]
+    rows = [
+        json.loads(line)
+        for name in files
+        for line in gzip.decompress(Path(name.removeprefix("file://")).read_bytes()).splitlines()
+    ]
+    assert rows
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

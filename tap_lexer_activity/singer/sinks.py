@@ -78,14 +78,17 @@ class BatchBuffer:
 
     def add(self, messages: Iterable[RecordMessage]) -> None:
         """Take what one record has become."""
-        for message in messages:
-            self._content_of(message.stream).add(f"{serialize_json(message.record)}\n".encode())
-        self._count += 1
+        lines = [(message.stream, f"{serialize_json(message.record)}\n".encode()) for message in messages]
+        with self._writer.uninterrupted():  # half of what the packer gives would break the file
+            for stream, line in lines:
+                self._content_of(stream).add(line)
+            self._count += 1
 
     def add_lines(self, stream: str, lines: bytes, count: int) -> None:
         """Take rows that are lines of JSON already."""
-        self._content_of(stream).add(lines)
-        self._count += count
+        with self._writer.uninterrupted():
+            self._content_of(stream).add(lines)
+            self._count += count
 
     def is_full(self) -> bool:
         """Tell whether the rows are as many as a file may hold."""
