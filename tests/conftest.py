@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from hypothesis import Phase, settings
 from proof.suites import write_figures
 from support.clocks import Clock
@@ -23,7 +24,8 @@ from tap_lexer_activity.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIGURES = Path(__file__).parents[1] / ".proof"
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / ".proof"
 
 # Machines are shared and noisy, so no example is timed.
 settings.register_profile("project", deadline=None, print_blob=True)
@@ -39,7 +41,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 BIN = Path(sys.executable).parent
-SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = ROOT / "schemas"
 
 # Not the tester's own settings, proxies or log levels. (The last is set by `nox -s coverage`.)
 ENVIRONMENT = {
@@ -211,6 +213,13 @@ def _temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     """For one test. Two taps that are to share a quota do, if they are of the same test."""
     with temporary_folder(tmp_path_factory):
         yield
+
+
+@pytest.fixture
+def project() -> dict[str, Any]:
+    """meltano.yml."""
+    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    return result
 
 
 @pytest.fixture

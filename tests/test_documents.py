@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.tap import TapLexerActivity
@@ -34,13 +33,6 @@ def about(tap: Tap) -> dict[str, Any]:
     run = tap.run(None, "--about", "--format", "json")
     assert run.code == 0, run.log
     result: dict[str, Any] = json.loads(run.out)
-    return result
-
-
-@pytest.fixture
-def project() -> dict[str, Any]:
-    """meltano.yml."""
-    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     return result
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from support.hosts import Host
 
@@ -34,12 +33,6 @@ A_WEEK_LATER = "2026-05-08T10:00:00+10:00"
 MESSAGES_PER_DAY = 12
 
 Tables = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
-
-
-@pytest.fixture
-def project() -> dict[str, Any]:
-    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-    return result
 
 
 def test_the_file_is_what_meltano_expects(project: dict[str, Any]) -> None:

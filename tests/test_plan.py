@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.run.plan import Plan, dates, described
+from tap_lexer_activity.run.plan import Plan, dates, format_plan
 from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def settings(**config: Any) -> Settings:
 
 
 def plan(count: int, **more: Any) -> Plan:
-    return Plan(stream="summary", why="first load", count=count, **more)
+    return Plan(stream="summary", reason="first load", count=count, **more)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def plan(count: int, **more: Any) -> Plan:
 def test_another_interval_is_named_if_it_saves_a_wait(
     count: int, alternatives: dict[tuple[str, str], int], hint: list[str]
 ) -> None:
-    _, said, *more = described([plan(count)], alternatives, settings())[2:]
+    _, said, *more = format_plan([plan(count)], alternatives, settings())[2:]
     assert said.startswith(f"{count} requests: ")
     assert more == hint
 
@@ -61,11 +61,11 @@ def test_a_plan_is_a_table_and_a_sum(zone: str, first: int) -> None:
     requests = windows.report_requests(wanted, NOW)
     plans = [
         plan(3, requests=requests),
-        Plan(stream="nps_submissions", form_id=55, why="new", count=1041, polls=41),
-        Plan(stream="users", why="full table", count=1),
+        Plan(stream="nps_submissions", form_id=55, reason="new", count=1041, polls=41),
+        Plan(stream="users", reason="full table", count=1),
     ]
     days = "2026-04-27 to 2026-04-29" if first == 14 else "2026-04-26 to 2026-04-28"
-    assert described(plans, {("report_interval", "week"): 1001}, settings(timezone=zone)) == [
+    assert format_plan(plans, {("report_interval", "week"): 1001}, settings(timezone=zone)) == [
         "stream                    windows  requests  polls     days                      why",
         f"summary                         3         3            {days}  first load",
         "nps_submissions, form 55        0     1,041  about 41                            new",
@@ -77,7 +77,7 @@ def test_a_plan_is_a_table_and_a_sum(zone: str, first: int) -> None:
 
 @pytest.mark.parametrize(("most", "is_said"), [(49, True), (50, False), (51, False)])
 def test_max_requests_is_said_if_it_ends_the_run(most: int, is_said: bool) -> None:
-    lines = described([plan(40, polls=10)], {}, settings(max_requests=most))
+    lines = format_plan([plan(40, polls=10)], {}, settings(max_requests=most))
     assert (f"max_requests ends the run after {most} of them." in lines) is is_said
 
 

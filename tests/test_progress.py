@@ -41,7 +41,7 @@ def limiter(clock: Clock) -> Limiter:
 def progress(clock: Clock, limiter: Limiter) -> Progress:
     found = Progress((10, 300), limiter, logging.getLogger("progress"), zone=ZONE, pace=60, clock=clock)
     requests = days(25)
-    found.expect([Plan(stream="summary", why="first load", count=len(requests), requests=requests)])
+    found.expect([Plan(stream="summary", reason="first load", count=len(requests), requests=requests)])
     return found
 
 
@@ -87,7 +87,7 @@ def test_no_more_is_expected_than_max_requests_allows(clock: Clock, caplog: pyte
     limiter = Limiter(10, 300, max_calls=12, clock=clock, sleep=clock.sleep)
     progress = Progress((10, 300), limiter, logging.getLogger("progress"), zone=ZONE, pace=60, clock=clock)
     requests = days(25)
-    progress.expect([Plan(stream="summary", why="first load", count=len(requests), requests=requests)])
+    progress.expect([Plan(stream="summary", reason="first load", count=len(requests), requests=requests)])
     progress.begin("summary")
     for request in requests[:6]:
         with progress.requests_of("summary"), limiter.call():
@@ -137,8 +137,8 @@ def test_requests_belong_to_the_stream_that_needs_them_also_inside_another(
 def test_the_status_of_each_stream(progress: Progress) -> None:
     requests = days(2)
     progress.expect(
-        [Plan(stream=name, why="new", count=2, requests=requests) for name in ("a", "b", "c", "d", "e")]
-        + [Plan(stream="f", why="nothing new", count=0)]
+        [Plan(stream=name, reason="new", count=2, requests=requests) for name in ("a", "b", "c", "d", "e")]
+        + [Plan(stream="f", reason="nothing new", count=0)]
     )
     for name in ("a", "b", "c", "d", "f"):
         progress.begin(name)

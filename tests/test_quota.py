@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.states import bookmarks
 
+from tap_lexer_activity.streams.registry import STREAMS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,11 +25,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-EVERYTHING = (
-    "users", "groups", "forms", "summary", "classifications", "user_summary", "user_volume", "case_summary",
-    "case_classifications", "nps_summary", "states_volume", "response_volume", "case_volume", "nps_volume", "case_details",
-    "nps_submissions", "mention_sla_export",
-)  # fmt: skip
+EVERYTHING = tuple(stream.name for stream in STREAMS if stream.name != "workflow_states")
 NPS = ("nps_summary", "nps_volume", "nps_submissions")
 
 

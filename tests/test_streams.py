@@ -105,7 +105,7 @@ class Told(TapLexerActivity):
     @property
     def planned(self) -> list[Plan]:
         """What it asks for, but for the users, whose time zones are compared."""
-        return [plan for plan in self.plans() if plan.why != "for timezone"]
+        return [plan for plan in self.plans() if plan.reason != "for timezone"]
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -338,8 +338,8 @@ def test_an_account_without_nps_forms_has_nothing_to_read(caplog: pytest.LogCapt
     with Host(with_length(b"[]")) as host:
         tap = Told(host, "nps_summary")
         assert tap.plans() == [
-            Plan(stream="forms", why="for the NPS streams", count=1),
-            Plan(stream="nps_summary", why="there is no NPS form", count=0),
+            Plan(stream="forms", reason="for the NPS streams", count=1),
+            Plan(stream="nps_summary", reason="there is no NPS form", count=0),
         ]
         caplog.set_level(logging.INFO)
         tap.run()
@@ -512,17 +512,17 @@ def test_an_export_that_is_waited_for_is_told_of(
 @pytest.mark.parametrize(
     ("before", "config", "expected"),
     [
-        (None, {}, {"why": "first load", "count": 3}),
-        ("05", {}, {"why": "new", "count": 3}),
-        ("06", {"lookback_days": 9}, {"why": "new, and lookback", "count": 3, "again": 1}),
-        ("08", {"lookback_days": 2}, {"why": "lookback", "count": 2, "again": 2}),
-        ("08", {}, {"why": "nothing new", "count": 0}),
-        ("07", {"backfill_start": "2026-01-05", "backfill_end": "2026-01-07"}, {"why": "backfill", "count": 2}),
+        (None, {}, {"reason": "first load", "count": 3}),
+        ("05", {}, {"reason": "new", "count": 3}),
+        ("06", {"lookback_days": 9}, {"reason": "new, and lookback", "count": 3, "rereads": 1}),
+        ("08", {"lookback_days": 2}, {"reason": "lookback", "count": 2, "rereads": 2}),
+        ("08", {}, {"reason": "nothing new", "count": 0}),
+        ("07", {"backfill_start": "2026-01-05", "backfill_end": "2026-01-07"}, {"reason": "backfill", "count": 2}),
         (
             "03",
             {},
             {
-                "why": "new",
+                "reason": "new",
                 "count": 3,
                 "caution": "start_date (2026-01-05T00:00:00Z) is after the bookmark (2026-01-03T00:00:00Z): "
                 "what lies between them is not read",
@@ -541,7 +541,7 @@ def test_a_plan_says_what_is_asked_for_and_why(
 
 
 @pytest.mark.parametrize(
-    ("config", "bookmarked", "why", "starts", "again"),
+    ("config", "bookmarked", "reason", "starts", "rereads"),
     [
         ({}, None, "first load", ["04", "11", "18"], 0),
         ({}, "04", "new", ["04", "11", "18"], 0),
@@ -554,7 +554,7 @@ def test_a_plan_says_what_is_asked_for_and_why(
     ],
 )
 def test_weeks_begin_on_mondays_of_the_zone(
-    config: dict[str, Any], bookmarked: str | None, why: str, starts: list[str], again: int
+    config: dict[str, Any], bookmarked: str | None, reason: str, starts: list[str], rereads: int
 ) -> None:
     monday = {"replication_key": "date_from", "replication_key_value": f"2026-01-{bookmarked}T13:00:00Z"}
     weeks = {
@@ -570,14 +570,14 @@ def test_weeks_begin_on_mondays_of_the_zone(
         (_, _, form) = Told(host, "nps_summary", state=state, **weeks | config).planned
     windows = [window for request in plan.requests for window in request.windows]
     assert [window.start for window in windows] == [datetime(2026, 1, int(day), 13, tzinfo=UTC) for day in starts]
-    assert (plan.why, plan.again, plan.caution) == (why, again, None)
+    assert (plan.reason, plan.rereads, plan.caution) == (reason, rereads, None)
     assert form == replace(plan, stream="nps_summary", form_id=56)
 
 
 def test_a_list_is_a_full_table_and_one_request() -> None:
     with Host(with_length(b'{"id": 5}')) as host:
         tap = Told(host, "groups")
-        assert tap.plans() == [Plan(stream="groups", why="full table", count=1)]
+        assert tap.plans() == [Plan(stream="groups", reason="full table", count=1)]
         tap.run()
     assert [record["id"] for record in tap.records] == [5]
     assert len(host.asked) == 1
@@ -591,7 +591,7 @@ def test_a_bookmark_in_the_future_is_kept_and_nothing_is_read() -> None:
         tap.run()
     assert plan == Plan(
         stream="summary",
-        why="the bookmark is in the future",
+        reason="the bookmark is in the future",
         count=0,
         requests=[],
         caution="The bookmark 9999-01-09T00:00:00Z is in the future: nothing is read until then. "
@@ -605,7 +605,7 @@ def test_a_full_table_is_read_whole_whatever_the_bookmark_says() -> None:
         tap = Told(host, "summary", state=state_of("summary", "07"))
         tap.streams["summary"].forced_replication_method = REPLICATION_FULL_TABLE
         (plan,) = tap.planned
-    assert (plan.why, plan.count, plan.again) == ("first load", 3, 0)
+    assert (plan.reason, plan.count, plan.rereads) == ("first load", 3, 0)
 
 
 @pytest.mark.parametrize(("end", "is_said"), [("04-06", False), ("04-07", True), ("04-10", True), ("04-11", False)])

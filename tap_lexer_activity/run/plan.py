@@ -23,19 +23,19 @@ class Plan:
     Attributes:
         stream: Its name.
         form_id: The form.
-        why: Why these and no others, for people.
+        reason: Why these and no others, for people.
         count: How many there are; `requests` names the windows of those that have any.
-        again: How many of them read only windows that have been read before.
+        rereads: How many of them read only windows that have been read before.
         polls: Questions after export jobs, estimated: one a job, if each is complete at the first.
         caution: What is probably not meant.
     """
 
     stream: str
     form_id: int | None = None
-    why: str
+    reason: str
     count: int
     requests: Sequence[Request] = ()
-    again: int = 0
+    rereads: int = 0
     polls: int = 0
     caution: str | None = None
 
@@ -84,7 +84,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     ]
 
 
-def described(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int], settings: Settings) -> list[str]:
+def format_plan(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int], settings: Settings) -> list[str]:
     """A plan as lines for people.
 
     Args:
@@ -99,7 +99,7 @@ def described(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int]
             plan.count,
             f"about {plan.polls}" if plan.polls else "",
             dates(plan.requests, settings.zone),
-            plan.why,
+            plan.reason,
         )
         for plan in plans
     ]

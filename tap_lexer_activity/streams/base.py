@@ -108,7 +108,7 @@ class LexerStream(ABC):
 
     def plans(self) -> list[Plan]:
         """What this run asks for, for each part."""
-        return [Plan(stream=self.name, why="full table", count=1)]
+        return [Plan(stream=self.name, reason="full table", count=1)]
 
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -194,30 +194,30 @@ class WindowedStream(LexerStream):
         requests = self.run.requests_once(key, lambda: self.requests(self._due(first)))
         since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
         if not requests:
-            why = "nothing new"
+            reason = "nothing new"
         elif bookmark is None:
-            why = "first load"
+            reason = "first load"
         elif requests[-1].windows[-1].end <= since:
-            why = "lookback"
+            reason = "lookback"
         else:
-            why = "new, and lookback" if first < since else "new"
-        again = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
-        return self._planned(form_id, requests, why, caution, again)
+            reason = "new, and lookback" if first < since else "new"
+        rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
+        return self._planned(form_id, requests, reason, caution, rereads)
 
     def _due(self, first: datetime, until: datetime | None = None) -> list[windows.Window]:
         present, partial = self.settings.present, self.settings.include_partial
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
 
     def _planned(
-        self, form_id: int | None, requests: list[Request], why: str, caution: str | None = None, again: int = 0
+        self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0
     ) -> Plan:
         return Plan(
             stream=self.name,
             form_id=form_id,
-            why=why,
+            reason=reason,
             count=len(requests),
             requests=requests,
-            again=again,
+            rereads=rereads,
             polls=len(requests) if self.is_export else 0,
             caution=caution,
         )
@@ -293,7 +293,7 @@ class PerFormStream(WindowedStream):
 
     @override
     def plans(self) -> list[Plan]:
-        return super().plans() or [Plan(stream=self.name, why="there is no NPS form", count=0)]
+        return super().plans() or [Plan(stream=self.name, reason="there is no NPS form", count=0)]
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:

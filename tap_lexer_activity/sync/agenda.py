@@ -22,7 +22,7 @@ def order_by_oldest_bookmark(streams: Sequence[LexerStream], plans: Sequence[Pla
 
     Then come the lists, and at the end the streams that have nothing new, only a lookback.
     """
-    has_news = {plan.stream for plan in plans if plan.count > plan.again}
+    has_news = {plan.stream for plan in plans if plan.count > plan.rereads}
 
     def place(stream: LexerStream) -> tuple[int, datetime]:
         if not isinstance(stream, WindowedStream):
@@ -40,8 +40,8 @@ def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) ->
     for plan in plans:
         # What it takes to get one window further: the list of forms, the lookback, and the window; a job and its polls for an export.
         each = 3 if plan.polls else 1
-        needed = int(needs_forms) + plan.again * (2 if plan.polls else 1) + each
-        if most is not None and plan.count > plan.again and needed > most:
+        needed = int(needs_forms) + plan.rereads * (2 if plan.polls else 1) + each
+        if most is not None and plan.count > plan.rereads and needed > most:
             lookback = "export_lookback_days" if plan.polls else "lookback_days"
             found.append(
                 f"max_requests is {most}, and to get further {plan.stream} takes {needed} at least, its lookback included. "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity.errors import NotAllowedError
-from tap_lexer_activity.run.plan import Plan, described, in_words, seconds_within
+from tap_lexer_activity.run.plan import Plan, format_plan, in_words, seconds_within
 from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import alternatives, cautions
@@ -57,11 +57,11 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
     plans = engine.plans()
     if discovers:
         jobs = sum(len(BY_NAME[name](run).parts()) for name in discovers)
-        plans.insert(0, Plan(stream="(columns of exports)", why="discover_export_columns", count=jobs, polls=jobs))
+        plans.insert(0, Plan(stream="(columns of exports)", reason="discover_export_columns", count=jobs, polls=jobs))
     for caution in cautions(settings, plans, needs_forms=engine.needs_forms):
         run.logger.warning("%s", caution)
     total = sum(plan.count + plan.polls for plan in plans)
-    lines = described(plans, alternatives(run, engine.windowed, total), settings)
+    lines = format_plan(plans, alternatives(run, engine.windowed, total), settings)
     quota = settings.rate_limit_requests, settings.rate_limit_seconds
     available = run.client.limiter.available()
     now = seconds_within(quota, total, free=available)

@@ -82,9 +82,9 @@ class Engine:
         """
         plans = [plan for stream in self.streams for plan in stream.plans()]
         if self._asks_for_zone(plans):
-            plans.insert(0, Plan(stream="users", why="for timezone", count=1))
+            plans.insert(0, Plan(stream="users", reason="for timezone", count=1))
         if self.needs_forms and not self._reads("forms"):
-            plans.insert(0, Plan(stream="forms", why="for the NPS streams", count=1))
+            plans.insert(0, Plan(stream="forms", reason="for the NPS streams", count=1))
         return plans
 
     def _asks_for_zone(self, plans: Sequence[Plan]) -> bool:

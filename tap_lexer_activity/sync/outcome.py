@@ -32,7 +32,7 @@ def say_outcome(engine: Engine, *, got_further: bool) -> None:
         said.append(f"Failed: {', '.join(failed)}")
     lines = [". ".join(said), *(f"{name}: {reason}" for name, reason in failures)]
     most = run.settings.max_requests
-    has_news = any(plan.count > plan.again for plan in engine.plans() if plan.requests)
+    has_news = any(plan.count > plan.rereads for plan in engine.plans() if plan.requests)
     is_stuck = bool(short) and has_news and not got_further
     is_cut_off = bool(short) and run.settings.backfill is not None
     if is_cut_off:
