@@ -5,17 +5,19 @@ A test module lists its cases and hands each to `check`. The rows have to be tho
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conftest import Warehouse, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from conftest import Run, Tap
 
     from tap_lexer_activity.sandbox import Sandbox
+    from tap_lexer_activity.sandbox.differences import Difference
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -100,3 +102,26 @@ def _rows(run: Run, case: Case) -> dict[str, dict[Key, Row]]:
         }
         for stream, rows in Warehouse().load(run).tables.items()
     }
+
+
+OUTCOMES: Final = {"rows": "all rows", "warning": "all rows, and a warning", "refused": "an error"}
+
+
+def table_of(parts: Mapping[str, Sequence[Case]], differences: Mapping[str, Difference]) -> str:
+    """The cases of all parts as one table of Markdown.
+
+    Args:
+        parts: Cases by the title of their part.
+        differences: What each does, by its name.
+    """
+    lines = ["| Lexer | streams | what comes | the way round |", "|---|---|---|---|"]
+    for title, cases in parts.items():
+        lines.append(f"| **{title}** | | | |")
+        for case in cases:
+            streams = ", ".join(f"`{stream}`" for stream in case.streams)
+            way = case.why or ", ".join(
+                f"`{json.dumps({name: value})[1:-1]}`" for name, value in (case.way or {}).items()
+            )
+            says = differences[case.difference].says
+            lines.append(f"| {says} (`{case.difference}`) | {streams} | {OUTCOMES[case.outcome]} | {way} |")
+    return "\n".join(lines) + "\n"
