@@ -35,21 +35,6 @@ if TYPE_CHECKING:
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Before every bookmark."""
 
-STATES: Final = (
-    "new",
-    "assigned",
-    "in_progress",
-    "responded",
-    "awaiting_approval",
-    "redirected",
-    "irrelevant",
-    "duplicate",
-    "closed",
-    "no_response_required",
-)
-"""Workflow states that Lexer documents. A stream with a row per state has one for each of these, though Lexer leaves out zeros: messages
-move from state to state, and the row of the old state would stay in the warehouse for ever. Any other state is a row when it comes."""
-
 
 class LexerStream(ABC):
     """One stream of one run."""

@@ -9,7 +9,8 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL, text_of
-from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
+from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
+from tap_lexer_activity.streams.states import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
-from tap_lexer_activity.streams.base import STATES, WindowedStream
+from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.labels import buckets_by_label, grain_is_wrong, is_day
+from tap_lexer_activity.streams.states import STATES
 from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
