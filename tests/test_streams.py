@@ -197,7 +197,7 @@ def test_a_window_of_many_rows_moves_the_bookmark_when_the_last_has_been_taken()
     assert seen == [("05", None), ("05", None), ("06", days[0]), ("06", days[0]), ("07", days[1])]
 
 
-@pytest.mark.parametrize("answer", [REFUSED, TWICE, with_length(b"{}"), with_length(b'[{"classification_id": "1"}]')])
+@pytest.mark.parametrize("answer", [REFUSED, TWICE, with_length(b"{}"), with_length(b'[{"classification_id": "a1"}]')])
 def test_a_window_that_fails_leaves_the_bookmark_before_it(answer: bytes) -> None:
     with Host(starts=[ROWS, answer, ROWS]) as host:
         tap = Told(host, "case_classifications")
@@ -961,7 +961,9 @@ def test_two_rows_for_one_key_are_named() -> None:
     with Host(starts=[TWICE]) as host:
         said = Told(host, "case_classifications").failed()
     assert said.endswith(
-        "23:59:59+00:00: the answer has two rows for date_from 2026-01-05T00:00:00Z, interval day, classification_id 1"
+        "23:59:59+00:00: the answer has two rows for date_from 2026-01-05T00:00:00Z, interval day, classification_id 1. To take the first "
+        'of such rows, set accept to {"case_classifications": ["merge_doubles"]}; to pass over this window, set skip_windows to '
+        '{"case_classifications": ["2026-01-05"]}'
     )
 
 

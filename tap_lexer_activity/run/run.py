@@ -93,12 +93,15 @@ class Run:
             progress.say(for_export=True)
             return min(wanted, progress.due)
 
+        columns_of_forms = columns.get(forms.NAME) or Columns.of_schema(forms.NAME)
         answers = Answers(
-            list_schema(forms.NAME),
+            list_schema(forms.NAME, columns_of_forms.properties),
             ("id",),
-            columns.get(forms.NAME) or Columns.of_schema(forms.NAME),
+            columns_of_forms,
+            stream=forms.NAME,
+            notices=notices,
             quote=client.quote,
-            logger=logger.getChild(forms.NAME),
+            accepted=settings.accept.get(forms.NAME, ()),
         )
         run = cls(
             settings=settings,

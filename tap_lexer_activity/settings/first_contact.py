@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, str]] = {
     "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "merge_doubles": "of rows that have one key and differ, the first is taken",
+    "unassigned": "rows without a user_id or classification_id belong to nobody: their id is 0",
+    "utc_times": "times that name no zone are in UTC",
 }
 """Words that the setting `accept` knows, and what each means for a stream's answers. Of `member:NAME`, NAME is to be put in."""
 

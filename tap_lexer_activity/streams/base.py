@@ -20,7 +20,7 @@ from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
-from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
+from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
 
 if TYPE_CHECKING:
     import logging
@@ -71,7 +71,8 @@ class LexerStream(ABC):
 
     def row_schema(self) -> dict[str, Any]:
         """JSON schema of one row as Lexer sends it."""
-        return row_schema(self.schema, without=ADDED_COLUMNS, required=self.keys)
+        schema = with_columns(self.schema, self.columns.properties)
+        return row_schema(schema, without=ADDED_COLUMNS, required=self.keys)
 
     def answer_schema(self) -> dict[str, Any]:
         """JSON schema of an answer: a list of rows."""
@@ -80,8 +81,15 @@ class LexerStream(ABC):
     @cached_property
     def answers(self) -> Answers:
         """Checks answers."""
-        quote = self.run.client.quote
-        return Answers(self.answer_schema(), self.keys, self.columns, quote=quote, logger=self.logger)
+        return Answers(
+            self.answer_schema(),
+            self.keys,
+            self.columns,
+            stream=self.name,
+            notices=self.run.notices,
+            quote=self.run.client.quote,
+            accepted=self.settings.accept.get(self.name, ()),
+        )
 
     def checked(self, answer: Any, label: str) -> Any:
         """The answer, with values that targets can store; `UnexpectedAnswerError` if it does not have the documented shape."""
