@@ -179,8 +179,10 @@ def test_every_time_of_a_list_is_in_utc_and_one_that_is_none_is_kept(tap: Tap, c
         (None, None),
     ]
     assert warnings(run) == [
-        "the list of users: a value of the column 'last_sign_in_at' is not a time with an offset; such values are null, and kept as they "
-        'came in additional_columns. If times without a zone are in UTC, set accept to {"users": ["utc_times"]}',
+        (
+            "the list of users: a value of the column 'last_sign_in_at' is not a time with an offset; such values are null, and kept as they "
+            'came in additional_columns. If times without a zone are in UTC, set accept to {"users": ["utc_times"]}'
+        ),
         "the list of users: times came as seconds or milliseconds since 1970, and are read as such (in last_sign_in_at)",
     ]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STATES: Final = (
     "new",
@@ -33,3 +36,20 @@ def canonical_state(text: str) -> str:
     A state that no document names is returned as it is.
     """
     return _NAMES.get(_BETWEEN.sub("", text).casefold(), text)
+
+
+def by_documented_states(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A row with its `state`, and the counts in its `states`, by the documented names; and what came in other words, by its column."""
+    result, kept = dict(row), dict[str, Any]()
+    state, states = row.get("state"), row.get("states")
+    if isinstance(state, str) and (name := canonical_state(state)) != state:
+        result["state"] = name
+        kept["state"] = state
+    if isinstance(states, dict):
+        named = {canonical_state(word): count for word, count in states.items()}
+        if named.keys() != states.keys() and len(named) == len(
+            states
+        ):  # (of two words for one state none is the right one)
+            result["states"] = named
+            kept["states"] = dict(states)
+    return result, kept
