@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from conftest import SCHEMAS
 from support.contact import Case, Row, check
+
+from tap_lexer_activity.run.columns import with_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,3 +140,58 @@ def test_times_without_a_zone_are_read_if_a_setting_says_that_they_are_in_utc(
 ) -> None:
     said = "without a zone, and are read as UTC"
     check(Case("times_without_a_zone", LISTS, "warning", said, config=ZONED), tap, new_sandbox)
+
+
+def test_discovery_makes_columns_of_what_a_short_read_shows(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = new_sandbox(differences=["new_metric", "fields_of_the_tap"], export_seconds=0)
+    config = sandbox.config(start_date="2026-04-29", discover_columns=True)
+    catalog = json.loads(tap.run(config, "--discover").out)
+    found = {entry["stream"]: entry["schema"]["properties"] for entry in catalog["streams"]}
+    assert [stream for stream, columns in found.items() if "csat" in columns] == [
+        entry["stream"] for entry in catalog["streams"] if entry["stream"] in {*REPORTS, *LISTS}
+    ]
+    assert found["users"]["csat"]["type"] == ["null", "number"]
+    assert found["summary"]["interval"]["type"] == "string"
+
+    for run in (tap.run(config, catalog=catalog), tap.run(config)):
+        assert run.code == 0, run.log
+        assert {form["csat"] for form in run.records["forms"]} == {4.5}
+        assert {form["additional_columns"] for form in run.records["forms"]} == {None}
+        ours = {"date_from": "today", "interval": 1, "additional_columns": ["more"]}
+        for row in run.records["user_summary"]:
+            assert row["csat"] == 4.5
+            assert row["additional_columns"] == ours
+
+    plan = tap.run(config, "--plan").out
+    assert re.search(r"^\(columns\) .* discover_columns", plan, re.MULTILINE)
+    asked = len(sandbox.requests)
+    tap.run({**config, "discover_columns": False}, "--discover")
+    assert len(sandbox.requests) == asked
+
+
+def test_columns_that_discovery_finds_are_of_the_type_of_all_their_values() -> None:
+    sent: list[Row] = [
+        {
+            "a": 1,
+            "b": True,
+            "c": "2019-06-15T10:22:00Z",
+            "d": "x",
+            "e": [1],
+            "f": None,
+            "g h": 1,
+            "Known": 1,
+            "h": 1,
+            "i": 1,
+        },
+        {
+            "a": Decimal("1.5"),
+            "b": False,
+            "c": "2019-06-16 10:22:00 UTC",
+            "d": "2019-06-15T10:22:00Z",
+            "h": "1",
+            "i": True,
+        },
+    ]
+    found = with_found({"known": {}}, [{"additional_columns": row} for row in sent] + [{}])
+    types = {name: (kind["type"][1], kind.get("format")) for name, kind in found.items() if kind}
+    assert types == {"a": ("number", None), "b": ("boolean", None), "c": ("string", "date-time"), "d": ("string", None)}

@@ -17,14 +17,14 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.lexer.client import request_label
 from tap_lexer_activity.run.answers import Answers
-from tap_lexer_activity.run.columns import Columns
+from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.events import Event, Row
@@ -102,6 +102,14 @@ class LexerStream(ABC):
     def plans(self) -> list[Plan]:
         """What this run asks for, for each part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
+
+    def discovered(self) -> dict[str, Any]:
+        """The stream's properties, and those of fields that a short read of it shows beside them."""
+        return with_found(self.schema["properties"], self.sample())
+
+    @abstractmethod
+    def sample(self) -> Iterable[Row]:
+        """A few rows, to see which columns there are."""
 
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -220,6 +228,18 @@ class WindowedStream(LexerStream):
         return [self.plan(form_id) for form_id in self.parts()]
 
     # Reading
+
+    @override
+    def sample(self) -> Iterator[Row]:
+        end = windows.floor(self.settings.present, self.interval, self.zone)
+        last = windows.Window(windows.floor(end - windows.SECOND, self.interval, self.zone), end)
+        for form_id in self.parts():
+            for request in self.requests([last]):
+                body = self.body(request, form_id)
+                label = f"report {request_label(body)}"
+                with self.run.progress.requests_of(self.name):
+                    answer = self.run.client.report(body, what=label)
+                yield from self.rows(request, answer, label)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
