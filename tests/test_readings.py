@@ -219,11 +219,19 @@ def test_an_offset_is_in_hours(sent: Any, hours: Any) -> None:
 
 
 def test_lists_and_objects_come_in_other_words() -> None:
-    for sent in ("1, 2", "[1, 2]", ["1", 2], {"0": 1, "1": "2"}, [{"id": 1, "name": "a"}, {"id": "2"}]):
+    in_other_words: tuple[Any, ...] = (
+        "1, 2",
+        "[1, 2]",
+        ["1", 2],
+        {"0": 1, "1": "2"},
+        [{"id": 1, "name": "a"}, {"id": "2"}],
+    )
+    for sent in in_other_words:
         assert fitted({"groups": sent}, SHAPES["users"])[0]["groups"] == [1, 2], sent
     assert fitted({"groups": 7}, SHAPES["users"])[0]["groups"] == [7]
     assert fitted({"groups": [None]}, SHAPES["users"])[0] == {"groups": None, ADDITIONAL: {"groups": [None]}}
-    for sent in ('{"new": 3}', [{"state": "new", "volume": 3}], [{"count": "3", "name": "new"}], {"new": "3"}):
+    in_other_words = ('{"new": 3}', [{"state": "new", "volume": 3}], [{"count": "3", "name": "new"}], {"new": "3"})
+    for sent in in_other_words:
         assert fitted({"states": sent}, SHAPES["user_volume"])[0]["states"] == {"new": 3}, sent
     assert fitted({"states": []}, SHAPES["user_volume"])[0]["states"] == {}
     twice = [{"state": "new", "volume": 3}] * 2
