@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from conftest import SCHEMAS
+from conftest import SCHEMAS, select
 from support.contact import Case, Row, check
 
 from tap_lexer_activity.run.columns import with_found
+from tap_lexer_activity.sandbox.differences.values import DIFFERENCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,19 @@ def test_times_without_a_zone_are_read_if_a_setting_says_that_they_are_in_utc(
 ) -> None:
     said = "without a zone, and are read as UTC"
     check(Case("times_without_a_zone", LISTS, "warning", said, config=ZONED), tap, new_sandbox)
+
+
+def test_a_lexer_that_differs_in_many_ways_at_once_loses_no_row(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    names = [name for name, difference in DIFFERENCES.items() if difference.is_contrary]
+    runs = []
+    for differences in ([], names):
+        sandbox = new_sandbox(differences=differences)
+        runs.append(tap.run(sandbox.config(start_date="2026-04-24"), catalog=select(*REPORTS, *LISTS)))
+    truth, run = runs
+    assert run.code == 0, run.log
+    for stream, rows in truth.records.items():
+        found = [row for row in run.records[stream] if has_id(stream, row)]
+        assert [row | {"additional_columns": None} for row in found] == rows, stream
 
 
 def test_discovery_makes_columns_of_what_a_short_read_shows(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:

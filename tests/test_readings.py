@@ -256,7 +256,14 @@ def test_a_word_that_may_be_somebody_stays_and_is_refused_by_the_shape(word: Any
 
 
 @pytest.mark.parametrize(
-    "row", [{"user_id": "Total"}, {"user_id": None, "first_name": "All"}, {"user_id": "", "a": 6, "b": 9, "c": 12}]
+    "row",
+    [
+        {"user_id": "Total"},
+        {"user_id": None, "first_name": "All"},
+        {"user_id": "", "last_name": "Grand total"},
+        {"user_id": "all users"},
+        {"user_id": "", "a": 6, "b": 9, "c": 12},
+    ],
 )
 def test_a_row_of_totals_has_an_id_of_its_own(row: Row) -> None:
     agents: list[Row] = [{"user_id": number, "a": number, "b": number + 1, "c": number + 2} for number in (1, 2, 3)]
@@ -279,6 +286,10 @@ def test_a_total_by_state_is_one_if_it_is_for_all_states() -> None:
     for rows_of_none, number in ((total, -1), (total[:2], 0), ([*total[:2], {**total[2], "volume": 1}], 0)):
         found = identified([*sent, *rows_of_none], "classification_id", beside=["state"], what="x")
         assert {row["classification_id"] for row in found.rows[6:]} == {number}
+    all_states = [
+        {"classification_id": None, "classification": name, "state": "all"} for name in (None, "Totally fine")
+    ]
+    assert [row["classification_id"] for row in identified(all_states, "classification_id", what="x").rows] == [0, 0]
 
 
 def test_a_row_of_nobody_beside_the_id_that_it_would_have_is_refused() -> None:
