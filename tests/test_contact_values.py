@@ -73,7 +73,7 @@ CASES: Final[list[Case]] = [
     Case("offset_of_a_clock", ("users",), "warning", "read as hours"),
     Case("times_of_ruby", LISTS, "rows"),
     Case("times_as_numbers", LISTS, "warning", "seconds or milliseconds since 1970"),
-    Case("times_without_a_zone", LISTS, "warning", "utc_times", free=("last_sign_in_at", "created_at")),
+    Case("times_without_a_zone", LISTS, "warning", "utc_times", way=ZONED, free=("last_sign_in_at", "created_at")),
     Case("dates_for_times", ("forms",), "warning", "dates came", free=("created_at",), more={"forms": {}}),
     Case(
         "never",
@@ -125,7 +125,14 @@ CASES: Final[list[Case]] = [
         "form 56: 403",
         why="Lexer refuses what the token may not read; the other forms are read",
     ),
-    Case("form_ignored", ("nps_summary",), "warning", "every form had the same numbers in every window", free=NPS),
+    Case(
+        "form_ignored",
+        ("nps_summary",),
+        "warning",
+        "every form had the same numbers in every window",
+        why="the numbers are those of the whole account, as the warning says: set `report_parameters`, or leave out the stream",
+        free=NPS,
+    ),
 ]
 
 
