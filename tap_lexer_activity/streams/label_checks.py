@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.streams.label_texts import Order
     from tap_lexer_activity.streams.series_shapes import Shaped
     from tap_lexer_activity.windows import Interval
 
@@ -82,7 +83,6 @@ class LabelChecks:
         if not rows:
             return {}
         labels = {row.label for row in rows}
-        self._check_grain(rows, shape, request, asked_for)
         found = self._place(labels, request)
         if found.is_ambiguous:
             msg = (
@@ -90,6 +90,7 @@ class LabelChecks:
                 f'Set accept to {{"{self._stream}": ["day_first"]}} or ["month_first"]'
             )
             raise UnexpectedAnswerError(msg)
+        self._check_grain(rows, shape, found.order, request, asked_for)
         self._check_strays(labels, found, request, asked_for)
         found = self._check_edges(rows, found, request, asked_for)
         self._check_silence(rows, found, request, asked_for)
@@ -117,7 +118,9 @@ class LabelChecks:
 
     # Grain
 
-    def _check_grain(self, rows: list[Bucket], shape: Shaped, request: Request, asked_for: str) -> None:
+    def _check_grain(
+        self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, asked_for: str
+    ) -> None:
         """Refuse buckets that are longer than what was asked for."""
         labels = {row.label for row in rows}
         length = windows.DAY if self._interval == "day" else windows.HOUR
@@ -125,19 +128,20 @@ class LabelChecks:
             _is_longer(first, last, length + windows.HOUR) for first, last in shape.ends.items() if first in labels
         )
         is_said = is_coarser(shape.grains, self._interval)
-        if is_long or (self._interval == "day" and not self._are_days(rows, request, is_said=is_said)):
+        if is_long or (self._interval == "day" and not self._are_days(rows, order, request, is_said=is_said)):
             msg = f"{self._asked_for(labels, asked_for)}. They are longer than a {self._interval}"
             raise RangeTooLongError(msg)
 
-    def _are_days(self, rows: list[Bucket], request: Request, *, is_said: bool) -> bool:
+    def _are_days(self, rows: list[Bucket], order: Order | None, request: Request, *, is_said: bool) -> bool:
         """Whether buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
 
         Args:
             rows: The buckets.
+            order: The order of day and month in their labels.
             request: What was asked for.
             is_said: Whether the answer itself calls them longer.
         """
-        counted = _by_moment(rows)
+        counted = _by_moment(rows, order)
         if not grain.is_in_doubt(counted, request.asked):
             self._longest_in_days = max(self._longest_in_days, request.asked.length)
             return True
@@ -149,7 +153,7 @@ class LabelChecks:
         if not counted[largest]:
             return True  # nothing was counted
         week = grain.week_from(largest.date(), self._run.settings.present, self._zone)
-        short = _by_moment(self._ask(Request(week, ())))
+        short = _by_moment(self._ask(Request(week, ())), order)
         if not grain.are_days(counted, short, largest):
             return False
         self._longest_in_days = max(self._longest_in_days, request.asked.length)
@@ -316,11 +320,11 @@ def _has_value(rows: Iterable[Bucket]) -> dict[str, bool]:
     return found
 
 
-def _by_moment(rows: Iterable[Bucket]) -> dict[datetime, frozenset[tuple[str, Any]]]:
+def _by_moment(rows: Iterable[Bucket], order: Order | None) -> dict[datetime, frozenset[tuple[str, Any]]]:
     """What was counted, by the time that a label shows; without what is nothing."""
     found: dict[datetime, set[tuple[str, Any]]] = defaultdict(set)
     for row in rows:
-        for label in list(read_label(row.label).values())[:1]:
+        if label := read_label(row.label).get(order or "day_first"):
             moment = label.moment.replace(tzinfo=None)
             found[moment] |= {(row.key, row.value)} if row.value else set()
     return {moment: frozenset(values) for moment, values in found.items()}

@@ -57,7 +57,7 @@ _LABEL: Final = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_BOTH: Final = re.compile(r"\s+(?:-|–|to|until)\s+|\s*(?:\.\.+|/(?=\d{4}-))\s*")
+_BOTH: Final = re.compile(r"\s+(?:-|\u2013|to|until)\s+|\s*(?:\.\.+|/(?=\d{4}-))\s*")
 """What stands between the two ends of a range."""
 _EPOCH: Final = re.compile(r"(\d{9,10}|\d{12,13})(?:\.\d+)?", re.ASCII)
 _LATEST: Final = 4_102_444_800

@@ -62,7 +62,7 @@ class Placed:
     is_ambiguous: bool
 
 
-def place(
+def place(  # noqa: PLR0913 (what was asked for, and what settings say)
     labels: Iterable[str],
     asked: Window,
     interval: Interval,

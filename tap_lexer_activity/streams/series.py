@@ -136,7 +136,10 @@ class Series(WindowedStream):
         for key, items in self.checked(shape.answer, label).items():
             name = self.documented_key(key)
             if name != key:
-                said = f"{label}: each {self.dimension} has another name than Lexer documents; the rows have the documented one, and additional_columns this"
+                said = (
+                    f"{label}: another name came for each {self.dimension} than Lexer documents; "
+                    "the rows have the documented one, and additional_columns what came"
+                )
                 self.run.notices.accept(self.name, f"another name for each {self.dimension}", said)
             for row in items:
                 own = row.get(self.dimension)

@@ -119,27 +119,33 @@ def _series(answer: Any, dimension: str, key: str | None, result: Shaped) -> dic
     found: dict[str, list[Any]] = {}
     beside: dict[str, Any] = {}
     for name, part in answer.items():
-        if isinstance(part, list):
-            found[name] = part
-        elif (
-            isinstance(part, dict)
-            and part
-            and _is_by_date(part)
-            and not any(isinstance(v, dict) and not _is_bucket(v) for v in part.values())
-        ):
-            found[name] = [_dated(label, inner) for label, inner in part.items()]
-            result.said[OTHER] = "buckets came by their dates"
-        elif isinstance(part, dict) and name not in _AROUND and (inner := _only_list(part)) is not None:
-            found[name] = inner
-            result.said[OTHER] = "buckets came in objects"
-        elif part is None:
-            found[name] = []
-        else:
+        buckets, said = _member(name, part)
+        if buckets is None:
             beside[name] = part
+            continue
+        found[name] = buckets
+        if said is not None:
+            result.said[OTHER] = said
     if beside and (not found or any(_holds_buckets(part) for part in beside.values())):
         return None
     _note_beside(beside, result)
     return found
+
+
+def _member(name: str, part: Any) -> tuple[list[Any] | None, str | None]:
+    """The buckets of one member of a series, and what differs; no buckets: it is no such member."""
+    if isinstance(part, list):
+        return part, None
+    if part is None:
+        return [], None
+    if not isinstance(part, dict) or not part:
+        return None, None
+    if _is_by_date(part):
+        if any(isinstance(inner, dict) and "value" not in inner for inner in part.values()):
+            return None, None
+        return [_dated(label, inner) for label, inner in part.items()], "buckets came by their dates"
+    inner = None if name in _AROUND else _only_list(part)
+    return inner, None if inner is None else "buckets came in objects"
 
 
 def _looks_like_one(answer: Mapping[str, Any]) -> bool:
@@ -287,9 +293,7 @@ def _is_number(value: Any) -> bool:
 def _note_beside(beside: Mapping[str, Any], result: Shaped) -> None:
     if not beside:
         return
-    result.said[BESIDE] = (
-        f"{', '.join(map(repr, beside))} came beside the lists of buckets, and are left out"
-    )
+    result.said[BESIDE] = f"{', '.join(map(repr, beside))} came beside the lists of buckets, and are left out"
     for part in (beside, *(inner for inner in beside.values() if isinstance(inner, dict))):
         result.grains += [said for name, said in part.items() if name in _GRAINS and isinstance(said, str)]
 
