@@ -243,10 +243,8 @@ class LabelChecks:
         """The labels read as ends, if that is certain."""
         labels = {row.label for row in rows}
         found = self._place(labels, request, ends=True)
-        inside = list(windows.windows(request.asked.start, request.asked.end, self._interval, self._zone))
-        has_value = _has_value(rows)
-        counted = {bucket for label, bucket in found.buckets.items() if has_value[label]}
-        if set(inside) <= counted and self._rule is None:
+        inside = set(windows.windows(request.asked.start, request.asked.end, self._interval, self._zone))
+        if inside == set(found.buckets.values()) and self._rule is None:
             self._is_shown = True
             return found
         msg = (

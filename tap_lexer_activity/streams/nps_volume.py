@@ -142,16 +142,13 @@ class NpsVolume(PerFormStream):
         start, end = request.asked.start, request.asked.start + days * windows.DAY
         if start not in counted or end not in counted:
             return label_shift(labels, request.asked)
-        # One row more than days: where nothing was counted in one of the two, that one is beside what was asked for.
-        if counted[start] and counted[end]:
-            msg = (
-                f"{asked_for}: rows came for both edges of what was asked for, so one of them is of another day. Set series_label to start if "
-                "labels are the starts of days, to end if they are their ends"
-            )
-            raise UnexpectedAnswerError(msg)
-        if counted[start]:
-            return timedelta(0)
-        return windows.DAY if counted[end] else None
+        if not counted[start] and not counted[end]:
+            return None
+        msg = (
+            f"{asked_for}: rows came for both edges of what was asked for, so one of them is of another day. Set series_label to start if "
+            "labels are the starts of days, to end if they are their ends"
+        )
+        raise UnexpectedAnswerError(msg)
 
     def _label(self, row: Mapping[str, Any], asked_for: str) -> datetime:
         label = datetime.fromisoformat(row["date"]).astimezone(UTC)
