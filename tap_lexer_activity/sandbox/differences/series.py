@@ -86,7 +86,7 @@ def _plain_date(row: dict[str, Any]) -> None:
     row["date"] = row.pop("date_range")["date_from"]
 
 
-def _with_ends(asked: Asked, answer: Answer) -> None:
+def _with_ends(_: Asked, answer: Answer) -> None:
     for row in (row for part in answer.content.values() for row in part):
         first = datetime.strptime(row["date_range"]["date_from"], _LABEL)  # noqa: DTZ007 (a wall clock time)
         row["date_range"]["date_to"] = (first + timedelta(hours=23, minutes=59)).strftime(_LABEL)
