@@ -239,7 +239,7 @@ def test_an_open_window_alone_gives_no_bookmark() -> None:
 
 
 def test_a_request_of_many_windows_moves_the_bookmark_over_those_that_have_ended() -> None:
-    buckets = [{"value": day, "date_range": {"date_from": f"2026-01-{day:02} 00:00"}} for day in range(3, 9)]
+    buckets = [{"value": day, "date_range": {"date_from": f"2026-01-{day:02} 00:00"}} for day in range(4, 9)]
     with Host(starts=[with_length(json.dumps({"open": buckets}).encode())]) as host:
         tap = Told(host, "case_volume", end_date="2026-01-08T12:00:00Z", include_partial=True)
         tap.run()
@@ -764,7 +764,7 @@ def test_the_hour_that_is_left_over_of_a_long_day_is_added_to_counts_and_to_no_a
 def test_a_row_of_the_day_after_adds_nothing_to_a_day_of_24_hours(caplog: pytest.LogCaptureFixture) -> None:
     buckets = [{"value": value, "date_range": {"date_from": f"2026-01-0{value} 00:00"}} for value in (5, 6, 7, 8)]
     with Host(starts=[with_length(json.dumps({"new": buckets}).encode())]) as host:
-        told = Told(host, "states_volume")
+        told = Told(host, "states_volume", series_label="start")
         told.run()
     assert [record["value"] for record in told.records if record["state"] == "new"] == [5, 6, 7]
     assert "the last hour of" not in caplog.text
@@ -852,8 +852,8 @@ def test_a_day_of_utc_begins_on_the_day_before_west_of_greenwich(zone: str, loca
     [
         ("day", ["2025-12-01 00:00"], "one bucket for each day was asked for"),
         ("day", ["2026-01-05 00:00", "2026-01-20 13:00"], "one bucket for each day was asked for"),
-        ("day", ["2026-01-05 00:00", "2026-01-20"], "one bucket for each day was asked for"),
-        ("day", ["2026-01-05 00:00", "2026-1-06 00:00"], "one bucket for each day was asked for"),
+        ("day", ["2026-01-05 00:00", "2026-W03"], "one bucket for each day was asked for"),
+        ("day", ["2026-01-05 00:00", "2026-13-06 00:00"], "one bucket for each day was asked for"),
         ("hour", ["2026-01-05 07:00", "2026-01-20 07:00"], "set timezone to that of the account"),
     ],
 )

@@ -21,6 +21,7 @@ from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
+from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
     import logging
@@ -229,6 +230,11 @@ class WindowedStream(LexerStream):
 
     # Reading
 
+    @cached_property
+    def ranges(self) -> Ranges:
+        """What is asked for in place of ranges that Lexer does not answer."""
+        return Ranges(self.run, self.name, self.interval, self.requests)
+
     @override
     def sample(self) -> Iterator[Row]:
         end = windows.floor(self.settings.present, self.interval, self.zone)
@@ -243,14 +249,32 @@ class WindowedStream(LexerStream):
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
-        more = {} if form_id is None else {"form_id": form_id}
-        for request in self.plan(form_id).requests:
-            body = self.body(request, form_id)
-            label = f"report {request_label(body)}"
-            with self.run.progress.requests_of(self.name):
-                answer = self.run.client.report(body, what=label)
-            yield from self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        left = list(self.plan(form_id).requests)
+        while left:
+            request, *left = [*self.ranges.parts(left[0]), *left[1:]]
+            try:
+                rows = self._rows_of(request, form_id)
+            except (FatalAPIError, RetriableAPIError) as error:
+                again = self.ranges.after(error, request, left, lambda each: self.asked(each, form_id))
+                if again is None:
+                    raise
+                left = again
+                continue
+            yield from rows
             yield self.read_up_to(request)
+
+    def asked(self, request: Request, form_id: int | None) -> tuple[Any, str]:
+        """The answer to a request, and what was asked for, for people."""
+        body = self.body(request, form_id)
+        label = f"report {request_label(body)}"
+        with self.run.progress.requests_of(self.name):
+            return self.run.client.report(body, what=label), label
+
+    def _rows_of(self, request: Request, form_id: int | None) -> list[Row]:
+        """The rows of a request's windows."""
+        more = {} if form_id is None else {"form_id": form_id}
+        answer, label = self.asked(request, form_id)
+        return self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
 
     def read_up_to(self, request: Request) -> ReadUpTo:
         """The event that the windows of a request have been read."""
