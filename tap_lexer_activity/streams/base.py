@@ -241,11 +241,7 @@ class WindowedStream(LexerStream):
         last = windows.Window(windows.floor(end - windows.SECOND, self.interval, self.zone), end)
         for form_id in self.parts():
             for request in self.requests([last]):
-                body = self.body(request, form_id)
-                label = f"report {request_label(body)}"
-                with self.run.progress.requests_of(self.name):
-                    answer = self.run.client.report(body, what=label)
-                yield from self.rows(request, answer, label)
+                yield from self._rows_of(request, form_id)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
