@@ -38,7 +38,7 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
 )
 from tap_lexer_activity.http.limiter import Limiter
-from tap_lexer_activity.lexer import decode
+from tap_lexer_activity.lexer import archives
 from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.job_answers import Pending
 from tap_lexer_activity.lexer.jobs import GRACE, Exporter
@@ -675,8 +675,8 @@ def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], se
     packed = b"".join(map(gzip.compress, content))
     chunks = (packed[start : start + sent] for start in range(0, len(packed), sent))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "_CHUNK", small := 64)
-        pieces = list(decode.unpacked(chunks, WHAT))
+        patch.setattr(archives, "CHUNK", small := 64)
+        pieces = list(archives.unpacked(chunks, WHAT))
     assert b"".join(pieces) == b"".join(content)
     assert max(map(len, pieces)) <= small
 

@@ -101,7 +101,11 @@ class Job:
 
 
 class Exporter:
-    """Runs export jobs. One for the whole tap."""
+    """Runs export jobs. One for the whole tap.
+
+    Attributes:
+        longest_days: Days of the longest export that Lexer starts, as far as that is known.
+    """
 
     def __init__(  # noqa: PLR0913 (what it works with)
         self,
@@ -125,6 +129,7 @@ class Exporter:
             sleep: Waits that many seconds.
             while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
         """
+        self.longest_days: float = math.inf
         self._client = client
         self._settings = settings
         self._logger = logger

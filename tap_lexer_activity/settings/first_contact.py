@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, str]] = {
     "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "any_columns": "files of this export are read though none of their columns is known",
 }
 """Words that the setting `accept` knows, and what each means for a stream's answers. Of `member:NAME`, NAME is to be put in."""
 
