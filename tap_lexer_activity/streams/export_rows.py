@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import compress, islice
+from itertools import chain, compress, islice
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError
@@ -68,7 +68,8 @@ class ExportFile:
     def chunks(self) -> Iterator[tuple[list[str], list[list[str]]]]:
         """The rows, as many at a time as are fast to read, each time with their header."""
         if self.first:
-            yield from self._sections.of(self._last.without(self._chunks()))
+            rows = chain([self.first], self._rows)
+            yield from self._sections.of(self._last.without(chunks_of(rows, self._lines)))
 
     def columns(
         self,
@@ -119,19 +120,19 @@ class ExportFile:
         """Lines that were the header once more."""
         return self._sections.repeated
 
-    def _chunks(self) -> Iterator[list[list[str]]]:
-        """Rows, as many at a time as fit into the processor's cache: few are slow for Python, and many for the memory."""
-        chunk, position = [self.first], self._lines.buffer.tell
-        while True:
-            begun = position()
-            while len(chunk) < _ROWS_AT_A_TIME and position() - begun < _BYTES_AT_A_TIME:
-                chunk += (some := list(islice(self._rows, 20)))
-                if len(some) < 20:  # noqa: PLR2004 (as above)
-                    break
-            if not chunk:
-                return
-            yield chunk
-            chunk = []
+
+def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]]]:
+    """Rows, as many at a time as fit into the processor's cache: few are slow for Python, and many for the memory."""
+    while True:
+        chunk: list[list[str]] = []
+        begun = lines.buffer.tell()
+        while len(chunk) < _ROWS_AT_A_TIME and lines.buffer.tell() - begun < _BYTES_AT_A_TIME:
+            chunk += (some := list(islice(rows, 20)))
+            if len(some) < 20:  # noqa: PLR2004 (as above)
+                break
+        if not chunk:
+            return
+        yield chunk
 
 
 def may_be_cut_short(count: int) -> bool:
