@@ -99,10 +99,15 @@ class _Columns:
 
 
 def _end_in_cr(head: Sequence[str]) -> bool:
-    """Whether the lines of a file end in CR alone."""
-    ends = [line[-2:] for line in head]
-    by_cr, by_lf = sum(end.endswith("\r") for end in ends), sum(end.endswith("\n") for end in ends)
-    return by_cr > 0 and by_cr >= by_lf and head[0].endswith("\r") and "\r\n" not in ends
+    """Whether the lines of a file end in CR alone. What stands in quotes is no end of a line."""
+    quotes, ends = 0, []
+    for line in head:
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            ends.append(line[-2:])
+    by_cr = sum(end.endswith("\r") for end in ends)
+    by_lf = sum(end.endswith("\n") for end in ends)
+    return by_cr > 0 and by_cr >= by_lf and ends[0].endswith("\r") and "\r\n" not in ends
 
 
 def _lines_by_cr(lines: Iterable[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -32,10 +33,14 @@ _DATES: Final = (
 _CLOCKS: Final = ("", "%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p", "%H:%M:%S.%f")
 _BETWEEN: Final = (" ", ", ", "T", " at ")
 FORMS: Final = (
-    *(f"{date}{between if clock else ''}{clock}" for date, clock, between in product(_DATES, _CLOCKS, _BETWEEN)),
+    *dict.fromkeys(
+        f"{date}{between if clock else ''}{clock}" for date, clock, between in product(_DATES, _CLOCKS, _BETWEEN)
+    ),
     *("%a %b %d %H:%M:%S %Y", "%a %b %d %Y %H:%M:%S"),
 )
 """Forms in which people write times."""
+_signs: Final = re.compile(r"%?\w")
+"""Finds all but the signs between the parts of a time, or of a form."""
 _MOST_CELLS: Final = 500
 _LONGEST: Final = 40
 _FEWEST_DIGITS: Final = 3
@@ -93,9 +98,10 @@ def only_form(cells: Iterable[str]) -> str | None:
     found: str | None = None
     first: list[datetime | None] = []
     cells = list(cells)
+    signs = _signs.sub("", cells[0]) if cells else ""
     for form in FORMS if cells else ():
-        if _parsed(cells[0], form) is None:
-            continue
+        if _signs.sub("", form) != signs:
+            continue  # (at once: a form that is new to `strptime` takes it long)
         read = [_parsed(cell, form) for cell in cells]
         if None in read:
             continue
