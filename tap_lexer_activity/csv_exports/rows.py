@@ -57,16 +57,16 @@ def separator_of(head: Sequence[str]) -> str:
     same number of columns in every line, and the comma does not.
     """
     comma = _Columns.of(head, ",")
-    found = ","
     most = comma.width if comma.are_usual else 0
+    found: dict[tuple[int, int], str] = {}
     for sign in _OTHER_SEPARATORS:
         columns = _Columns.of(head, sign)
         is_above = columns.place < comma.place and columns.width >= most and (not columns.place or columns.are_equal)
         is_beside = columns.place == comma.place and columns.width > most
         is_below = columns.place > comma.place and columns.are_equal and not comma.are_usual
         if columns.are_usual and (is_above or is_beside or is_below):
-            found, most = sign, columns.width + 1
-    return found
+            found[columns.place, -columns.width] = sign
+    return found[min(found)] if found else ","
 
 
 @dataclass(frozen=True, slots=True)
