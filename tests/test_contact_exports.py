@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import select
+from conftest import Warehouse, select
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.contact import CONFIG, Case, check
@@ -19,6 +19,7 @@ from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
 from tap_lexer_activity.csv_exports.lines import Sections, from_header, is_sum
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.csv_exports.times import FORMS, only_form, time_reader
+from tap_lexer_activity.sandbox.differences.exports import DIFFERENCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,19 @@ def test_a_difference_is_dealt_with_as_the_table_says(
     case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]
 ) -> None:
     check(case, tap, new_sandbox)
+
+
+def test_all_that_fit_together_bring_every_row(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    contrary = [name for name, difference in DIFFERENCES.items() if difference.is_contrary]
+    tables = []
+    for differences in ([], contrary):
+        sandbox = new_sandbox(export_seconds=0, differences=differences)
+        run = tap.run(sandbox.config(**CONFIG), catalog=select(*ALL))
+        assert run.code == 0, run.log
+        tables.append(Warehouse().load(run).tables)
+    expected, found = tables
+    assert {name: rows.keys() for name, rows in found.items()} == {name: rows.keys() for name, rows in expected.items()}
+    assert len(expected) == len(ALL)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from dataclasses import dataclass
+from collections import Counter
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
 
 _LINES_LOOKED_AT: Final = 40
-_OTHER_SEPARATORS: Final = ";\t|"
+_SEPARATORS: Final = ",;\t|"
 _LINE_FEED: Final = "\udc0a"
 """Stands for a line feed that ends no line. No file has it."""
 
@@ -51,51 +51,28 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
 
 
 def separator_of(head: Sequence[str]) -> str:
-    """What separates the columns of a file, by its first lines: the comma, unless another sign does without a doubt.
+    """What separates the columns of a file, by its first lines: the sign that makes a table of them, from the earliest on."""
+    found = {sign: columns for sign in _SEPARATORS if (columns := _columns(head, sign)) is not None}
+    return min(found, key=found.__getitem__, default=",")
 
-    It does if it makes more columns than the comma, and no line above has any by commas; or below such a line (a title), if it makes the
-    same number of columns in every line, and the comma does not.
+
+def _columns(head: Sequence[str], sign: str) -> tuple[int, int] | None:
+    """The first line of a table that a sign makes of the first lines, and the number of its columns, negated: the more, the better.
+
+    `None` if it makes none. Lines above it, of another width, may be a title.
     """
-    comma = _Columns.of(head, ",")
-    most = comma.width if comma.are_usual else 0
-    found: dict[tuple[int, int], str] = {}
-    for sign in _OTHER_SEPARATORS:
-        columns = _Columns.of(head, sign)
-        is_above = columns.place < comma.place and columns.width >= most and (not columns.place or columns.are_equal)
-        is_beside = columns.place == comma.place and columns.width > most
-        is_below = columns.place > comma.place and columns.are_equal and not comma.are_usual
-        if columns.are_usual and (is_above or is_beside or is_below):
-            found[columns.place, -columns.width] = sign
-    return found[min(found)] if found else ","
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns that a sign makes of the first lines of a file.
-
-    Attributes:
-        place: The first row with more than one.
-        width: How many that has.
-        are_usual: Whether it has as many as half of the rows below it.
-        are_equal: Whether it has as many as all of them, and there are some.
-    """
-
-    place: int
-    width: int
-    are_usual: bool
-    are_equal: bool
-
-    @classmethod
-    def of(cls, head: Sequence[str], sign: str) -> _Columns:
-        rows = list(filter(None, csv.reader(head, delimiter=sign)))
-        if len(head) == _LINES_LOOKED_AT:
-            rows.pop()  # it may go on
-        place = next((place for place, row in enumerate(rows) if len(row) > 1), len(rows))
-        wide = rows[place] if place < len(rows) else []
-        same = [len(row) == len(wide) for row in rows[place + 1 :]]
-        is_sentence = any(cell.startswith(" ") for cell in wide[1:]) and not same
-        is_usual = bool(wide) and 2 * sum(same) >= len(same) and not is_sentence
-        return cls(place, len(wide), is_usual, are_equal=bool(same) and all(same))
+    rows = list(filter(None, csv.reader(head, delimiter=sign)))
+    if len(head) == _LINES_LOOKED_AT:
+        rows.pop()  # it may go on
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    if not widths:
+        return None
+    width = max(widths, key=lambda each: (widths[each], each))
+    place = next(place for place, row in enumerate(rows) if len(row) == width)
+    below = [len(row) == width for row in rows[place + 1 :]]
+    is_sentence = any(cell.startswith(" ") for cell in rows[place][1:])
+    is_alone = not below and (is_sentence or (place > 0 and width == 2))  # noqa: PLR2004 (a title of two cells)
+    return None if is_alone or 2 * sum(below) < len(below) else (place, -width)
 
 
 def _end_in_cr(head: Sequence[str]) -> bool:

@@ -156,25 +156,44 @@ def _with_thousands(header: str, cell: str) -> str:
     return f"{float(cell):,.4f}" if cell and header.endswith("(min)") else cell
 
 
-DIFFERENCES: Final = {
+DIFFERENCES: Final = {  # (in this order: what changes rows comes before what changes how they are written, and that before bytes)
     "complete_is_success": Difference("a complete job is SUCCESS", _STATUS, of_content(_done), is_contrary=True),
     "pending_is_processing": Difference(
         "a job at work is `processing`", _STATUS, _while_at_work("processing"), is_contrary=True
     ),
     "pending_is_null": Difference("a job at work has no status", _STATUS, _while_at_work(None)),
     "unknown_at_first": Difference("a job is unknown (404) when it is asked for at first", _STATUS, _unknown_at_first),
-    "status_renamed": Difference(
-        'the status of a job comes as {"job": {"state": ..., "file_url": ...}}', _STATUS, of_content(_renamed)
-    ),
-    "relative_link": Difference("the link to a file has no scheme", _STATUS, of_content(_relative)),
-    "token_under_id": Difference("the token of a job is called `id`", _START, of_content(_token_under_id)),
+    "relative_link": Difference("the link to a file has no scheme", _STATUS, of_content(_relative), is_contrary=True),
     "no_data_in_words": Difference(
         'a complete job has no link, and says "No data for this range"', _STATUS, of_content(_no_data)
     ),
     "complete_without_link": Difference("a complete job never has a link", _STATUS, of_content(_without_link)),
     "long_exports_fail": Difference("exports of more than a week are cancelled", _STATUS, _failed_if_long),
     "long_exports_refused": Difference("exports of more than a week are refused", _START, _refused_if_long),
-    "file_zip": Difference("files are zipped", _FILE, _of_bytes(_zipped)),
+    "status_renamed": Difference(
+        'the status of a job comes as {"job": {"state": ..., "file_url": ...}}',
+        _STATUS,
+        of_content(_renamed),
+        is_contrary=True,
+    ),
+    "token_under_id": Difference(
+        "the token of a job is called `id`", _START, of_content(_token_under_id), is_contrary=True
+    ),
+    "file_days_first": Difference("times in files are 15/06/2019 10:22:00", _FILE, _of_cells(_in_days_first)),
+    "file_times_in_words": Difference("times in files are Jun 15, 2019 10:22:00 AM", _FILE, _of_cells(_in_words)),
+    "file_thousands": Difference("numbers in files are 1,234.5", _FILE, _of_cells(_with_thousands), is_contrary=True),
+    "file_capped": Difference("files have at most 1,000 rows", _FILE, _of_rows(lambda rows: rows[:1001])),
+    "file_joined": Difference(
+        "files have a second header, with the columns in another order", _FILE, _of_rows(_joined)
+    ),
+    "file_without_header": Difference("files have no header", _FILE, _of_rows(_without_header)),
+    "file_title": Difference("files have a line above their header", _FILE, _of_rows(_under_a_title), is_contrary=True),
+    "file_sum": Difference("files have a sum below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
+    "file_semicolons": Difference(
+        "columns of files are separated by semicolons", _FILE, _of_rows(_same, delimiter=";"), is_contrary=True
+    ),
+    "file_tabs": Difference("columns of files are separated by tabs", _FILE, _of_rows(_same, delimiter="\t")),
+    "file_cr": Difference("lines of files end in CR alone", _FILE, _of_rows(_same, lineterminator="\r")),
     "file_utf16": Difference(
         "files are in UTF-16", _FILE, _of_bytes(lambda content: content.decode().encode("utf-16"))
     ),
@@ -183,19 +202,5 @@ DIFFERENCES: Final = {
         _FILE,
         _of_bytes(lambda content: content.decode().encode("gb18030")),
     ),
-    "file_semicolons": Difference(
-        "columns of files are separated by semicolons", _FILE, _of_rows(_same, delimiter=";")
-    ),
-    "file_tabs": Difference("columns of files are separated by tabs", _FILE, _of_rows(_same, delimiter="\t")),
-    "file_cr": Difference("lines of files end in CR alone", _FILE, _of_rows(_same, lineterminator="\r")),
-    "file_title": Difference("files have a line above their header", _FILE, _of_rows(_under_a_title), is_contrary=True),
-    "file_sum": Difference("files have a sum below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
-    "file_joined": Difference(
-        "files have a second header, with the columns in another order", _FILE, _of_rows(_joined)
-    ),
-    "file_without_header": Difference("files have no header", _FILE, _of_rows(_without_header)),
-    "file_capped": Difference("files have at most 1,000 rows", _FILE, _of_rows(lambda rows: rows[:1001])),
-    "file_days_first": Difference("times in files are 15/06/2019 10:22:00", _FILE, _of_cells(_in_days_first)),
-    "file_times_in_words": Difference("times in files are Jun 15, 2019 10:22:00 AM", _FILE, _of_cells(_in_words)),
-    "file_thousands": Difference("numbers in files are 1,234.5", _FILE, _of_cells(_with_thousands)),
+    "file_zip": Difference("files are zipped", _FILE, _of_bytes(_zipped), is_contrary=True),
 }
