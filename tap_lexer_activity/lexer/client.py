@@ -124,9 +124,7 @@ class LexerClient:
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
         return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
 
-    def status(
-        self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None
-    ) -> Any:
+    def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
         """How an export job stands.
 
         Args:

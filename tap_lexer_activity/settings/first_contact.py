@@ -21,6 +21,7 @@ WORDS: Final[dict[str, str]] = {
     "month_first": "labels of series such as 01/02/2018 have the month first",
     "utc_labels": "labels of series that name no zone are read off a clock in UTC",
     "utc_times": "times that name no zone are in UTC",
+    "any_columns": "files of this export are read though none of their columns is known",
 }
 """Words that the setting `accept` knows, and what each means for a stream's answers. NAME is to be put in."""
 
