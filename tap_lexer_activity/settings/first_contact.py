@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, str]] = {
     "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "one_page": "the answer is all there is, whatever it says of pages and totals",
 }
 """Words that the setting `accept` knows, and what each means for a stream's answers. Of `member:NAME`, NAME is to be put in."""
 
