@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 _SHORTEST_PART: Final = 8
 """Fewest characters that count as a part of a token."""
@@ -54,7 +57,19 @@ class NotFoundError(FatalAPIError):
 
 
 class RangeTooLongError(FatalAPIError):
-    """Lexer refused a request for the length of its range: a shorter one may be accepted."""
+    """Lexer refused a request for the length of its range, or did not answer all of it as asked: a shorter one may be answered.
+
+    Attributes:
+        longest: The length that is known to be answered; None if none is.
+    """
+
+    def __init__(self, message: str, longest: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.longest = longest
+
+
+class RangeTooShortError(FatalAPIError):
+    """Lexer answered a request in shorter buckets than were asked for, as it does where a range is short: a longer one may be answered."""
 
 
 class UnavailableError(RetriableAPIError):

@@ -20,7 +20,8 @@ from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
-from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
+from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
+from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
     import logging
@@ -34,21 +35,6 @@ if TYPE_CHECKING:
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 """Before every bookmark."""
-
-STATES: Final = (
-    "new",
-    "assigned",
-    "in_progress",
-    "responded",
-    "awaiting_approval",
-    "redirected",
-    "irrelevant",
-    "duplicate",
-    "closed",
-    "no_response_required",
-)
-"""Workflow states that Lexer documents. A stream with a row per state has one for each of these, though Lexer leaves out zeros: messages
-move from state to state, and the row of the old state would stay in the warehouse for ever. Any other state is a row when it comes."""
 
 
 class LexerStream(ABC):
@@ -86,7 +72,8 @@ class LexerStream(ABC):
 
     def row_schema(self) -> dict[str, Any]:
         """JSON schema of one row as Lexer sends it."""
-        return row_schema(self.schema, without=ADDED_COLUMNS, required=self.keys)
+        schema = with_columns(self.schema, self.columns.properties)
+        return row_schema(schema, without=ADDED_COLUMNS, required=self.keys)
 
     def answer_schema(self) -> dict[str, Any]:
         """JSON schema of an answer: a list of rows."""
@@ -95,8 +82,15 @@ class LexerStream(ABC):
     @cached_property
     def answers(self) -> Answers:
         """Checks answers."""
-        quote = self.run.client.quote
-        return Answers(self.answer_schema(), self.keys, self.columns, quote=quote, logger=self.logger)
+        return Answers(
+            self.answer_schema(),
+            self.keys,
+            self.columns,
+            stream=self.name,
+            notices=self.run.notices,
+            quote=self.run.client.quote,
+            accepted=self.settings.accept.get(self.name, ()),
+        )
 
     def checked(self, answer: Any, label: str) -> Any:
         """The answer, with values that targets can store; `UnexpectedAnswerError` if it does not have the documented shape."""
@@ -228,16 +222,39 @@ class WindowedStream(LexerStream):
 
     # Reading
 
+    @cached_property
+    def ranges(self) -> Ranges:
+        """What is asked for in place of ranges that Lexer does not answer."""
+        return Ranges(self.run, self.name, self.interval, self.requests)
+
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
-        more = {} if form_id is None else {"form_id": form_id}
-        for request in self.plan(form_id).requests:
-            body = self.body(request, form_id)
-            label = f"report {request_label(body)}"
-            with self.run.progress.requests_of(self.name):
-                answer = self.run.client.report(body, what=label)
-            yield from self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        left = list(self.plan(form_id).requests)
+        while left:
+            request, *left = [*self.ranges.parts(left[0]), *left[1:]]
+            try:
+                rows = self._rows_of(request, form_id)
+            except (FatalAPIError, RetriableAPIError) as error:
+                again = self.ranges.after(error, request, left, lambda each: self.asked(each, form_id))
+                if again is None:
+                    raise
+                left = again
+                continue
+            yield from rows
             yield self.read_up_to(request)
+
+    def asked(self, request: Request, form_id: int | None) -> tuple[Any, str]:
+        """The answer to a request, and what was asked for, for people."""
+        body = self.body(request, form_id)
+        label = f"report {request_label(body)}"
+        with self.run.progress.requests_of(self.name):
+            return self.run.client.report(body, what=label), label
+
+    def _rows_of(self, request: Request, form_id: int | None) -> list[Row]:
+        """The rows of a request's windows."""
+        more = {} if form_id is None else {"form_id": form_id}
+        answer, label = self.asked(request, form_id)
+        return self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
 
     def read_up_to(self, request: Request) -> ReadUpTo:
         """The event that the windows of a request have been read."""
