@@ -23,10 +23,12 @@ class AccessDeniedError(FatalAPIError):
 
     Attributes:
         status: 401 or 403.
+        said: What Lexer answered, without advice.
     """
 
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, said: str, advice: str, status: int) -> None:
+        super().__init__(f"{said}. {advice}")
+        self.said = said
         self.status = status
 
 

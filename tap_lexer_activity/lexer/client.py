@@ -6,6 +6,7 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -154,7 +155,8 @@ class LexerClient:
         def ask(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
             return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
 
-        return self._whole.read(reply, ask, expected, what)
+        accepted = self._settings.accept.get(expected.stream, frozenset())
+        return self._whole.read(reply, ask, replace(expected, accepted={*accepted, *expected.accepted}), what)
 
     def _reply(
         self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any

@@ -111,7 +111,8 @@ class Verdicts:
         """
         if not self._accepted:
             return AccessDeniedError(
-                f"{said}. The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
+                said,
+                "The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
                 "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team",
                 status,
             )

@@ -35,6 +35,7 @@ class NpsVolume(PerFormStream):
     """
 
     name = "nps_volume"
+    shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
 
