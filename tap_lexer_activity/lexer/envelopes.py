@@ -6,6 +6,7 @@ Pure functions.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -25,8 +26,11 @@ _AROUND: Final = frozenset({
     "meta", "metadata", "_meta", "links", "_links", "pagination", "paging", "page_info", "pageinfo", "errors", "warnings", "messages",
 })  # fmt: skip
 """Names of what stands beside rows and is none."""
-_NAMES: Final = frozenset({"data", "result", "results", "response", "rows", "records", "items", "report"})
-"""Names of what stands for nothing if it is empty, whatever else is there."""
+_NAMES: Final = frozenset({
+    "data", "result", "results", "response", "rows", "records", "items", "report", "reports", "payload", "content", "body", "entries",
+    "objects", "list", "metrics", "stats", "statistics", "value", "values", "output", "agents", "team", "tags",
+})  # fmt: skip
+"""Names of what may stand around an answer, beside the stream's own. Under any other, it may be that of one group of several."""
 _DEEPEST: Final = 3
 
 
@@ -165,6 +169,12 @@ def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tu
         msg = f"{what}: what was asked for may be under {named}. Say which: set {expected.setting(f'member:{found[0]}')}, or another of them"
         raise UnexpectedAnswerError(msg)
     if found:
+        if not _is_of_envelopes(found[0], expected.stream):
+            msg = (
+                f"{what}: something of the shape that was asked for came under {found[0]!r}, and it may be a part alone. "
+                f"If it is all, set {expected.setting(f'member:{found[0]}')}"
+            )
+            raise UnexpectedAnswerError(msg)
         return answer[found[0]], (found[0],)
     if set(answer) - _AROUND and depth < _DEEPEST:
         inner = [
@@ -180,6 +190,12 @@ def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tu
     if len(named_so) == 1 and _is_nothing(answer[named_so[0]]):
         return answer[named_so[0]], (named_so[0],)
     return answer, ()
+
+
+def _is_of_envelopes(name: str, stream: str) -> bool:
+    """Whether a name is usual around an answer, or of the same words as the stream's."""
+    words = {word.rstrip("s") for word in re.findall("[a-z]+", name.lower())}
+    return name.lower() in _NAMES or bool(words & {word.rstrip("s") for word in stream.split("_")})
 
 
 def _fits(part: Any, name: str, expected: Expected) -> bool:

@@ -85,6 +85,8 @@ class WholeAnswers:
             if signs.more:
                 raise UnexpectedAnswerError(f"{what}: {_OTHERS}. {self._way(signs.more, expected)}")
             return content.rows
+        if not isinstance(content.rows, list):  # whoever checks its shape refuses it
+            return content.rows
         pages = _Pages(reply.url, content.rows)
         if signs.why(len(pages.rows)):
             self._read_pages(pages, signs, ask, expected, what)
