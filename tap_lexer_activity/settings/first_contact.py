@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, str]] = {
     "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "one_page": "the answer is all there is, whatever it says of pages and totals",
     "day_first": "labels of series such as 01/02/2018 have the day first",
     "key:NAME": "buckets of a series that do not say what is counted are of NAME",
     "merge_doubles": "of rows that have one key and differ, the first is taken",

@@ -36,6 +36,7 @@ class NpsVolume(PerFormStream):
     """
 
     name = "nps_volume"
+    shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
 

@@ -84,6 +84,12 @@ class SummaryReport(Report):
     """A report that answers one object for its window."""
 
     keys: ClassVar[tuple[str, ...]] = ("date_from", "interval")
+    shape = "object"
+
+    @property
+    @override
+    def known(self) -> tuple[str, ...]:
+        return tuple(name for name in self.row_schema()["properties"] if name != ADDITIONAL)
 
     @override
     def answer_schema(self) -> dict[str, Any]:

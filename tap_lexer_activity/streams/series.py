@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 class Series(WindowedStream):
     """A series that answers an object of lists: what is counted, to its buckets."""
 
+    shape = "series"
     dimension: ClassVar[str]
     """Column for the object's keys."""
     only_key: ClassVar[str | None] = None
