@@ -99,8 +99,10 @@ class GrainChecks:
             return False
         if request.asked.length <= self._longest_in_days:
             return True
-        largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
-        if not counted[largest]:
+        # (Of a day that goes on nothing can be said, but that a longer bucket would have begun on it as well.)
+        over = [moment for moment in counted if moment.date() < windows.local_date(self._settings.present, self._zone)]
+        largest = max(over, key=lambda moment: sum(abs(value) for _, value in counted[moment]), default=None)
+        if largest is None or not counted[largest]:
             return True  # nothing was counted
         week = grain.week_from(largest.date(), self._settings.present, self._zone)
         short = _by_moment(self._ask(Request(week, ())), order)

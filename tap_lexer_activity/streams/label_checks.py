@@ -124,7 +124,7 @@ class LabelChecks:
             for label, bucket in found.buckets.items()
         )
         offsets = {instant.astimezone(self._zone).utcoffset() for instant in (request.asked.start, request.asked.end)}
-        if not beside or len(offsets) > 1 or settings.series_label is not None or self._interval != "day":
+        if not beside or len(offsets) > 1 or settings.series_label is not None:
             if at_start and not beside and not found.rule.ends:
                 self._is_shown = True
             return found
@@ -134,10 +134,10 @@ class LabelChecks:
             return found
         shown = self._quoted(_labels_beside(found, request))
         msg = (
-            f"{asked_for}: something was counted on a day {' and '.join(sorted(beside))} those that were asked for: {shown}. "
-            f"So Lexer's days are not those of {self._zone.key}. Set timezone to that of the account; "
+            f"{asked_for}: something was counted in a bucket {' and '.join(sorted(beside))} those that were asked for: {shown}. "
+            f"So Lexer's {self._interval}s are not those of {self._zone.key}. Set timezone to that of the account; "
             "if it is, set series_zone to the zone in which Lexer counts, such as UTC; "
-            "if they are those days and a day more comes, set series_label to start (or to end, if labels are the ends of days)"
+            "if they are those and one more comes, set series_label to start (or to end, if labels are the ends of buckets)"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -150,8 +150,8 @@ class LabelChecks:
             self._is_shown = True
             return found
         msg = (
-            f"{asked_for}: something was counted on the day after those that were asked for, and nothing on the first of them: "
-            f"{self._quoted(labels)}. Labels may be the ends of days. Set series_label to end if they are, and read again from start_date on; "
+            f"{asked_for}: something was counted in the bucket after those that were asked for, and nothing in the first of them: "
+            f"{self._quoted(labels)}. Labels may be the ends of buckets. Set series_label to end if they are, and read again from start_date on; "
             "to start if they are not; if the days are those of another zone, set series_zone to it"
         )
         raise UnexpectedAnswerError(msg)

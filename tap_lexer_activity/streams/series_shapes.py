@@ -207,6 +207,9 @@ def _dated(label: str, part: Any) -> dict[str, Any]:
 
 def _bucket(row: Any, dimension: str, result: Shaped) -> Any:
     """A bucket with its label and its value where the documents have them."""
+    if isinstance(row, list) and len(row) == 2 and read_label(row[0]) and _is_number(row[1]):  # noqa: PLR2004 (a pair)
+        result.said.setdefault("pairs for buckets", "buckets came as pairs of a label and a number")
+        return {"value": row[1], _RANGE: {_FROM[0]: str(row[0])}}
     if not isinstance(row, dict):
         return row
     name = _label_of(row, dimension)
