@@ -95,7 +95,7 @@ def test_what_is_too_old_is_passed_over_to_within_a_day(gone: int, caplog: pytes
         is_gone = date(2025, 12, 20) + timedelta(days=middle) < first
         answers.append(GONE if is_gone else NONE)
         low, high = (middle, high) if is_gone else (low, middle)
-    days = [f"{first} 00:00", f"{first + timedelta(days=1)} 00:00"]
+    days = [f"{first + timedelta(days=number)} 00:00" for number in range(3)]
     with Host(starts=[*answers, daily(*days)]) as host:
         told = long(host)
         told.run()
