@@ -138,6 +138,8 @@ class Ranges:
         """Whether a longer range may be answered in days; if so, the run remembers its length."""
         length = 2 * max(self.shortest, request.asked.length)
         if length > min(_LONGEST_SHORTEST, self.longest):
+            # The length was not what it was about, and other streams shall not be asked for more for it.
+            self._run.learnt_lengths.pop((self._interval, "shortest"), None)
             return False
         self._run.learnt_lengths[self._interval, "shortest"] = length
         said = f"{error}. From here on ranges have at least {length // windows.DAY} days"
