@@ -17,7 +17,7 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.lexer.client import request_label
 from tap_lexer_activity.run.answers import Answers
-from tap_lexer_activity.run.columns import Columns
+from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
@@ -25,7 +25,7 @@ from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.events import Event, Row
@@ -103,6 +103,14 @@ class LexerStream(ABC):
     def plans(self) -> list[Plan]:
         """What this run asks for, for each part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
+
+    def discovered(self) -> dict[str, Any]:
+        """The stream's properties, and those of fields that a short read of it shows beside them."""
+        return with_found(self.schema["properties"], self.sample())
+
+    @abstractmethod
+    def sample(self) -> Iterable[Row]:
+        """A few rows, to see which columns there are."""
 
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -226,6 +234,14 @@ class WindowedStream(LexerStream):
     def ranges(self) -> Ranges:
         """What is asked for in place of ranges that Lexer does not answer."""
         return Ranges(self.run, self.name, self.interval, self.requests)
+
+    @override
+    def sample(self) -> Iterator[Row]:
+        end = windows.floor(self.settings.present, self.interval, self.zone)
+        last = windows.Window(windows.floor(end - windows.SECOND, self.interval, self.zone), end)
+        for form_id in self.parts():
+            for request in self.requests([last]):
+                yield from self._rows_of(request, form_id)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
