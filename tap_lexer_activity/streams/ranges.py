@@ -97,7 +97,7 @@ class Ranges:
         """
         if isinstance(error, AccessDeniedError | NotAllowedError):
             return None
-        if isinstance(error, FatalAPIError) and _RETAINED.search(str(error)):
+        if isinstance(error, FatalAPIError) and _is_too_old(error):
             return self._moved_up(error, [request, *left], ask)
         if isinstance(error, RangeTooShortError):
             return [request, *left] if self._is_longer_learnt(error, request) else None
@@ -161,7 +161,7 @@ class Ranges:
             except RetriableAPIError:
                 raise
             except FatalAPIError as refusal:
-                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _RETAINED.search(str(refusal)):
+                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _is_too_old(refusal):
                     raise
                 return False
             return True
@@ -180,3 +180,8 @@ class Ranges:
             f'Set start_dates to {{"{self._stream}": "{first}"}}, and the next run need not find that out',
         )
         return self._cut(wanted[high:])
+
+
+def _is_too_old(error: FatalAPIError) -> bool:
+    """Whether Lexer refused what was asked for because it is too old. (Other words of an error are the tap's own.)"""
+    return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))
