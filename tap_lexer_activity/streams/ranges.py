@@ -183,5 +183,5 @@ class Ranges:
 
 
 def _is_too_old(error: FatalAPIError) -> bool:
-    """Whether Lexer refused what was asked for because it is too old. (Other words of an error are the tap's own.)"""
+    """Whether Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
     return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))
