@@ -619,7 +619,9 @@ def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
         clock.sleep(1)
         exporter.poll(job)
         assert not exporter.is_due(job), "its file is known"
-        with exporter.fetch(job) as file:
+        file = exporter.fetch(job)
+        assert file is not None
+        with file:
             assert file.read() == (HEADER + ROW).decode()
     assert host.asked == ["start token", "status token", "status token", "file"]
 
