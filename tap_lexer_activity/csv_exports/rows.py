@@ -73,7 +73,8 @@ def _rows_of(head: Sequence[str], sign: str) -> list[list[str]]:
     """The rows that a sign makes of the first lines."""
     rows = list(filter(None, csv.reader(head, delimiter=sign)))
     may_go_on = len(head) == _LINES_LOOKED_AT or sum(map(len, head)) >= _LETTERS_LOOKED_AT
-    return rows[:-1] if may_go_on and len(rows) > 1 else rows
+    is_cut = sign == "," and len(rows) > 1 and len(rows[-1]) < len(rows[0])  # (which says nothing against commas)
+    return rows[:-1] if is_cut or (may_go_on and len(rows) > 1) else rows
 
 
 def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None:
