@@ -288,9 +288,9 @@ class Exporter:
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
         if isinstance(found, CompleteWithoutUrl):
             return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
-        last = "" if found.is_known else f", and its status is {self._shown(found.word, job)} then"
+        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
         msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last}. "
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
             "Allow it more time, or ask for less with a smaller export_window_days"
         )
         return ExportTimedOutError(msg)
