@@ -22,7 +22,13 @@ CASES: Final[list[Case]] = [
     Case("lists_under_their_names", ALL, "warning", says="under 'users'"),
     Case("wrapped_reports", ("summary", "user_summary", "classifications"), "warning", says="under 'data'"),
     Case("reports_in_lists", ("summary",), "warning", says="a list of one came"),
-    Case("two_lists", ("groups",), "refused", says="'groups' and 'archived'", way={"accept": {"groups": ["member:groups"]}}),
+    Case(
+        "two_lists",
+        ("groups",),
+        "refused",
+        says="'groups' and 'archived'",
+        way={"accept": {"groups": ["member:groups"]}},
+    ),
     Case("under_a_strange_name", ("summary",), "refused", says="'emea'", way={"accept": {"summary": ["member:emea"]}}),
     Case("nothing_is_204", ("summary", "groups"), "warning", says="taken for nothing", keeps=lambda *_: False),
     Case("pages_by_link", ALL, "warning", says="header Link names a next page"),
@@ -66,7 +72,7 @@ CASES: Final[list[Case]] = [
         free=("avg_response_time",),
         more={"summary": {"avg_response_time": "NaN"}},
     ),
-    Case("windows_text", ALL, "rows"),
+    Case("other_text", ALL, "rows"),
 ]
 
 

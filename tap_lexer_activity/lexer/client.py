@@ -125,9 +125,7 @@ class LexerClient:
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
         return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, expected=expected, json=body)
 
-    def status(
-        self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None
-    ) -> Any:
+    def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
         """How an export job stands.
 
         Args:
@@ -158,9 +156,7 @@ class LexerClient:
         accepted = self._settings.accept.get(expected.stream, frozenset())
         return self._whole.read(reply, ask, replace(expected, accepted={*accepted, *expected.accepted}), what)
 
-    def _reply(
-        self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any
-    ) -> Reply:
+    def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is an answer that means something, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
 

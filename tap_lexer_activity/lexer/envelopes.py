@@ -107,7 +107,9 @@ def opened(answer: Any, expected: Expected, what: str) -> Content:
     inner, path = _unwrapped(answer, expected, what)
     notice = None
     if path:
-        said = f"the answer has what was asked for under {'.'.join(path)!r}, which no document says. It is read from there"
+        said = (
+            f"the answer has what was asked for under {'.'.join(path)!r}, which no document says. It is read from there"
+        )
         notice = f"under {path[-1]}", said
     if _is_nothing(inner) and inner != _nothing(expected.shape):
         shown = json.dumps(inner)
@@ -120,7 +122,10 @@ def opened(answer: Any, expected: Expected, what: str) -> Content:
         is_documented = expected.known == ("id",)  # (of lists, Lexer's text and its samples disagree)
         return Content([inner], notice or (None if is_documented else ("one object", said)))
     if expected.shape == "object" and isinstance(inner, list) and len(inner) == 1 and _is_row(inner[0], expected.known):
-        return Content(inner[0], notice or ("list of one", "a list of one came where an object was expected. It is taken for that object"))
+        return Content(
+            inner[0],
+            notice or ("list of one", "a list of one came where an object was expected. It is taken for that object"),
+        )
     return Content(inner, notice)
 
 

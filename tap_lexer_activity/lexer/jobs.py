@@ -52,6 +52,7 @@ LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
+
 @dataclass(slots=True)
 class Job:
     """An export that has been asked for. It changes in two places: `advance`, after each poll, and `take_link`.
@@ -136,7 +137,9 @@ class Exporter:
         what = f"export {request_label(body)}"
         answer = opened(self._client.report(body, what=what, is_secret=True, tries=tries))
         if answer is None:
-            msg = f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
+            msg = (
+                f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
+            )
             raise UnexpectedAnswerError(msg)
         now = self._clock()
         job = Job(what, body, token_of(answer) or "", begun=now, due=now + FIRST_WAIT)

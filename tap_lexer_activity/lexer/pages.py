@@ -18,9 +18,15 @@ USUAL_SIZES: Final = frozenset({50, 100, 200, 250, 500, 1_000, 5_000, 10_000})
 
 _AROUND: Final = frozenset({"links", "meta", "metadata", "pagination", "paging", "pageinfo", "page", "cursors"})
 _NEXT: Final = re.compile(r"next(?:page|url|link|href|pageurl|pagelink)?")
-_CURSOR: Final = re.compile(r"(?:next)?(?:cursor|(?:page|continuation)?token|aftercursor|after|offset)|endcursor|scrollid")
-_MORE: Final = frozenset({"hasmore", "hasnext", "hasnextpage", "more", "moreavailable", "truncated", "istruncated", "incomplete"})
-_TOTALS: Final = re.compile(r"(?:total|count|total(?:count|results?|records?|items?|elements?|rows?|entries)|(?:record|row|result|item)count)")
+_CURSOR: Final = re.compile(
+    r"(?:next)?(?:cursor|(?:page|continuation)?token|aftercursor|after|offset)|endcursor|scrollid"
+)
+_MORE: Final = frozenset(
+    {"hasmore", "hasnext", "hasnextpage", "more", "moreavailable", "truncated", "istruncated", "incomplete"}
+)
+_TOTALS: Final = re.compile(
+    r"(?:total|count|total(?:count|results?|records?|items?|elements?|rows?|entries)|(?:record|row|result|item)count)"
+)
 _SIZES: Final = frozenset({"limit", "perpage", "pagesize", "size", "xperpage", "xpagesize"})
 _PAGES: Final = frozenset({"pages", "totalpages", "pagecount", "numpages", "lastpage"})
 _PAGE: Final = frozenset({"page", "currentpage", "pagenumber"})
@@ -129,9 +135,13 @@ def _parameter(name: str, value: str | int) -> str | None:
         return None
     if _number(value) is not None and _NEXT.fullmatch(name):
         return "page"
-    return {"nextpagetoken": "page_token", "pagetoken": "page_token", "endcursor": "after", "nextoffset": "offset", "nextafter": "after"}.get(
-        name, "cursor"
-    )
+    return {
+        "nextpagetoken": "page_token",
+        "pagetoken": "page_token",
+        "endcursor": "after",
+        "nextoffset": "offset",
+        "nextafter": "after",
+    }.get(name, "cursor")
 
 
 def _number(value: Any) -> int | None:

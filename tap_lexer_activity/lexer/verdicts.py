@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
     import requests
 
-_OF_RANGES: Final = frozenset({
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-})
+_OF_RANGES: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 """Statuses of refusals whose words may be about the length of a range."""
 
 

@@ -121,7 +121,7 @@ class WholeAnswers:
                 value = pages.count + 1 if signs.next is None else signs.next
                 url, params = pages.first_url, {signs.parameter or "page": value}
             reply = self._page(url, params, signs, ask, f"{what}: {_OTHERS}. {self._way(why, expected)}")
-            content = self._opened(reply, expected, what)
+            content = opened(reply.answer, expected, what)
             if not content.rows:
                 break
             if not pages.add(url, content.rows):
@@ -130,7 +130,9 @@ class WholeAnswers:
         if len(pages.rows) < (total := begun.total or 0):
             msg = f"{what}: there are {total:,} rows, and {len(pages.rows):,} came. {self._way(why, expected)}"
             raise UnexpectedAnswerError(msg)
-        said = f"{what}: the answer comes in pages ({self._quote(why)}), of which no document speaks. All of them are read"
+        said = (
+            f"{what}: the answer comes in pages ({self._quote(why)}), of which no document speaks. All of them are read"
+        )
         self._notices.accept(expected.stream, "pages", said)
 
     def _page(self, url: str, params: Mapping[str, Any] | None, signs: Signs, ask: Ask, otherwise: str) -> Reply:
@@ -171,7 +173,7 @@ class WholeAnswers:
                 if pages.count == 1:
                     return False
                 raise
-            rows = self._opened(reply, expected, what).rows
+            rows = opened(reply.answer, expected, what).rows
             if not rows:
                 return True
             if pages.count >= MOST_PAGES:

@@ -179,7 +179,10 @@ class Engine:
         except (AccessDeniedError, UnreachableError) as error:
             if not self._may_be_of_one(error):
                 raise EndOfRun(str(error), exit_code=1) from error
-            self._fail(stream, f"{error.said}. If other streams are read, it is not allowed for this alone: deselect {name}, or ask for the right to it")
+            self._fail(
+                stream,
+                f"{error.said}. If other streams are read, it is not allowed for this alone: deselect {name}, or ask for the right to it",
+            )
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:

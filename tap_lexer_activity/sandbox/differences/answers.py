@@ -97,9 +97,9 @@ def _nan(_: Asked, answer: Answer) -> None:
     answer.body = json.dumps({**answer.content, "avg_response_time": float("nan")}).encode()
 
 
-def _windows_text(_: Asked, answer: Answer) -> None:
-    answer.body = json.dumps(answer.content, ensure_ascii=False).encode("cp1252", "xmlcharrefreplace")
-    answer.media_type = "application/json; charset=windows-1252"
+def _other_text(_: Asked, answer: Answer) -> None:
+    answer.body = json.dumps(answer.content, ensure_ascii=False).encode("gb18030")
+    answer.media_type = "application/json; charset=gb18030"
 
 
 def _with_meta(content: Any) -> Any:
@@ -121,7 +121,9 @@ DIFFERENCES: Final = {
         of_content(lambda content: {"groups": content, "archived": content[:1]}),
     ),
     "under_a_strange_name": Difference(
-        "a report comes under the name of a group", frozenset({"summary"}), of_content(lambda content: {"emea": content})
+        "a report comes under the name of a group",
+        frozenset({"summary"}),
+        of_content(lambda content: {"emea": content}),
     ),
     "nothing_is_204": Difference("nothing is 204 without a body", frozenset({"summary", "groups"}), _nothing),
     "pages_by_link": Difference("lists come in pages, of which the header Link names the next", _LISTS, _paged(_link)),
@@ -131,14 +133,12 @@ DIFFERENCES: Final = {
         _paged(_total),
     ),
     "pages_in_body": Difference('lists come as {"data": [...], "next_page": 2}', _LISTS, _paged(_in_body)),
-    "pages_elsewhere": Difference("the next page of a list is on another host", frozenset({"users"}), _paged(_elsewhere)),
-    "more_than_come": Difference(
-        "a list counts more rows than come", frozenset({"users"}), _more_than_come
+    "pages_elsewhere": Difference(
+        "the next page of a list is on another host", frozenset({"users"}), _paged(_elsewhere)
     ),
+    "more_than_come": Difference("a list counts more rows than come", frozenset({"users"}), _more_than_come),
     "partial_content": Difference("a report has the status 206", frozenset({"user_summary"}), _partial),
-    "errors_under_200": Difference(
-        "an error comes under 200, beside zeros", frozenset({"summary"}), _error
-    ),
+    "errors_under_200": Difference("an error comes under 200, beside zeros", frozenset({"summary"}), _error),
     "users_refused": Difference("the list of users is not allowed", frozenset({"users"}), _refused),
     "quota_is_403": Difference(
         "the quota is used up, and the status 403", frozenset({"summary"}), _third_is(403, "Rate limit exceeded")
@@ -151,5 +151,5 @@ DIFFERENCES: Final = {
         "a range with a certain day is not answered for good", frozenset({"states_volume"}), _broken_on("2026-04-20")
     ),
     "bare_nan": Difference("an average of nothing is a bare NaN", frozenset({"summary"}), _nan),
-    "windows_text": Difference("text is in Windows-1252, and the header says so", _LISTS, _windows_text),
+    "other_text": Difference("text is in GB18030, and the header says so", _LISTS, _other_text),
 }
