@@ -83,7 +83,8 @@ class WholeAnswers:
         signs = self._signs(reply, content)
         if expected.shape not in {"list", "surveys"}:
             if signs.more:
-                raise UnexpectedAnswerError(f"{what}: {_OTHERS}. {self._way(signs.more, expected)}")
+                msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)}"
+                raise UnexpectedAnswerError(msg)
             return content.rows
         if not isinstance(content.rows, list):  # whoever checks its shape refuses it
             return content.rows

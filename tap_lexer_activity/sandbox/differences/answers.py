@@ -67,7 +67,7 @@ def _partial(_: Asked, answer: Answer) -> None:
 
 
 def _error(_: Asked, answer: Answer) -> None:
-    answer.content = {name: 0 for name in answer.content} | {"error": "timeout"}
+    answer.content = dict.fromkeys(answer.content, 0) | {"error": "timeout"}
 
 
 def _refused(_: Asked, answer: Answer) -> None:
