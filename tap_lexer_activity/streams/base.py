@@ -210,15 +210,11 @@ class WindowedStream(LexerStream):
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
 
     @property
-    def _skipped(self) -> AbstractSet[date]:
-        """First dates of windows that are passed over."""
+    def _skipped(self) -> AbstractSet[date]:  # windows, by their first dates
         return self.settings.skip_windows.get(self.name, frozenset())
 
     def _cut(self, wanted: list[windows.Window]) -> list[Request]:
-        def say(sentence: str) -> None:
-            self.run.notices.accept(self.name, "windows passed over", sentence)
-
-        return skipping.cut(wanted, self._skipped, self.zone, self.requests, say)
+        return skipping.cut(self.name, wanted, self._skipped, self.zone, self.requests, self.run.notices)
 
     def _planned(
         self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0
@@ -262,8 +258,7 @@ class WindowedStream(LexerStream):
                 continue
             yield from rows
             yield self.read_up_to(request)
-        passed = skipping.end_of_passed(end, self.settings.present, self._skipped, self.interval, self.zone)
-        if passed is not None and self.settings.backfill is None:
+        if passed := skipping.end_of_passed(end, self.settings, self._skipped, self.interval, self.zone):
             yield ReadUpTo(passed)
 
     @cached_property

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
+    from tap_lexer_activity.notices import Notices
+    from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Interval, Request, Window
 
 _NOT_OF_A_WINDOW: Final = (
@@ -57,10 +59,15 @@ def stretches(
 
 
 def end_of_passed(
-    start: datetime, present: datetime, skipped: AbstractSet[date], interval: Interval, zone: ZoneInfo
+    start: datetime, settings: Settings, skipped: AbstractSet[date], interval: Interval, zone: ZoneInfo
 ) -> datetime | None:
-    """The end of the windows from an instant on that are passed over, without one that is not; `None` if the first is not."""
-    end = None
+    """The end of the windows from an instant on that are passed over, without one that is not.
+
+    `None` if the first is not, or if a backfill leaves the bookmarks as they are.
+    """
+    end, present = None, settings.present
+    if settings.backfill is not None:
+        return None
     for window in windows.windows(start, present, interval, zone) if skipped else ():
         if window.end > present or windows.local_date(window.start, zone) not in skipped:
             break
@@ -80,17 +87,19 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
     error.args = (f"{error}. {advice}", *error.args[1:])
 
 
-def cut(
+def cut(  # noqa: PLR0913 (what is cut, by what, and who is told)
+    stream: str,
     wanted: Sequence[Window],
     skipped: AbstractSet[date],
     zone: ZoneInfo,
     requests: Callable[[list[Window]], list[Request]],
-    say: Callable[[str], None],
+    notices: Notices,
 ) -> list[Request]:
     """The requests for all windows but those that are passed over, of which is told."""
     if not skipped:
         return requests(list(wanted))
     found, passed = stretches(wanted, skipped, zone)
     if passed:
-        say(f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}")
+        said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
+        notices.accept(stream, "windows passed over", said)
     return [request for stretch in found for request in requests(stretch)]
