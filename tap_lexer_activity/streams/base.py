@@ -214,7 +214,7 @@ class WindowedStream(LexerStream):
         return self.settings.skip_windows.get(self.name, frozenset())
 
     def _cut(self, wanted: list[windows.Window]) -> list[Request]:
-        return skipping.cut(self.name, wanted, self._skipped, self.zone, self.requests, self.run.notices)
+        return skipping.cut(self.run, self.name, wanted, self.zone, self.requests)
 
     def _planned(
         self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0

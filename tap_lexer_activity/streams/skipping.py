@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from tap_lexer_activity.notices import Notices
+    from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Interval, Request, Window
 
@@ -87,19 +87,15 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
     error.args = (f"{error}. {advice}", *error.args[1:])
 
 
-def cut(  # noqa: PLR0913 (what is cut, by what, and who is told)
-    stream: str,
-    wanted: Sequence[Window],
-    skipped: AbstractSet[date],
-    zone: ZoneInfo,
-    requests: Callable[[list[Window]], list[Request]],
-    notices: Notices,
+def cut(
+    run: Run, stream: str, wanted: Sequence[Window], zone: ZoneInfo, requests: Callable[[list[Window]], list[Request]]
 ) -> list[Request]:
-    """The requests for all windows but those that are passed over, of which is told."""
+    """The requests for all windows of a stream but those that are passed over, of which is told."""
+    skipped = run.settings.skip_windows.get(stream)
     if not skipped:
         return requests(list(wanted))
     found, passed = stretches(wanted, skipped, zone)
     if passed:
         said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
-        notices.accept(stream, "windows passed over", said)
+        run.notices.accept(stream, "windows passed over", said)
     return [request for stretch in found for request in requests(stretch)]
