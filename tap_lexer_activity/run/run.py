@@ -109,7 +109,7 @@ class Run:
             settings=settings,
             client=client,
             exporter=Exporter(client, settings, logger, notices=notices, while_waiting=work_while_waiting, **clock),
-            forms=Forms(client, progress, answers, settings.form_ids),
+            forms=Forms(client, progress, answers, settings.form_ids, notices=notices),
             progress=progress,
             refusals=Refusals(progress),
             notices=notices,

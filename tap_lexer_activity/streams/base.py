@@ -18,16 +18,16 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.lexer.client import request_label
 from tap_lexer_activity.lexer.envelopes import Expected
 from tap_lexer_activity.run.answers import Answers
-from tap_lexer_activity.run.columns import Columns
+from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
-from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.run.plan import Plan, reason_for
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
 from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import date
     from zoneinfo import ZoneInfo
@@ -108,6 +108,14 @@ class LexerStream(ABC):
     def plans(self) -> list[Plan]:
         """What this run asks for, for each part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
+
+    def discovered(self) -> dict[str, Any]:
+        """The stream's properties, and those of fields that a short read of it shows beside them."""
+        return with_found(self.schema["properties"], self.sample())
+
+    @abstractmethod
+    def sample(self) -> Iterable[Row]:
+        """A few rows, to see which columns there are."""
 
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -194,14 +202,7 @@ class WindowedStream(LexerStream):
         key = (type(self).requests, first, self.interval, zone.key, self._skipped)
         requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
         since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
-        if not requests:
-            reason = "nothing new"
-        elif bookmark is None:
-            reason = "first load"
-        elif requests[-1].windows[-1].end <= since:
-            reason = "lookback"
-        else:
-            reason = "new, and lookback" if first < since else "new"
+        reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
         rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(form_id, requests, reason, caution, rereads)
 
@@ -240,6 +241,14 @@ class WindowedStream(LexerStream):
     def ranges(self) -> Ranges:
         """What is asked for in place of ranges that Lexer does not answer."""
         return Ranges(self.run, self.name, self.interval, self._cut)
+
+    @override
+    def sample(self) -> Iterator[Row]:
+        end = windows.floor(self.settings.present, self.interval, self.zone)
+        last = windows.Window(windows.floor(end - windows.SECOND, self.interval, self.zone), end)
+        for form_id in self.parts():
+            for request in self.requests([last]):
+                yield from self._rows_of(request, form_id)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:

@@ -36,6 +36,9 @@ _MOST_TITLES: Final = 20
 OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
 """Columns of the tap's own, which no column of an export may be named as."""
 
+_ROWS_OF_DISCOVERY: Final = 1000
+"""Rows whose cells have a say in the types of columns that discovery finds."""
+
 
 class Export(WindowedStream):
     """A CSV export: one job for some days, one row for each row of its file."""
@@ -270,10 +273,11 @@ class Export(WindowedStream):
                 file = self.run.exporter.fetch(self.run.exporter.start(self.body(request, form_id)))
             with file as lines:
                 try:
-                    headers, _ = self._header(lines, self.name)
+                    headers, rows = self._header(lines, self.name)
+                    some = list(islice(rows, _ROWS_OF_DISCOVERY))
                 except csv.Error as error:
                     raise unreadable(self.name, error) from error
-            properties = with_columns(properties, headers, OWN_COLUMNS)
+            properties = with_columns(properties, headers, OWN_COLUMNS, some)
         return properties
 
 

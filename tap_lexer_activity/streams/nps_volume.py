@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
+from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams import grain
 from tap_lexer_activity.streams.base import PerFormStream
 from tap_lexer_activity.streams.labels import label_shift
@@ -71,7 +72,7 @@ class NpsVolume(PerFormStream):
         counts = {name: kind for name, kind in row["properties"].items() if name not in outer}
         item = {
             "type": "object",
-            "properties": {**outer, "data": {"type": "object", "properties": counts}},
+            "properties": {**outer, "data": {"type": "object", "properties": counts}, ADDITIONAL: {}},
             "required": ["date", "timestamp", "data"],
         }
         return {"type": "array", "items": item}
@@ -112,8 +113,10 @@ class NpsVolume(PerFormStream):
     ) -> None:
         """Refuse steps of more than a day, and a part of what was asked for: a week, or the rest, is asked for again where nothing else tells."""
         counted = _counted(rows, labels)
-        if grain.is_in_doubt(counted, request.asked) and any(counted.values()):
-            largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
+        newest = windows.floor(self.settings.present, "day", self.zone)
+        over = [moment for moment, values in counted.items() if moment < newest and values]
+        if over and grain.is_in_doubt(counted, request.asked):
+            largest = max(over, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
             week = grain.week_from((largest - windows.DAY).date(), self.settings.present, self.zone)
             if not grain.are_days(counted, _counted(*self._asked_again(week, asked_for)), largest):
                 msg = f"{asked_for}: days were asked for, and longer steps came"
@@ -161,7 +164,8 @@ class NpsVolume(PerFormStream):
     def _record(self, row: Mapping[str, Any], label: datetime, shift: timedelta | None) -> Row:
         bucket = None if shift is None else windows.Window(label - shift, label - shift + windows.DAY)
         added = {"interval": "day"} if bucket is None else self.window_columns(bucket)
-        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], **added}
+        more = {**(row.get(ADDITIONAL) or {}), **(row["data"].get(ADDITIONAL) or {})}
+        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], ADDITIONAL: more or None, **added}
 
 
 def _counted(

@@ -10,7 +10,8 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams.base import WindowedStream
-from tap_lexer_activity.streams.label_checks import Bucket, LabelChecks
+from tap_lexer_activity.streams.grain_checks import Bucket
+from tap_lexer_activity.streams.label_checks import LabelChecks
 from tap_lexer_activity.streams.series_shapes import shaped
 from tap_lexer_activity.streams.states import STATES, canonical_state
 
@@ -127,9 +128,9 @@ class Series(WindowedStream):
             self.run.notices.accept(
                 self.name, kind, f"{label}: {self.run.client.quote(said)}; read as Lexer documents it"
             )
-        if isinstance(shape.answer, list) and shape.answer and self.only_key is None:
+        if shape.is_keyless:
             msg = (
-                f"{label}: a list came that does not say which {self.dimension} its buckets are of. If all are of one, "
+                f"{label}: the answer does not say which {self.dimension} its buckets are of. If all are of one, "
                 f'set accept to {{"{self.name}": ["key:NAME"]}}'
             )
             raise UnexpectedAnswerError(msg)

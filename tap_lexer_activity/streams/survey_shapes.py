@@ -68,7 +68,7 @@ def _of_date(label: str, part: Mapping[str, Any]) -> dict[str, Any]:
 def _row(row: dict[str, Any], found: set[str]) -> dict[str, Any]:
     if "data" not in row and any(name.startswith(("total_", "nps_")) for name in row):
         found.add(FLAT)
-        times = {name: row[name] for name in ("date", "timestamp") if name in row}
+        times: dict[str, Any] = {name: row[name] for name in ("date", "timestamp") if name in row}
         row = {**times, "data": {name: part for name, part in row.items() if name not in times}}
     kind, instant = _instant(row)
     if kind is None or instant is None:
