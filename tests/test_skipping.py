@@ -14,7 +14,8 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.streams.skipping import stretches
 
 if TYPE_CHECKING:
-    from conftest import CatalogOf, Tap
+    from conftest import Tap
+    from support.types import CatalogOf
 
     from tap_lexer_activity.sandbox import Sandbox
 
@@ -48,7 +49,7 @@ def test_no_request_is_sent_and_the_bookmark_goes_on(tap: Tap, sandbox: Sandbox,
     exports = [(body["date_from"][:10], body["date_to"][:10]) for body in asked if body["type"] == "case_details"]
     assert exports == [("2026-04-26", "2026-04-27"), ("2026-04-29", "2026-04-30")]
     bookmark = run.states[-1]["bookmarks"]["summary"]["replication_key_value"]
-    assert datetime.fromisoformat(bookmark) == windows.start_of(date(2026, 5, 1), ZoneInfo(config["timezone"]))
+    assert datetime.fromisoformat(bookmark) == windows.start_of(date(2026, 5, 1), ZoneInfo(str(config["timezone"])))
 
 
 def test_the_plan_counts_without_them(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:

@@ -28,8 +28,6 @@ from tap_lexer_activity.streams.ranges import Ranges
 if TYPE_CHECKING:
     import logging
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
-    from datetime import date
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.lexer.envelopes import Shape
@@ -199,7 +197,7 @@ class WindowedStream(LexerStream):
                 "what lies between them is not read"
             )
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
-        key = (type(self).requests, first, self.interval, zone.key, self._skipped)
+        key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
         requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
         since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
         reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
@@ -209,10 +207,6 @@ class WindowedStream(LexerStream):
     def _due(self, first: datetime, until: datetime | None = None) -> list[windows.Window]:
         present, partial = self.settings.present, self.settings.include_partial
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
-
-    @property
-    def _skipped(self) -> AbstractSet[date]:  # windows, by their first dates
-        return self.settings.skip_windows.get(self.name, frozenset())
 
     def _cut(self, wanted: list[windows.Window]) -> list[Request]:
         return skipping.cut(self.run, self.name, wanted, self.zone, self.requests)
@@ -267,18 +261,14 @@ class WindowedStream(LexerStream):
                 continue
             yield from rows
             yield self.read_up_to(request)
-        if passed := skipping.end_of_passed(end, self.settings, self._skipped, self.interval, self.zone):
+        if passed := skipping.end_of_passed(end, self.settings, self.name, self.interval, self.zone):
             yield ReadUpTo(passed)
 
     @cached_property
     def expected(self) -> Expected:
         """The answer that it expects."""
-        return Expected(self.name, self.shape, self.known, may_be_cut=self.shape == "list")
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Fields by which an answer's rows are known."""
-        return tuple(name for name in self.keys if name not in ADDED_COLUMNS)
+        keys = tuple(name for name in self.keys if name not in ADDED_COLUMNS)
+        return Expected(self.name, self.shape, keys, may_be_cut=self.shape == "list")
 
     def asked(self, request: Request, form_id: int | None) -> tuple[Any, str]:
         """The answer to a request, and what was asked for, for people."""

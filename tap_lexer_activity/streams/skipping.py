@@ -59,16 +59,17 @@ def stretches(
 
 
 def end_of_passed(
-    start: datetime, settings: Settings, skipped: AbstractSet[date], interval: Interval, zone: ZoneInfo
+    start: datetime, settings: Settings, stream: str, interval: Interval, zone: ZoneInfo
 ) -> datetime | None:
     """The end of the windows from an instant on that are passed over, without one that is not.
 
     `None` if the first is not, or if a backfill leaves the bookmarks as they are.
     """
     end, present = None, settings.present
-    if settings.backfill is not None:
+    skipped = settings.skip_windows.get(stream)
+    if settings.backfill is not None or not skipped:
         return None
-    for window in windows.windows(start, present, interval, zone) if skipped else ():
+    for window in windows.windows(start, present, interval, zone):
         if window.end > present or windows.local_date(window.start, zone) not in skipped:
             break
         end = window.end
@@ -77,7 +78,7 @@ def end_of_passed(
 
 def name_the_setting(error: Exception, stream: str, request: Request, zone: ZoneInfo) -> None:
     """Let an error about one window that may last say how to go on without the window."""
-    if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows:
+    if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()
     if len(request.windows) == 1:
