@@ -272,7 +272,9 @@ def changed() -> Iterator[Cell]:
     yield Cell("redirect", DOWNLOAD, None, whole("followed, all there"))
     yield Cell("idle_reset", DOWNLOAD, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
     for kind in (LIST, *REPORTS):
-        yield Cell("nan", kind, None, odd("null, and kept as it came", says="NaN"))
+        kept = odd("null, and kept as it came", says=": not a ")
+        is_key = kind in {LIST, REPORT, FORM_SERIES}  # the first number
+        yield Cell("nan", kind, None, fails("integer was expected", 1) if is_key else kept)
         yield Cell("long_number", kind, None, odd("arrives with all its digits", says=LONG_NUMBER))
     for kind in (LIST, REPORT, SERIES, FORM_SERIES):
         # (Of a series, the first row is of a day that is not wanted, unless the range is long enough by itself.)
