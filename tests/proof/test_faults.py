@@ -230,17 +230,18 @@ REFUSED: dict[str, str] = {
 def refused() -> Iterator[Cell]:
     for fault, says in REFUSED.items():
         for kind in JSON_KINDS:
-            tries = None if fault == "redirect_loop" else 1
+            tries = None if fault in {"redirect_loop", "unauthorized"} else 1
             outcome = fails(says, tries)
             if (fault, kind) == ("not_found", STATUS):
                 outcome = replace(fails(says, 2), shown="a new job, fails")
             if (fault, kind) == ("list_for_object", SERIES):
                 outcome = whole("taken out of the list, all there", "came in a list of one")
-            if fault in {"unauthorized", "forbidden"} and kind is LIST:  # the first call of the run
+            if fault == "unauthorized" and kind is LIST:  # the first call of the run
                 outcome = ends(says)
             yield Cell(fault, kind, None, outcome)
         for kind in PER_FORM:
-            yield Cell(fault, kind, 1, replace(fails(says, None), shown="its form fails, the other goes on"))
+            outcome = replace(fails(says, None), shown="its form fails, the other goes on")
+            yield Cell(fault, kind, 1, replace(AGAIN, says="next try in") if fault == "unauthorized" else outcome)
     yield Cell("not_found", STATUS, 1, whole("a new job, all there"))
     for fault, outcome in {
         "bad_request": fails("the file host 127.0.0.1 answers 400", 1),
@@ -271,8 +272,9 @@ def changed() -> Iterator[Cell]:
     yield Cell("redirect", DOWNLOAD, None, whole("followed, all there"))
     yield Cell("idle_reset", DOWNLOAD, None, whole("tried again each time, all there", "next try in"), settings=IDLE)
     for kind in (LIST, *REPORTS):
-        yield Cell("nan", kind, None, fails("the answer is not JSON"))
-        yield Cell("nan", kind, 2, replace(AGAIN, says="next try in"))
+        kept = odd("null, and kept as it came", says=": not a ")
+        is_key = kind in {LIST, REPORT, FORM_SERIES}  # the first number
+        yield Cell("nan", kind, None, fails("integer was expected", 1) if is_key else kept)
         yield Cell("long_number", kind, None, odd("arrives with all its digits", says=LONG_NUMBER))
     for kind in (LIST, REPORT, SERIES, FORM_SERIES):
         # (Of a series, the first row is of a day that is not wanted, unless the range is long enough by itself.)

@@ -94,7 +94,7 @@ def check(case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]) -> Run:
 def _rows(run: Run, case: Case) -> dict[str, dict[Key, Row]]:
     """The tables, without what the case leaves free. `additional_columns` is compared by `more` alone."""
     free = {*case.free, "additional_columns"}
-    return {
+    tables = {
         stream: {
             key: {name: value for name, value in row.items() if name not in free}
             for key, row in rows.items()
@@ -102,6 +102,7 @@ def _rows(run: Run, case: Case) -> dict[str, dict[Key, Row]]:
         }
         for stream, rows in Warehouse().load(run).tables.items()
     }
+    return {stream: rows for stream, rows in tables.items() if rows}
 
 
 OUTCOMES: Final = {"rows": "all rows", "warning": "all rows, and a warning", "refused": "an error"}
