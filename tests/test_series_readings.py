@@ -288,7 +288,7 @@ def test_whatever_comes_is_shaped_without_a_crash(answer: Any) -> None:
 
 @given(st.lists(st.integers(1, 28), unique=True, min_size=1), st.sampled_from([0, 1, 2, 3, 4, 5]))
 def test_rows_of_surveys_are_those_of_their_days(found: list[int], way: int) -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for day in found:
         at = datetime(2026, 5, day, tzinfo=UTC)
         rows.append(
