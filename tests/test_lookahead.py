@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,37 +30,38 @@ class World:
     def __init__(self, plan: Sequence[tuple[int, int, int, int, str]], **bounds: int) -> None:
         self.bounds = bounds
         self.rows = {number: (duration, size, fate) for _, number, duration, size, fate in plan}
-        self.asks = [Ask(part, number, lambda: None) for part, number, *_ in plan]
+        self.asks = [(part, Ask(number, lambda: None)) for part, number, *_ in plan]
         self.schedule = Schedule(iter(self.asks), **bounds)
         self.now = 0
-        self.under_way: list[tuple[int, int, Ask]] = []
+        self.under_way: list[tuple[int, int, int]] = []
         self.asked: list[int] = []
         self.kept: dict[int, int] = {}
         self.ended: set[int] = set()
 
     def fill(self) -> None:
         """Ask for all that there is room for."""
-        while (ask := self.schedule.next()) is not None:
+        while (found := self.schedule.next()) is not None:
+            part, ask = found
             self.asked.append(ask.name)
             assert sum(self.kept.values()) < self.bounds["most_bytes"]
-            heapq.heappush(self.under_way, (self.now + self.rows[ask.name][0], ask.name, ask))
+            heapq.heappush(self.under_way, (self.now + self.rows[ask.name][0], ask.name, part))
             assert len(self.under_way) <= self.bounds["concurrency"]
             assert len(self.under_way) + len(self.kept) <= self.bounds["most_ahead"]
 
     def wait(self) -> None:
         """Let the next answer come."""
-        self.now, number, ask = heapq.heappop(self.under_way)
+        self.now, number, part = heapq.heappop(self.under_way)
         _, size, fate = self.rows[number]
-        if ask.part not in self.ended:
+        if part not in self.ended:
             self.kept[number] = size
         error = OSError("it fails") if fate == "fails" else None
-        self.schedule.finish(ask, Outcome(answer=number, error=error, size=size))
+        self.schedule.finish(part, number, Outcome(answer=number, error=error, size=size))
         self.fill()
 
-    def take(self, ask: Ask) -> Outcome:
+    def take(self, part: int, ask: Ask) -> Outcome:
         """The outcome of a request in its turn."""
         self.fill()
-        while (found := self.schedule.take(ask.part, ask.name)) == "under way":
+        while (found := self.schedule.take(part, ask.name)) == "under way":
             self.wait()
         if found == "not asked":
             self.asked.append(ask.name)
@@ -75,7 +77,7 @@ class World:
 
     def part_of(self, number: int) -> int:
         """The part of a request."""
-        return next(ask.part for ask in self.asks if ask.name == number)
+        return next(part for part, ask in self.asks if ask.name == number)
 
 
 @given(PLANS, st.integers(1, 16), st.integers(1, 20), st.integers(1, 100), st.sets(st.integers(0, 29)))
@@ -85,23 +87,23 @@ def test_every_answer_comes_in_its_turn_and_nothing_is_asked_twice(
     world = World(plan, concurrency=concurrency, most_ahead=most_ahead, most_bytes=most_bytes)
     expected: list[int] = []
     read: list[int] = []
-    for ask in world.asks:
-        if ask.part in world.ended or ask.name in unread:  # a reader may do without one
+    for part, ask in world.asks:
+        if part in world.ended or ask.name in unread:  # a reader may do without one
             continue
         expected.append(ask.name)
-        outcome = world.take(ask)
+        outcome = world.take(part, ask)
         assert outcome.answer == ask.name
         assert (outcome.error is not None) == (world.rows[ask.name][2] == "fails")
         read.append(ask.name)
         if outcome.error is not None:
-            world.drop(ask.part)
+            world.drop(part)
     assert read == expected
     assert len(set(world.asked)) == len(world.asked)
     while world.under_way:
-        late = heapq.heappop(world.under_way)[2]
-        if late.part in world.ended:  # what comes for a part that has ended is not kept
-            world.schedule.finish(late, Outcome(late.name, size=10**9))
-            assert world.schedule.take(late.part, late.name) == "not asked"
+        _, number, part = heapq.heappop(world.under_way)
+        if part in world.ended:  # what comes for a part that has ended is not kept
+            world.schedule.finish(part, number, Outcome(number, size=10**9))
+            assert world.schedule.take(part, number) == "not asked"
 
 
 def test_more_bytes_than_fit_stop_the_asking_and_never_the_reader() -> None:
@@ -111,7 +113,7 @@ def test_more_bytes_than_fit_stop_the_asking_and_never_the_reader() -> None:
     world.wait()
     world.wait()
     assert world.asked == [0, 1, 2], "60 bytes leave room, and 120 do not"
-    assert [world.take(ask).answer for ask in world.asks] == [0, 1, 2, 3, 4]
+    assert [world.take(part, ask).answer for part, ask in world.asks] == [0, 1, 2, 3, 4]
 
 
 def test_threads_give_each_answer_and_each_error_to_its_reader() -> None:
@@ -121,24 +123,34 @@ def test_threads_give_each_answer_and_each_error_to_its_reader() -> None:
             raise OSError(msg)
         return number
 
-    asks = [Ask("part", number, lambda number=number: send(number)) for number in range(50)]
-    reader = Lookahead(Schedule(asks, concurrency=8), threads=8, spent_here=lambda: 0)
+    asks = [Ask(number, partial(send, number)) for number in range(50)]
+    schedule = Schedule([("part", ask) for ask in asks], concurrency=8)
+    reader = Lookahead(schedule, 8, spent_here=lambda: 0, while_waiting=lambda: 60.0)
     reader.part = "part"
     for ask in asks:
-        outcome = reader.take(ask.name, lambda: 60.0)
+        outcome = reader.take(ask.name)
         if outcome is None:
             continue  # its reader was faster than the threads, and asks itself
         if ask.name % 7 == 3:
             assert str(outcome.error) == f"{ask.name} fails"
         else:
             assert outcome.answer == ask.name
-    reader.close()
 
 
 @pytest.mark.parametrize("concurrency", [1, 16])
 def test_a_part_that_has_ended_is_not_asked_for_any_more(concurrency: int) -> None:
-    schedule = Schedule([Ask("a", 1, int), Ask("a", 2, int), Ask("b", 1, int)], concurrency=concurrency)
+    schedule = Schedule([("a", Ask(1, int)), ("a", Ask(2, int)), ("b", Ask(1, int))], concurrency=concurrency)
     schedule.drop("a")
-    ask = schedule.next()
-    assert ask is not None
-    assert ask.key == ("b", 1)
+    found = schedule.next()
+    assert found is not None
+    assert (found[0], found[1].name) == ("b", 1)
+
+
+def test_a_part_with_a_failure_is_left_to_its_reader() -> None:
+    schedule = Schedule([("a", Ask(number, int)) for number in range(9)] + [("b", Ask(0, int))], concurrency=2)
+    assert [schedule.next(), schedule.next()] != [None, None]
+    schedule.finish("a", 0, Outcome(error=OSError("it fails")))
+    found = schedule.next()
+    assert found is not None
+    assert found[0] == "b", "what follows would likely fail as well"
+    assert schedule.take("a", 2) == "not asked"

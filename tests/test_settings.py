@@ -159,7 +159,7 @@ def test_the_year_2000_begins_in_each_zone_at_its_midnight() -> None:
         ),
         ({"report_parameters": {"summary": 5}}, "report_parameters[summary]: 5 should be object"),
         ({"timezon": "UTC"}, "timezon: there is no such setting; did you mean timezone?"),
-        ({"zzz": 1}, "zzz: there is no such setting; the settings are api_token, api_url"),
+        ({"zzz": 1}, "zzz: there is no such setting; the settings are accept, api_token, api_url"),
         ({"api_url": "api.lexer.io"}, "api_url: 'api.lexer.io' should be an address such as https://api.lexer.io/v1"),
         (
             {"api_url": "https://l\N{LATIN SMALL LETTER E WITH DIAERESIS}xer.example/v1"},

@@ -6,49 +6,45 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 from __future__ import annotations
 
 import json
-import math
 import time
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
+from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 
 from tap_lexer_activity import turns
-from tap_lexer_activity.errors import (
-    AccessDeniedError,
-    NotAllowedError,
-    NotFoundError,
-    QuotaExceededError,
-    UnavailableError,
-    UnreachableError,
-)
+from tap_lexer_activity.errors import QuotaExceededError, RefusedAheadError, UnreachableError
+from tap_lexer_activity.http.quota import wait_when_spent
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
-from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
+from tap_lexer_activity.http.retry import ApiWaits
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, Slots, ThrottledAdapter, origin
-from tap_lexer_activity.lexer.answers import NOT_SHOWN, error_message, parse_json, plain_words, quoted, read_body
+from tap_lexer_activity.lexer.answers import NOT_SHOWN, is_nothing, parse_json, quoted, read_body, text_of_body
 from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Schedule
+from tap_lexer_activity.lexer.verdicts import Verdicts
+from tap_lexer_activity.lexer.whole import Reply, WholeAnswers
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import requests
 
     from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.lexer.envelopes import Expected
+    from tap_lexer_activity.lexer.lookahead import Part
     from tap_lexer_activity.settings.settings import Settings
 
 
 TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""
-
-
-def _name_of(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, sort_keys=True)
 
 
 def request_label(body: Mapping[str, Any]) -> str:
@@ -66,22 +62,23 @@ class LexerClient:
     - `UnreachableError` when the API's host can't be reached, or its TLS verification failed,
     - `UnexpectedAnswerError` for a body that is valid JSON and yet can't be told apart from another (a name that stands twice), or too long,
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
+    - `RangeTooLongError` where the range is refused for its length,
     - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
     - `RequestsSpentError` when `max_requests` have been sent.
 
     Attributes:
         limiter: The quota.
         http: What requests go through.
-        lookahead: Asks ahead, once it is told what.
-        while_waiting: Does other work while an answer is waited for, and says for how many seconds there is none.
+        lookahead: Asks ahead, once the run has said what.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it works with)
         self,
         settings: Settings,
         limiter: Limiter,
         logger: logging.Logger,
         *,
+        notices: Notices | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -91,13 +88,15 @@ class LexerClient:
             settings: The tap's.
             limiter: The quota.
             logger: Told before a request is tried again.
+            notices: Told of answers that differ from what Lexer documents.
             clock: Seconds that never run backwards, for the waits between tries.
             sleep: Waits that many seconds between tries.
         """
         self._settings = settings
-        self._accepted = 0
-        self.lookahead: Lookahead | None = None
-        self.while_waiting: Callable[[], float] = lambda: math.inf
+        self._logger = logger
+        self._notices = Notices(logger) if notices is None else notices
+        self._verdicts = Verdicts(settings.rate_limit_seconds, self.quote)
+        self._whole = WholeAnswers(self._notices, self.quote)
         self.limiter = limiter
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         agent = f"tap-lexer-activity/{version('tap-lexer-activity')}"
@@ -109,13 +108,22 @@ class LexerClient:
 
         adapter = ThrottledAdapter(limiter, hosts, slots=Slots(settings.concurrency))
         self.http = HttpClient(new_session, adapter, logger, timeout=settings.request_timeout, clock=clock, sleep=sleep)
+        self.lookahead: Lookahead | None = None
 
-    def get(self, path: str, *, tries: int) -> Any:
-        """The objects of a resource, such as `/users`."""
-        url = f"{self._settings.api_url.rstrip('/')}{path}"
-        return self._in_turn(path, lambda: self._send("GET", url, what=path.strip("/"), tries=tries))
+    def get(self, path: str, *, tries: int, expected: Expected | None = None) -> Any:
+        """The objects of a resource, such as `/users`; out of their envelope and from all pages, if it is said what is expected."""
+        ask = self.ask_of_list(path, tries=tries)
+        return self._whole_answer(ask, "GET", path.strip("/"), tries, expected)
 
-    def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False, tries: int = TRIES) -> Any:
+    def report(
+        self,
+        body: Mapping[str, Any],
+        *,
+        what: str,
+        is_secret: bool = False,
+        tries: int = TRIES,
+        expected: Expected | None = None,
+    ) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
         Args:
@@ -123,76 +131,100 @@ class LexerClient:
             what: What is asked for, for errors and the log.
             is_secret: Whether the answer has something in it that no log may have, such as the token of an export job.
             tries: Tries of the request.
+            expected: What is expected, to be taken out of its envelope and read from all pages; nothing is `[]`, `{}` or `None` then.
         """
-        url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
-        send = partial(self._send, "POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
-        return send() if is_secret else self._in_turn(_name_of(body), send)
+        if is_secret:
+            return self._reply("POST", self._reports, what=what, is_secret=True, tries=tries, json=body).answer
+        return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
 
-    def status(self, token: str, *, what: str, tries: int = TRIES) -> Any:
+    def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
         """How an export job stands.
 
         Args:
             token: Lexer's name for the job.
             what: What is asked for, for errors and the log.
             tries: Tries of the request.
+            address: Where to ask, and by which parameter, if not at `export_status_url`.
         """
-        url, params = self._settings.export_status_url, {"token": token}
-        return self._send("GET", url, what=what, is_secret=True, tries=tries, params=params)
-
-    def ask_of(self, part: Hashable, body: Mapping[str, Any], *, what: str) -> Ask:
-        """The report request with this body, as one to be asked ahead for a part of the run."""
-        return Ask(part, _name_of(body), partial(self.report, body, what=what))
-
-    def ask_of_list(self, part: Hashable, path: str, *, tries: int = TRIES) -> Ask:
-        """The request for a resource, as one to be asked ahead for a part of the run."""
-        return Ask(part, path, partial(self.get, path, tries=tries))
-
-    def ask_ahead(self, asks: Iterable[Ask]) -> None:
-        """From now on, ask these requests ahead of their turn."""
-        threads = self._settings.concurrency
-        schedule = Schedule(asks, concurrency=threads)
-        self.lookahead = Lookahead(schedule, threads=threads, spent_here=self.limiter.spent_here)
-
-    def begin_part(self, part: Hashable) -> None:
-        """It is a part's turn."""
-        if self.lookahead is not None:
-            self.lookahead.part = part
-
-    def end_part(self, part: Hashable) -> None:
-        """A part has ended, and nothing more is needed for it."""
-        if self.lookahead is not None:
-            self.lookahead.drop(part)
-
-    def _in_turn(self, name: str, send: Callable[[], Any]) -> Any:
-        """The answer to a request in its turn, which may have been asked ahead of it."""
-        if self.lookahead is None or turns.is_ahead():
-            return send()
-        outcome = self.lookahead.take(name, self.while_waiting)
-        if outcome is None:
-            return send()
-        self.limiter.credit(outcome.requests)
-        if isinstance(outcome.error, _RefusedAheadError):
-            raise self._refused(outcome.error.said, outcome.error.status)
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.answer
+        url, name = address or (self._settings.export_status_url, "token")
+        params = {name: token}
+        return self._reply("GET", url, what=what, is_secret=True, tries=tries, params=params).answer
 
     def quote(self, text: str) -> str:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
         return quoted(text, self._settings.api_token)
 
-    def _send(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Any:
+    @property
+    def _reports(self) -> str:
+        return f"{self._settings.api_url.rstrip('/')}/activity/reports"
+
+    def ask_of(self, body: Mapping[str, Any], *, what: str, tries: int = TRIES) -> Ask:
+        """A report request, as one that may be sent ahead of its turn."""
+        send = partial(self._reply, "POST", self._reports, what=what, tries=tries, json=body)
+        return Ask(json.dumps(body, sort_keys=True), send)
+
+    def ask_of_list(self, path: str, *, tries: int = TRIES) -> Ask:
+        """The request for a resource, as one that may be sent ahead of its turn."""
+        url = f"{self._settings.api_url.rstrip('/')}{path}"
+        return Ask(path, partial(self._reply, "GET", url, what=path.strip("/"), tries=tries))
+
+    def ask_ahead(self, parts: Iterable[tuple[Part, Iterable[Ask]]], *, while_waiting: Callable[[], float]) -> None:
+        """From now on, send requests ahead of their turn.
+
+        Args:
+            parts: The parts of the run in their order, each with its requests.
+            while_waiting: Does other work while an answer is waited for, and says for how many seconds there is none.
+        """
+        threads = self._settings.concurrency
+        schedule = Schedule(((part, ask) for part, asks in parts for ask in asks), concurrency=threads)
+        self.lookahead = Lookahead(schedule, threads, spent_here=self.limiter.spent_here, while_waiting=while_waiting)
+
+    def _in_turn(self, ask: Ask) -> Reply:
+        """The answer to a request in its turn, which may have been sent ahead of it."""
+        outcome = self.lookahead.take(ask.name) if self.lookahead is not None else None
+        if outcome is None:
+            return cast("Reply", ask.send())
+        self.limiter.credit(outcome.requests)
+        if isinstance(outcome.error, RefusedAheadError):
+            return self._in_turn(ask)
+        if outcome.error is not None:
+            raise outcome.error
+        return cast("Reply", outcome.answer)
+
+    def _whole_answer(
+        self, ask: Ask, method: str, what: str, tries: int, expected: Expected | None, **content: Any
+    ) -> Any:
+        """The answer to a request, out of its envelope and with all its pages."""
+        reply = self._in_turn(ask)
+        if expected is None:
+            return reply.answer
+
+        def ask_page(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
+            return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
+
+        accepted = self._settings.accept.get(expected.stream, frozenset())
+        return self._whole.read(reply, ask_page, replace(expected, accepted={*accepted, *expected.accepted}), what)
+
+    def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is an answer that means something, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
 
-        def send_once() -> Any:
+        def send_once() -> Reply:
             with self.http.open(method, url, failures, **content) as response:
                 body = read_body(response, what)
             turns.received(len(body))
-            self._check_status(response, body, what, is_secret=is_secret)
-            answer = parse_json(body, what, quote=None if is_secret else self.quote)
-            turns.in_turn(self._accept)
-            return answer
+            if (wait := wait_when_spent(response.headers)) is not None:
+                self.limiter.hold(wait)
+            try:
+                self._verdicts.check_status(response, body, what, is_secret=is_secret, may_try_again=tries > 1)
+                answer = self._read(response, body, what, is_secret=is_secret)
+                if not is_secret:
+                    self._verdicts.check_words(response, answer, what)
+            except QuotaExceededError:
+                self._learn_of_refusal()
+                raise
+            turns.in_turn(self._verdicts.accept)
+            return Reply(answer, response.status_code, response.headers, url)
 
         waits = ApiWaits(tries, self._settings.rate_limit_seconds)
 
@@ -207,59 +239,24 @@ class LexerClient:
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
 
-    def _accept(self) -> None:
-        self._accepted += 1
+    def _read(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> Any:
+        """The JSON of an answer; `None` if it has no body on purpose."""
+        if is_nothing(response, body) and not (is_secret and response.ok and response.status_code == HTTPStatus.OK):
+            return None
+        text, is_broken = text_of_body(body, get_encoding_from_headers(response.headers))
+        answer = parse_json(text, what, quote=None if is_secret else self.quote)
+        if is_broken:
+            said = f"{what}: the answer has bytes that are no text in UTF-8. What they stand for is lost: U+FFFD (\N{REPLACEMENT CHARACTER}) is there"
+            self._notices.accept(what.split("'")[1] if "'" in what else what, "bytes that are no text", said)
+        return answer
 
-    def _check_status(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
-        """Raise what an error status means."""
-        status = response.status_code
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return
-        said = self._said(response, body, what, is_secret=is_secret)
-        wait = retry_after(response.headers.get("Retry-After"))
-        match status:
-            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if turns.is_ahead():
-                raise _RefusedAheadError(said, status)
-            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                raise self._refused(said, status)
-            case HTTPStatus.TOO_MANY_REQUESTS:
-                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
-            case HTTPStatus.NOT_FOUND:
-                said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
-                raise NotFoundError(said)
-            case _ if is_transient(status):
-                raise UnavailableError(said, wait or 0.0)
-            case _:
-                raise FatalAPIError(said)
-
-    def _refused(self, said: str, status: int) -> FatalAPIError:
-        """What a 401 or 403 means: that the token is wrong, or, if it was accepted before, that it is not allowed for this."""
-        if self._accepted:
-            return NotAllowedError(f"{said}. The token was accepted earlier in this run", status, self._accepted)
-        return AccessDeniedError(
-            f"{said}. The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
-            "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team"
-        )
-
-    def _said(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> str:
-        """An error status with Lexer's words for it, as far as a log may have them."""
-        status = response.status_code
-        if is_secret and response.request.method == "GET":  # of a job that has been started
-            return f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
-        shown = plain_words if is_secret else str
-        said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
-        if message := self.quote(error_message(body)):
-            said += f", Lexer says: {shown(message)}"
-        return said
-
-
-class _RefusedAheadError(FatalAPIError):
-    """A 401 or 403 ahead of its turn: what it means depends on what is accepted before it."""
-
-    def __init__(self, said: str, status: int) -> None:
-        super().__init__(said)
-        self.said = said
-        self.status = status
+    def _learn_of_refusal(self) -> None:
+        if (limit := self.limiter.learn_of_refusal()) is not None:
+            said = (
+                f"Lexer refuses requests for its quota though fewer than rate_limit_requests have been sent: this run sends at most {limit} in "
+                f"{self._settings.rate_limit_seconds} s from now on. If nothing else uses this token, set rate_limit_requests to {limit}"
+            )
+            turns.in_turn(partial(self._logger.warning, "%s", said))
 
 
 class _ApiFailures(Failures):

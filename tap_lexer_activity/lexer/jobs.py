@@ -10,93 +10,48 @@ import math
 import re
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
     LinkExpiredError,
     NotFoundError,
+    RequestsSpentError,
     UnexpectedAnswerError,
     without_token,
 )
-from tap_lexer_activity.lexer.answers import NOT_SHOWN
 from tap_lexer_activity.lexer.client import TRIES, request_label
 from tap_lexer_activity.lexer.download import Downloader
-from tap_lexer_activity.shapes import answer_validator, check
+from tap_lexer_activity.lexer.job_answers import (
+    Complete,
+    CompleteWithoutUrl,
+    Failed,
+    Pending,
+    opened,
+    parse_status,
+    token_of,
+)
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from singer_sdk.exceptions import FatalAPIError
-
     from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.lexer.job_answers import Status
+    from tap_lexer_activity.notices import Notices
     from tap_lexer_activity.settings.settings import Settings
 
 
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
+GRACE: Final = 30.0
+"""Seconds after its start in which a job that Lexer does not know is taken for one that it does not know yet."""
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
-
-JOB_ANSWER: Final = answer_validator(
-    {
-        "type": "object",
-        "properties": {
-            "status": {"type": "string"},
-            "url": {"type": ["string", "null"]},
-            "token": {"type": ["string", "null"]},
-        },
-        "required": ["status"],
-    }
-)
-"""Checks an answer about a job."""
-
-
-# How a job stands: one type for each answer that there can be
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Lexer is still at work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """The file lies at `url`, which is a secret: whoever has it can read the file."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class CompleteWithoutUrl:
-    """Complete, says Lexer, and not where: to be asked again, as if it were pending."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Lexer gave up, or says something that no document names."""
-
-    status: str
-    is_known: bool
-
-
-Status: TypeAlias = Pending | Complete | CompleteWithoutUrl | Failed
-
-
-def parse_status(answer: Mapping[str, Any]) -> Status:
-    """What an answer about a job means. Lexer documents only `pending` and `complete`."""
-    match answer["status"].lower():
-        case "pending":
-            return Pending()
-        case "complete":
-            return Complete(answer["url"]) if answer.get("url") else CompleteWithoutUrl()
-        case "failed" | "error" | "cancelled" | "expired":
-            return Failed(answer["status"], is_known=True)
-        case _:
-            return Failed(answer["status"], is_known=False)
 
 
 @dataclass(slots=True)
@@ -106,20 +61,25 @@ class Job:
     Attributes:
         what: What was asked for, for people.
         body: The request.
-        token: Lexer's name for the job, which is a secret: whoever has it can ask for the file.
+        token: Lexer's name for the job, which is a secret: whoever has it can ask for the file. Empty if the first answer named the file,
+            and no token.
+        begun: When it was started, in seconds of the clock.
         due: When the next poll is due, in seconds of the clock.
         wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.
         is_polled_ahead: Whether it is polled ahead of its turn; not any more after an error.
+        is_sought: Whether it has been asked for at other addresses, after one that does not know it.
     """
 
     what: str
     body: Mapping[str, Any]
     token: str
+    begun: float
     due: float
     wait: float = FIRST_WAIT
     url: str | None = None
     is_polled_ahead: bool = True
+    is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
         """What a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
@@ -141,7 +101,11 @@ class Job:
 
 
 class Exporter:
-    """Runs export jobs. One for the whole tap."""
+    """Runs export jobs. One for the whole tap.
+
+    Attributes:
+        longest_days: Days of the longest export that Lexer starts, as far as that is known.
+    """
 
     def __init__(  # noqa: PLR0913 (what it works with)
         self,
@@ -149,6 +113,7 @@ class Exporter:
         settings: Settings,
         logger: logging.Logger,
         *,
+        notices: Notices,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         while_waiting: Callable[[], float] = lambda: math.inf,
@@ -159,13 +124,17 @@ class Exporter:
             client: Talks to Lexer.
             settings: The tap's.
             logger: For warnings.
+            notices: Told of answers that differ from what Lexer documents.
             clock: Seconds that never run backwards.
             sleep: Waits that many seconds.
             while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
         """
+        self.longest_days: float = math.inf
         self._client = client
         self._settings = settings
         self._logger = logger
+        self._notices = notices
+        self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
         self._clock = clock
         self._sleep = sleep
         self._while_waiting = while_waiting
@@ -174,12 +143,23 @@ class Exporter:
     def start(self, body: Mapping[str, Any], *, tries: int = TRIES) -> Job:
         """Ask for an export with this request body, by one request that is tried so many times."""
         what = f"export {request_label(body)}"
-        answer = self._client.report(body, what=what, is_secret=True, tries=tries)
-        self._check(answer, what)
-        if not answer.get("token"):
+        answer = opened(self._client.report(body, what=what, is_secret=True, tries=tries))
+        if answer is None:
+            msg = (
+                f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
+            )
+            raise UnexpectedAnswerError(msg)
+        now = self._clock()
+        job = Job(what, body, token_of(answer) or "", begun=now, due=now + FIRST_WAIT)
+        found = parse_status(answer, self._settings.api_url)
+        if isinstance(found, Failed):
+            raise self._given_up(job, found)
+        if isinstance(found, Complete):
+            job.url = found.url
+        elif not job.token:
             msg = f"{what}: Lexer named no token to ask for the file by"
             raise UnexpectedAnswerError(msg)
-        return Job(what, body, answer["token"], due=self._clock() + FIRST_WAIT)
+        return job
 
     def is_due(self, job: Job) -> bool:
         """Whether it is time to poll a job that is not known to be complete."""
@@ -194,32 +174,72 @@ class Exporter:
             until: When the last poll is due, whatever the growing waits say, in seconds of the clock.
 
         Raises:
-            ExportFailedError: If Lexer gave it up, or answers with an unknown status.
+            ExportFailedError: If Lexer gave it up.
+            NotFoundError: If Lexer does not know it.
         """
-        what = f"the status of {job.what}"
-        answer = self._client.status(job.token, what=what, tries=tries)
-        self._check(answer, what)
-        found = parse_status(answer)
+        found = self._status(job, tries=tries)
         job.advance(found, now=self._clock(), until=until)
         if isinstance(found, Failed):
-            said = "Lexer gave it up" if found.is_known else "its status is one that no document names"
-            msg = f"{job.what}: {said}: {self._shown(found.status, job)}"
-            raise ExportFailedError(msg)
+            raise self._given_up(job, found)
+        if isinstance(found, Pending) and not found.is_known:
+            said = f"an export that is not complete yet has the status {self._shown(found.word, job)}, which no document names"
+            self._notices.accept(str(job.body["type"]), "status of an export", f"{said}. It is taken for pending")
         return found
+
+    def _status(self, job: Job, *, tries: int) -> Status:
+        """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
+        what = f"the status of {job.what}"
+        try:
+            address = self._addresses[0]
+            answer = self._client.status(job.token, what=what, tries=tries, address=address)
+        except NotFoundError:
+            is_late = self._clock() >= job.begun + min(GRACE, self._settings.export_timeout)
+            found = self._elsewhere(job, what) if is_late or not job.is_sought else None
+            job.is_sought = True
+            if found is None and is_late:
+                raise
+            if found is None:
+                return Pending()  # it may be on its way to the host that was asked
+            address, answer = found
+        self._addresses = [address]
+        content = opened(answer)
+        return Pending("", is_known=answer is None) if content is None else parse_status(content, self._base(address))
+
+    def _elsewhere(self, job: Job, what: str) -> tuple[tuple[str, str], Any] | None:
+        """The other address that knows a job, and its answer. An error of these addresses, which may not exist, says nothing."""
+        for address in filter(None, self._addresses[1:]):
+            try:
+                answer = self._client.status(job.token, what=what, tries=1, address=address)
+            except RequestsSpentError:
+                raise
+            except (FatalAPIError, RetriableAPIError):
+                continue
+            if opened(answer) is not None:
+                said = f"the status of exports is found at {address[0]}, and not at export_status_url"
+                self._notices.accept(str(job.body["type"]), "address of statuses", said)
+                return address, answer
+        return None
+
+    def _base(self, address: tuple[str, str] | None) -> str:
+        return address[0] if address else self._settings.export_status_url
+
+    def _given_up(self, job: Job, found: Failed) -> ExportFailedError:
+        return ExportFailedError(f"{job.what}: Lexer gave it up: {self._shown(found.word, job)}")
 
     def _shown(self, status: str, job: Job) -> str:
         """A status, if it is a plain word and no part of it is the job's token; all else may hold a secret."""
-        is_plain = _PLAIN_WORD.fullmatch(status) and without_token(status, job.token) == status
-        return repr(self._client.quote(status)) if is_plain else "(not shown)"
+        is_plain = _PLAIN_WORD.fullmatch(status) and (not job.token or without_token(status, job.token) == status)
+        return repr(self._client.quote(status)) if is_plain else "(not shown)" if status else "(none)"
 
-    def fetch(self, job: Job) -> TextIO:
+    def fetch(self, job: Job) -> TextIO | None:
         """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
 
-        Its lines keep the line breaks that they have in the file, for these may be in the middle of a cell.
+        Its lines keep the line breaks that they have in the file, for these may be in the middle of a cell. `None` if Lexer says that there
+        is no data.
 
         Raises:
             ExportTimedOutError: If it is not complete within `export_timeout`.
-            ExportFailedError: If Lexer gave up, answers with an unknown status, or names no file.
+            ExportFailedError: If Lexer gave up, or names no file.
             LinkExpiredError: If the file host refuses every link, also those of a new job.
             NotFoundError: If Lexer does not know the job, nor a new one.
             TruncatedError: If the file comes cut off every time.
@@ -230,28 +250,34 @@ class Exporter:
         except (LinkExpiredError, NotFoundError):
             self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
             spool = self._file_of(self.start(job.body))
-        return io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
+        return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
-    def _file_of(self, job: Job) -> IO[bytes]:
+    def _file_of(self, job: Job) -> IO[bytes] | None:
         for link in range(1, LINKS + 1):
             url = self._link(job)
+            if url is None:
+                return None
             try:
                 return self._downloader.fetch(url, job.what)
             except LinkExpiredError:
-                if link == LINKS:
+                if link == LINKS or not job.token:
                     raise
         raise AssertionError  # the loop ends by one of the two
 
-    def _link(self, job: Job) -> str:
-        """Where the file lies, as soon as Lexer says so."""
+    def _link(self, job: Job) -> str | None:
+        """Where the file lies, as soon as Lexer says so; `None` if it says that there is no data."""
         # From now on, and not from its start: other streams may have been read for hours since then.
         end = self._clock() + self._settings.export_timeout
-        found: object = None
+        found: Status | None = None
         while (url := job.take_link()) is None:
             if isinstance(found, (Pending, CompleteWithoutUrl)) and self._clock() >= end:
                 raise self._late(job, found)
             self._wait_until(min(job.due, end))
             found = self.poll(job, until=end)
+            if found == CompleteWithoutUrl(has_no_data=True):
+                said = "an export is complete, has no file, and Lexer says that there is no data: it is read as one without rows"
+                self._notices.accept(str(job.body["type"]), "export without data", f"{job.what}: {said}")
+                return None
         return url
 
     def _wait_until(self, moment: float) -> None:
@@ -262,12 +288,15 @@ class Exporter:
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
         if isinstance(found, CompleteWithoutUrl):
             return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
+        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
         msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). "
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
             "Allow it more time, or ask for less with a smaller export_window_days"
         )
         return ExportTimedOutError(msg)
 
-    def _check(self, answer: Any, what: str) -> None:
-        # The answer is not quoted: a link and a token are in it.
-        check(answer, JOB_ANSWER, what=what, quote=lambda _: NOT_SHOWN)
+
+def drafts(api_url: str) -> list[tuple[str, str]]:
+    """Other addresses of the status that Lexer drafted in 2018, each with the name of its parameter for the token."""
+    reports = f"{api_url.rstrip('/')}/activity/reports"
+    return [(f"{reports}/status", "token"), (reports, "status")]

@@ -23,26 +23,22 @@ SIZE_IN_MEMORY: Final = 10
 """Bytes of memory that a byte of JSON takes as objects, about."""
 
 Part: TypeAlias = "Hashable"
+"""What requests belong to: a stream, or one form of it. If it ends early, the rest of its requests are dropped."""
+Key: TypeAlias = "tuple[Part, Hashable]"
+"""A part, and what tells a request of it apart from its others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request of the run.
+    """A request.
 
     Attributes:
-        part: What it belongs to: a stream, or one form of it. If that ends early, the rest of its requests are dropped.
         name: What tells it apart from the other requests of its part.
         send: Sends it, and returns its answer.
     """
 
-    part: Part
-    name: Hashable
+    name: Any
     send: Callable[[], Any]
-
-    @property
-    def key(self) -> tuple[Part, Hashable]:
-        """What tells it apart from all others."""
-        return self.part, self.name
 
 
 @dataclass(slots=True)
@@ -70,49 +66,55 @@ class Schedule:
     """
 
     def __init__(
-        self, asks: Iterable[Ask], *, concurrency: int, most_ahead: int = MOST_AHEAD, most_bytes: int = MOST_BYTES
+        self,
+        asks: Iterable[tuple[Part, Ask]],
+        *,
+        concurrency: int,
+        most_ahead: int = MOST_AHEAD,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         """Begin.
 
         Args:
-            asks: The requests in the order of the run. They are drawn when they are needed.
+            asks: The requests in the order of the run, each with its part. They are drawn when they are needed.
             concurrency: Most requests under way.
             most_ahead: Most requests that are under way or whose answers are kept.
             most_bytes: No more are asked while answers of so many bytes are kept.
         """
-        self._asks: Iterator[Ask] = iter(asks)
+        self._asks: Iterator[tuple[Part, Ask]] = iter(asks)
         self._concurrency = concurrency
         self._most_ahead = most_ahead
         self._most_bytes = most_bytes
-        self._under_way: set[tuple[Part, Hashable]] = set()
-        self._kept: dict[tuple[Part, Hashable], Outcome] = {}
+        self._under_way: set[Key] = set()
+        self._kept: dict[Key, Outcome] = {}
         self._bytes = 0
         self._dropped: set[Part] = set()
         self._failed: set[Part] = set()
         """Parts with a request that failed. Its reader decides how they go on, and asks for the rest: the next would likely fail as well."""
-        self._taken: set[tuple[Part, Hashable]] = set()
+        self._taken: set[Key] = set()
         """Requests that were asked by their reader before they were drawn."""
 
-    def next(self) -> Ask | None:
+    def next(self) -> tuple[Part, Ask] | None:
         """The request to ask now; `None` if there is none, or no room."""
         is_full = len(self._under_way) + len(self._kept) >= self._most_ahead or self._bytes >= self._most_bytes
         if is_full or len(self._under_way) >= self._concurrency:
             return None
-        for ask in self._asks:
-            if ask.part in self._dropped or ask.part in self._failed or ask.key in self._taken:
-                self._taken.discard(ask.key)
+        for part, ask in self._asks:
+            key = part, ask.name
+            if part in self._dropped or part in self._failed or key in self._taken:
+                self._taken.discard(key)
                 continue
-            self._under_way.add(ask.key)
-            return ask
+            self._under_way.add(key)
+            return part, ask
         return None
 
-    def finish(self, ask: Ask, outcome: Outcome) -> None:
+    def finish(self, part: Part, name: Hashable, outcome: Outcome) -> None:
         """A request has been answered."""
-        self._under_way.discard(ask.key)
+        self._under_way.discard((part, name))
         if outcome.error is not None:
-            self._failed.add(ask.part)
-        if ask.part not in self._dropped:
-            self._kept[ask.key] = outcome
+            self._failed.add(part)
+        if part not in self._dropped:
+            self._kept[part, name] = outcome
             self._bytes += outcome.size
 
     def take(self, part: Part, name: Hashable) -> Outcome | Literal["under way", "not asked"]:
@@ -144,19 +146,22 @@ class Lookahead:
     The threads are daemons, so that a run ends at once on a signal, whatever is under way.
     """
 
-    def __init__(self, schedule: Schedule, *, threads: int, spent_here: Callable[[], int]) -> None:
+    def __init__(
+        self, schedule: Schedule, threads: int, *, spent_here: Callable[[], int], while_waiting: Callable[[], float]
+    ) -> None:
         """Begin to ask.
 
         Args:
             schedule: What to ask.
             threads: How many threads ask.
             spent_here: How many requests this thread has sent.
+            while_waiting: Does other work before a wait for an answer, and says for how many seconds there is none.
         """
         self._schedule = schedule
         self._spent_here = spent_here
+        self._while_waiting = while_waiting
         self._changed = threading.Condition()
-        self._held: dict[tuple[Part, Hashable], turns.Held] = {}
-        self._is_over = False
+        self._held: dict[Key, turns.Held] = {}
         self.part: Part = None
         """The part that is read now."""
         for number in range(threads):
@@ -165,45 +170,42 @@ class Lookahead:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while (ask := self._schedule.next()) is None:
-                    if self._is_over:
-                        return
+                while (found := self._schedule.next()) is None:
                     self._changed.wait()
-                held = self._held[ask.key] = turns.Held()
-            with turns.ahead(held):
-                begun = self._spent_here()
-                outcome = Outcome()
-                try:
-                    outcome.answer = ask.send()
-                except BaseException as error:  # noqa: BLE001 (whoever reads meets it)
-                    outcome.error = error
-                outcome.requests = self._spent_here() - begun
-                outcome.size = held.size * SIZE_IN_MEMORY
+                part, ask = found
+                held = self._held[part, ask.name] = turns.Held()
+            outcome = self._outcome(ask, held)
             with self._changed:
-                self._schedule.finish(ask, outcome)
+                self._schedule.finish(part, ask.name, outcome)
                 self._changed.notify_all()
 
-    def take(self, name: Hashable, while_waiting: Callable[[], float]) -> Outcome | None:
-        """What became of a request of the part that is read now; `None` if it has not been asked, and will not be.
+    def _outcome(self, ask: Ask, held: turns.Held) -> Outcome:
+        outcome, begun = Outcome(), self._spent_here()
+        with turns.ahead(held):
+            try:
+                outcome.answer = ask.send()
+            except BaseException as error:  # noqa: BLE001 (whoever reads meets it)
+                outcome.error = error
+        outcome.requests = self._spent_here() - begun
+        outcome.size = held.size * SIZE_IN_MEMORY
+        return outcome
 
-        Args:
-            name: Which request.
-            while_waiting: Does other work before a wait, and says for how many seconds there is none.
-        """
+    def take(self, name: Hashable) -> Outcome | None:
+        """What became of a request of the part that is read now; `None` if it has not been sent, and will not be."""
         key = self.part, name
         while True:
             with self._changed:
                 found = self._schedule.take(*key)
+                held = self._held.get(key)
                 self._changed.notify_all()  # there may be room for more
             if found == "not asked":
                 return None
-            held = self._held.get(key)
             if held is not None:
                 held.release()
             if isinstance(found, Outcome):
                 self._held.pop(key, None)
                 return found
-            wait = while_waiting()
+            wait = self._while_waiting()
             with self._changed:
                 if self._schedule.is_under_way(*key):
                     self._changed.wait(min(wait, threading.TIMEOUT_MAX))
@@ -213,11 +215,4 @@ class Lookahead:
         with self._changed:
             self._schedule.drop(part)
             self._held = {key: held for key, held in self._held.items() if key[0] != part}
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Ask nothing more."""
-        with self._changed:
-            self._is_over = True
-            self._schedule = Schedule((), concurrency=0)
             self._changed.notify_all()

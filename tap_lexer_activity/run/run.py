@@ -12,6 +12,7 @@ from tap_lexer_activity.http.limiter import Limiter, shared_file
 from tap_lexer_activity.http.session import origin
 from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.run import forms
 from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns
@@ -23,10 +24,10 @@ from tap_lexer_activity.shapes import list_schema
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.windows import Request
+    from tap_lexer_activity.windows import Interval, Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +41,12 @@ class Run:
         forms: The account's forms.
         progress: How far the run has come.
         refusals: What to do about streams that are refused.
+        notices: Where answers differ from Lexer's documents, and were accepted.
         logger: For lines that people read.
         bookmarks: Where each stream had come to when the run began, by its name and the id of the NPS form (None: not by forms).
         columns: The columns of streams, as a catalog has them; a stream that is not named has those of its schema.
         polls_ahead: What polls export jobs ahead of their turn: each returns when it wants to be called again, in seconds of the clock.
+        learnt_lengths: What the run has learnt of the lengths of ranges that Lexer answers, by the stream's interval and `longest` or `shortest`.
         cached_requests: Requests for a range of time, which streams that are cut alike share: years of hours take seconds.
     """
 
@@ -53,10 +56,12 @@ class Run:
     forms: Forms
     progress: Progress
     refusals: Refusals
+    notices: Notices
     logger: logging.Logger
     bookmarks: Mapping[tuple[str, int | None], datetime]
     columns: Mapping[str, Columns]
     polls_ahead: list[Callable[[], float]] = field(default_factory=list)
+    learnt_lengths: dict[tuple[Interval, str], timedelta] = field(default_factory=dict)
     cached_requests: dict[tuple[Hashable, ...], list[Request]] = field(default_factory=dict)
 
     @classmethod
@@ -79,41 +84,40 @@ class Run:
             clock: `clock` and `sleep`, by which waits between tries and for export jobs go.
         """
         columns = columns or {}
+        notices = Notices(logger)
         limiter = _limiter(settings, logger, lambda seconds: progress.wait(seconds))  # noqa: PLW0108 (there is no progress yet)
         pace = PACE_OF_A_TERMINAL if sys.stderr and sys.stderr.isatty() else PACE_OF_A_FILE
         quota = settings.rate_limit_requests, settings.rate_limit_seconds
         progress = Progress(quota, limiter, logger, zone=settings.zone, pace=pace)
-        client = LexerClient(settings, limiter, logger, **clock)
+        client = LexerClient(settings, limiter, logger, notices=notices, **clock)
 
         def work_while_waiting() -> float:
             wanted = run.poll_ahead()
             progress.say(for_export=True)
             return min(wanted, progress.due)
 
-        def seconds_free() -> float:
-            wanted = run.poll_ahead()
-            progress.say()
-            return max(0.0, min(wanted, progress.due) - time.monotonic())
-
+        columns_of_forms = columns.get(forms.NAME) or Columns.of_schema(forms.NAME)
         answers = Answers(
-            list_schema(forms.NAME),
+            list_schema(forms.NAME, columns_of_forms.properties),
             ("id",),
-            columns.get(forms.NAME) or Columns.of_schema(forms.NAME),
+            columns_of_forms,
+            stream=forms.NAME,
+            notices=notices,
             quote=client.quote,
-            logger=logger.getChild(forms.NAME),
+            accepted=settings.accept.get(forms.NAME, ()),
         )
         run = cls(
             settings=settings,
             client=client,
-            exporter=Exporter(client, settings, logger, while_waiting=work_while_waiting, **clock),
-            forms=Forms(client, progress, answers, settings.form_ids),
+            exporter=Exporter(client, settings, logger, notices=notices, while_waiting=work_while_waiting, **clock),
+            forms=Forms(client, progress, answers, settings.form_ids, notices=notices),
             progress=progress,
             refusals=Refusals(progress),
+            notices=notices,
             logger=logger,
             bookmarks=bookmarks or {},
             columns=columns,
         )
-        client.while_waiting = seconds_free
         return run
 
     def poll_ahead(self) -> float:
@@ -123,6 +127,12 @@ class Run:
             When to do so again, in seconds of the clock.
         """
         return min((poll() for poll in self.polls_ahead), default=math.inf)
+
+    def work_while_waiting(self) -> float:
+        """Poll jobs, and say how far the run is, if it is time for that; then for how many seconds there is nothing to do."""
+        wanted = self.poll_ahead()
+        self.progress.say()
+        return max(0.0, min(wanted, self.progress.due) - time.monotonic())
 
     def requests_once(self, key: tuple[Hashable, ...], cut: Callable[[], list[Request]]) -> list[Request]:
         """The requests for a range of time, from the cache if a stream that is cut alike has made them."""

@@ -15,7 +15,7 @@ from typing_extensions import override
 from werkzeug.exceptions import HTTPException
 
 from tap_lexer_activity.sandbox import people
-from tap_lexer_activity.sandbox.answers import MOVED, error, json_answer, redirect
+from tap_lexer_activity.sandbox.answers import MOVED, error, redirect
 from tap_lexer_activity.sandbox.fault_contents import bend_json, bend_query
 from tap_lexer_activity.sandbox.fault_exports import bend_link, lasting_status
 from tap_lexer_activity.sandbox.faults import JOB, JSON, LINK, QUERY
@@ -26,6 +26,7 @@ from tap_lexer_activity.sandbox.report_types import EXPORTS, answer
 if TYPE_CHECKING:
     from flask import Response
 
+    from tap_lexer_activity.sandbox.query import Query
     from tap_lexer_activity.sandbox.shared import Origin, Shared
 
 REPORTS_PATH = "/v1/activity/reports"
@@ -80,10 +81,19 @@ class ApiHost(Host):
             response.headers["Retry-After"] = format_datetime(until, usegmt=True)
         return response
 
-    def _bent(self, target: str, content: object) -> Response:
-        """JSON, after the faults that change it."""
-        fault = self.shared.faults.take(JSON, target)
-        return json_answer(bend_json(fault, content) if fault else content)
+    def _bent(
+        self, fault_target: str, content: object, *, target: str = "", kind: str = "", query: Query | None = None
+    ) -> Response:
+        """JSON, after the faults and differences that change it."""
+        fault = self.shared.faults.take(JSON, fault_target)
+        return self.shared.differences.apply(
+            bend_json(fault, content) if fault else content,
+            target=target or fault_target,
+            kind=kind or fault_target,
+            account=self.shared.account,
+            file_host=self.shared.file_host(),
+            query=query,
+        )
 
     def _list(self) -> Response:
         """Users, groups or forms. The users of the account's home are where the account is."""
@@ -102,10 +112,11 @@ class ApiHost(Host):
         if fault := self.shared.faults.take(QUERY, kind):
             query = bend_query(fault, query)
         if kind not in EXPORTS:
-            return self._bent(kind, answer(kind, query))
+            return self._bent(kind, answer(kind, query), query=query)
         fault = self.shared.faults.take(JOB, kind)
         token = self.shared.jobs.start(kind, query, lasting_status(fault) if fault else None)
-        return self._bent(kind, {"status": "pending", "url": None, "token": token})
+        content = {"status": "pending", "url": None, "token": token}
+        return self._bent(kind, content, target="start", query=query)
 
     def _status(self) -> Response:
         """The status of an export, with a fresh link once it is complete."""
@@ -118,7 +129,8 @@ class ApiHost(Host):
             link = partial(self.shared.jobs.link, token, self.shared.file_host())
             fault = self.shared.faults.take(LINK, job.kind, "status")
             url = bend_link(fault, link) if fault else link()
-        return self._bent("status", {"status": status, "url": url, "token": token})
+        content = {"status": status, "url": url, "token": token}
+        return self._bent("status", content, kind=job.kind, query=job.query)
 
 
 def _target() -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tap_lexer_activity.sandbox.differences import CONTRARY
 from tap_lexer_activity.sandbox.faults import parse
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
                      help="How long an export job takes."),
         click.option("--fault", "faults", multiple=True, metavar="NAME[:MATCH][*TIMES][=VALUE]",
                      help="Something to go wrong, such as rate_limited:summary*2=30; TIMES: a number (1) or `all`."),
+        click.option("--difference", "differences", multiple=True, metavar="NAME",
+                     help="A way in which this Lexer differs from its documents, such as wrapped_lists."),
+        click.option("--contrary", is_flag=True, help="A Lexer that differs in as many ways at once as can be."),
         click.option("--token", default="sandbox-token-0000", show_default=True, help="The one that is accepted; begins with sandbox-."),
         click.option("--host", type=click.Choice(["127.0.0.1"]), default="127.0.0.1", show_default=True,
                      help="This machine only."),
@@ -51,7 +55,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sandbox:
+def _start(
+    faults: tuple[str, ...], host: str, quota: str, differences: tuple[str, ...], *, contrary: bool, **options: Any
+) -> Sandbox:
     """Start a sandbox with a command's options.
 
     Raises:
@@ -72,7 +78,8 @@ def _start(faults: tuple[str, ...], host: str, quota: str, **options: Any) -> Sa
         msg = "--token should begin with sandbox-: by that the tap knows it from a token for real data"
         raise click.ClickException(msg)
     try:
-        sandbox = Sandbox(quota=(int(requests), int(seconds)), **options)
+        chosen = (*(CONTRARY if contrary else ()), *differences)
+        sandbox = Sandbox(quota=(int(requests), int(seconds)), differences=chosen, **options)
         for fault in map(parse, faults):
             sandbox.fault(fault.name, fault.match, fault.times, fault.value)
         return sandbox.start()

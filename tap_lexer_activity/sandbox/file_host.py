@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response, request
+from flask import request
 from typing_extensions import override
 
 from tap_lexer_activity.sandbox.answers import MOVED, file_error, redirect
@@ -15,6 +15,8 @@ from tap_lexer_activity.sandbox.host import Host
 from tap_lexer_activity.sandbox.report_types import EXPORTS
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from tap_lexer_activity.sandbox.shared import Origin, Shared
 
 
@@ -51,5 +53,12 @@ class FileHost(Host):
         fault = self.shared.faults.take(FILE, job.kind, "download")
         if fault and fault.name in OF_COLUMNS:
             rows, fault = bend_rows(fault, rows), None
-        response = Response(write_csv(rows), mimetype="text/csv")
+        response = self.shared.differences.apply(
+            write_csv(rows),
+            target="download",
+            kind=job.kind,
+            account=self.shared.account,
+            file_host=self.shared.file_host(),
+            query=job.query,
+        )
         return bend_file(fault, response, request.full_path) if fault else response

@@ -8,6 +8,7 @@ from tap_lexer_activity.sandbox.account import Account
 from tap_lexer_activity.sandbox.api import STATUS_PATH, ApiHost
 from tap_lexer_activity.sandbox.connections import HOST, Server
 from tap_lexer_activity.sandbox.controls import Controls
+from tap_lexer_activity.sandbox.differences.book import DifferenceBook
 from tap_lexer_activity.sandbox.faults import Fault
 from tap_lexer_activity.sandbox.file_host import FileHost
 from tap_lexer_activity.sandbox.jobs import Jobs
@@ -16,7 +17,7 @@ from tap_lexer_activity.sandbox.quota import Quota
 from tap_lexer_activity.sandbox.shared import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
     from types import TracebackType
 
@@ -53,6 +54,7 @@ class Sandbox(Account):
         workflow_states_type: str | None = None,
         export_seconds: float = 1.0,
         link_seconds: float = 3600,
+        differences: Sequence[str] = (),
         token: str = "sandbox-token-0000",  # noqa: S107 it opens nothing but this
         port: int = 0,
     ) -> None:
@@ -73,6 +75,7 @@ class Sandbox(Account):
             workflow_states_type: See `query.Options`.
             export_seconds: The time that an export job takes.
             link_seconds: The life of a link to a file.
+            differences: Names in `differences.DIFFERENCES`.
             token: The only token that is accepted.
             port: The API's port; 0: a free one. The file host always takes a free one.
 
@@ -97,6 +100,7 @@ class Sandbox(Account):
             token=lambda: self.token,
             file_host=lambda: self.download_url,
             on_request=lambda: self.on_request(),  # noqa: PLW0108 it may be replaced while the hosts serve
+            differences=DifferenceBook(differences),
         )
         self.requests = self._shared.requests
         self.leaks = self._shared.leaks

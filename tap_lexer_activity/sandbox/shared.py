@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tap_lexer_activity.sandbox.differences.book import DifferenceBook
 from tap_lexer_activity.sandbox.faults import FaultBook
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Shared:
         file_host: Returns the origin of the downloads.
         on_request: Called when a request has arrived, before anything is done about it.
         faults: The faults in waiting.
+        differences: The ways in which it differs from its documents.
         requests: Every request but those of the controls, in order.
         leaks: The requests to the file host that carried a token.
         stopping: Set when the sandbox ends; delays end with it.
@@ -77,6 +79,7 @@ class Shared:
     file_host: Callable[[], str]
     on_request: Callable[[], None]
     faults: FaultBook = field(default_factory=FaultBook)
+    differences: DifferenceBook = field(default_factory=lambda: DifferenceBook(()))
     requests: list[Recorded] = field(default_factory=list)
     leaks: list[Recorded] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)

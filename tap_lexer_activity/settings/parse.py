@@ -19,6 +19,7 @@ from tap_lexer_activity.settings.checks import (
     whole,
 )
 from tap_lexer_activity.settings.dates import range_errors, read_backfill, read_instant, read_starts, read_zone
+from tap_lexer_activity.settings.first_contact import format_errors, read_accepted, read_series_zone, read_skipped
 from tap_lexer_activity.settings.maps import map_errors
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.settings.settings import Settings
@@ -30,7 +31,17 @@ if TYPE_CHECKING:
 
 _SUMMARY: Final = "The configuration can't be used"
 _NOT_AS_GIVEN: Final = frozenset(
-    {"export_lookback_days", "form_ids", "include_partial", "report_parameters", "max_requests"}
+    {
+        *(
+            "accept",
+            "discover_columns",
+            "discover_export_columns",
+            "export_lookback_days",
+            "export_time_formats",
+            "form_ids",
+        ),
+        *("include_partial", "max_requests", "report_parameters", "series_label", "series_zone", "skip_windows"),
+    }
 )
 """Settings that may be missing without a default, or that depend on others. The rest are taken as they were given."""
 
@@ -74,7 +85,12 @@ def parse_settings(
         *form_id_errors(given.get("form_ids")),
         *salt_errors(given.get("stream_map_config", {})),
         *map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
+        *format_errors(given.get("export_time_formats", ())),
     ]
+    accepted, wrong_words = read_accepted(given, report_streams)
+    skipped, wrong_windows = read_skipped(given, report_streams)
+    series_zone, wrong_zone = read_series_zone(given, now)
+    errors += [*wrong_words, *wrong_windows, *wrong_zone]
     zone = read_zone(given["timezone"], now)
     if isinstance(zone, str):
         raise ConfigValidationError(_SUMMARY, errors=[*errors, zone])
@@ -106,6 +122,13 @@ def parse_settings(
         include_partial=given["include_partial"] and not (backfill and present < now.replace(microsecond=0)),
         form_ids=None if form_ids is None else tuple(sorted(map(whole, form_ids))),
         report_parameters=given.get("report_parameters", {}),
+        accept=accepted,
+        skip_windows=skipped,
+        series_label=given.get("series_label"),
+        series_zone=series_zone,
+        export_time_formats=tuple(given.get("export_time_formats", ())),
+        discover_columns=given["discover_columns"],
+        discover_export_columns=given["discover_export_columns"] or given["discover_columns"],
         max_requests=whole(given.get("max_requests")),
         environment=environment,
         **{

@@ -94,6 +94,13 @@ SETTINGS: Final = th.PropertiesList(
         description="Longest wait for one export job, in seconds.",
     ),
     th.Property(
+        "export_retries",
+        th.IntegerType(minimum=0, maximum=5),
+        default=2,
+        title="Export retries",
+        description="New jobs after one that failed or timed out. Then its window is cut in halves, down to a day.",
+    ),
+    th.Property(
         "export_encoding",
         th.StringType,
         default="UTF-8",
@@ -101,12 +108,26 @@ SETTINGS: Final = th.PropertiesList(
         description="Encoding of the files of exports, such as `Windows-1252`. A file that names its own, by a byte order mark, is read as that.",
     ),
     th.Property(
+        "export_time_formats",
+        th.ArrayType(th.StringType),
+        title="Time formats of exports",
+        description="How times in the files of exports are written, if not as year, month and day: forms of Python's `strptime`, tried in "
+        "this order, such as `%d/%m/%Y %H:%M`. In UTC if the column's name says so, else in `timezone`.",
+    ),
+    th.Property(
+        "discover_columns",
+        th.BooleanType,
+        default=False,
+        title="Discover columns",
+        description="Let discovery read a little of each stream and add the columns that it finds to the catalog. "
+        "What the catalog does not name arrives in `additional_columns`.",
+    ),
+    th.Property(
         "discover_export_columns",
         th.BooleanType,
         default=False,
         title="Discover export columns",
-        description="Let discovery read the header of a short export of each kind and add its columns to the catalog. "
-        "What the catalog does not name arrives in `additional_columns`.",
+        description="The same for the exports alone: the older name of `discover_columns`.",
     ),
     th.Property(
         "form_ids",
@@ -120,6 +141,41 @@ SETTINGS: Final = th.PropertiesList(
         title="Report parameters",
         description="Stream name to an object that is merged into that stream's request body: for filters that Lexer supports and does not "
         'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
+    ),
+    th.Property(
+        "max_range_days",
+        th.IntegerType(minimum=5, maximum=360),
+        default=360,
+        title="Longest range",
+        description="Most days of one request. A run learns it if Lexer refuses longer ranges, or answers them in coarser buckets; set it, "
+        "and the next run need not learn it.",
+    ),
+    th.Property(
+        "series_label",
+        th.StringType,
+        allowed_values=["start", "end"],
+        title="Labels of series",
+        description="Whether the labels of series are the starts or the ends of their buckets. Default: what the answers show, else the start.",
+    ),
+    th.Property(
+        "series_zone",
+        th.StringType,
+        title="Zone of series",
+        description="IANA name of the zone in which Lexer counts and labels the days of series, if that is not `timezone`.",
+    ),
+    th.Property(
+        "accept",
+        th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
+        title="Accepted differences",
+        description="Stream name to words that errors name: what to make of answers that are refused otherwise. "
+        'Example: `{"summary": ["member:result"]}`.',
+    ),
+    th.Property(
+        "skip_windows",
+        th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
+        title="Windows to pass over",
+        description="Stream name to the first dates of windows that Lexer does not answer for good, and that are passed over. They bring no rows. "
+        'Example: `{"summary": ["2025-05-04"]}`.',
     ),
     th.Property(
         "backfill_start",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Set as AbstractSet
+    from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.windows import Interval, Window
@@ -22,6 +23,9 @@ class Settings:
         present: The instant up to which there is anything to read.
         backfill: The range to read again in place of what the bookmarks say, if there is one.
         starts: The beginning of each stream in `start_dates`: see `start_of`.
+        series_zone: Where series are counted, if not in `zone`.
+        accept: Words for what to make of answers that are refused otherwise, by stream.
+        skip_windows: First dates of windows that are passed over, by stream.
         environment: Meltano's environment, if Meltano runs the tap.
     """
 
@@ -39,8 +43,16 @@ class Settings:
     include_partial: bool
     export_window_days: int
     export_timeout: int
+    export_retries: int
+    export_time_formats: tuple[str, ...]
     export_encoding: str
+    discover_columns: bool
     discover_export_columns: bool
+    max_range_days: int
+    series_label: Literal["start", "end"] | None
+    series_zone: ZoneInfo | None
+    accept: Mapping[str, AbstractSet[str]]
+    skip_windows: Mapping[str, AbstractSet[date]]
     form_ids: tuple[int, ...] | None
     report_parameters: Mapping[str, Mapping[str, Any]]
     max_requests: int | None

@@ -27,11 +27,16 @@ class ListStream(LexerStream):
 
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
         """All objects, by one request."""
-        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
+        accepted = self.settings.accept.get(self.name, ())
+        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries, accepted=accepted)
+
+    @override
+    def sample(self) -> list[Row]:
+        return self.fetch()
 
     @override
     def asks(self, form_id: int | None) -> Iterable[Ask]:
-        return [self.run.client.ask_of_list((self.name, form_id), f"/{self.name}")]
+        return [self.run.client.ask_of_list(f"/{self.name}")]
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
@@ -74,4 +79,5 @@ class Forms(ListStream):
 
     @override
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
-        return self.run.forms.all(tries=tries)
+        # (The list may have been read before discovery found columns in it.)
+        return [self.columns.with_late(form) for form in self.run.forms.all(tries=tries)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import TypeIs
 
 from tap_lexer_activity.errors import (
     AccessDeniedError,
@@ -59,6 +60,7 @@ class Engine:
         """
         self.run = run
         self.streams = [BY_NAME[name](run) for name in names]
+        self._refused: AccessDeniedError | None = None
 
     @property
     def windowed(self) -> list[WindowedStream]:
@@ -97,10 +99,29 @@ class Engine:
         """Ask for what comes next while something else is waited for. Not where requests are counted: each may be the last."""
         settings = self.run.settings
         if settings.concurrency > 1 and settings.max_requests is None:
-            parts = [(stream, form_id) for stream in self.streams for form_id in stream.parts()]
-            self.run.client.ask_ahead(chain.from_iterable(stream.asks(form_id) for stream, form_id in parts))
+            parts = [
+                ((stream.name, form_id), stream.asks(form_id)) for stream in self.streams for form_id in stream.parts()
+            ]
+            self.run.client.ask_ahead(parts, while_waiting=self.run.work_while_waiting)
+
+    def _may_be_of_one(self, error: AccessDeniedError | UnreachableError) -> TypeIs[AccessDeniedError]:
+        """Tell whether a refusal may be for one list or report alone: the first 403, until another one shows that nothing is allowed."""
+        if not isinstance(error, AccessDeniedError) or error.status != HTTPStatus.FORBIDDEN:
+            return False
+        if self._refused is None and len(self.streams) > 1:
+            self._refused = error
+        return self._refused is not None and str(self._refused) == str(error)  # (whoever needs the forms asks again)
 
     # Reading
+
+    def _ask_for_forms(self) -> None:
+        try:
+            self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
+        except (AccessDeniedError, UnreachableError) as error:
+            if not self._may_be_of_one(error):
+                raise EndOfRun(str(error), exit_code=1) from error
+        except (FatalAPIError, RetriableAPIError):
+            pass  # the streams that need the forms will say so
 
     def prepare(self) -> None:
         """Do what comes before the first row: see whether the token works and `form_ids` exist, plan, and start the first jobs.
@@ -113,12 +134,7 @@ class Engine:
             EndOfRun: If the token does not work or the API can't be reached.
         """
         if self.needs_forms or self._reads("forms"):
-            try:
-                self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
-            except (AccessDeniedError, UnreachableError) as error:
-                raise EndOfRun(str(error), exit_code=1) from error
-            except (FatalAPIError, RetriableAPIError):
-                pass  # the streams that need the forms will say so
+            self._ask_for_forms()
         plans = self.plans()
         for caution in cautions(self.run.settings, plans, needs_forms=self.needs_forms):
             self.run.logger.warning("%s", caution)
@@ -147,11 +163,23 @@ class Engine:
         """All events of one stream."""
         yield Step(stream, None, "begin")
         for form_id in stream.parts() or [None]:
-            with closing(self._events(stream, form_id)) as events:
+            with self._turn_of(stream.name, form_id), closing(self._events(stream, form_id)) as events:
                 for event in events:
                     yield Step(stream, form_id, event)
             yield Step(stream, form_id, "end of part")
         yield Step(stream, None, "end")
+
+    @contextmanager
+    def _turn_of(self, *part: str | int | None) -> Generator[None]:
+        """It is a part's turn in this block. What was asked ahead for it, and not read, is not needed after it."""
+        if (lookahead := self.run.client.lookahead) is None:
+            yield
+            return
+        lookahead.part = part
+        try:
+            yield
+        finally:
+            lookahead.drop(part)
 
     def _events(self, stream: LexerStream, form_id: int | None) -> Generator[Event]:
         """The events of one part. An error ends the part, and not the run.
@@ -161,29 +189,34 @@ class Engine:
         """
         progress, name = self.run.progress, stream.name
         progress.begin(name)
-        self.run.client.begin_part((name, form_id))
         polls = isinstance(stream, WindowedStream) and not stream.is_export  # exports poll while they wait
         if polls:
             self.run.poll_ahead()
         try:
             with closing(stream.events(form_id)) as events:
                 for event in events:
-                    if isinstance(event, ReadUpTo):
+                    if isinstance(event, ReadUpTo) and event.request is not None:
                         progress.read(name, event.request)
                     yield event
                     if polls and isinstance(event, ReadUpTo):
                         self.run.poll_ahead()
             progress.end(name)
         except (AccessDeniedError, UnreachableError) as error:
-            raise EndOfRun(str(error), exit_code=1) from error
+            if not self._may_be_of_one(error):
+                raise EndOfRun(str(error), exit_code=1) from error
+            self._fail(
+                stream,
+                f"{error.said}. If other streams are read, it is not allowed for this alone: deselect {name}, or ask for the right to it",
+            )
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:
             said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
-            stream.logger.error("%s failed: %s", name, said)  # noqa: TRY400 (a line for a person, no stack trace)
-            progress.fail(name, said)
-        finally:
-            self.run.client.end_part((name, form_id))
+            self._fail(stream, said)
+
+    def _fail(self, stream: LexerStream, said: str) -> None:
+        stream.logger.error("%s failed: %s", stream.name, said)
+        self.run.progress.fail(stream.name, said)
 
 
 def ask_for_zone(run: Run) -> None:

@@ -1,0 +1,163 @@
+"""Answers about export jobs: whatever shape they have, read as one of the ways in which a job can stand. Pure functions.
+
+Lexer documents the words `pending` and `complete`, the names `status`, `url` and `token`, and nothing else. So a link counts for more than
+any word, and a word that nobody knows is no end: only time ends such a wait.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+COMPLETE: Final = frozenset({"complete", "completed", "success", "succeeded", "done", "finished", "ready"})
+"""Words for a job that is over and has a file."""
+FAILED: Final = frozenset(
+    {"failed", "failure", "error", "errored", "cancelled", "canceled", "expired", "rejected", "aborted"}
+)
+"""Words for a job that is over and has none."""
+
+_STATUS: Final = ("status", "state", "job_status")
+_TOKEN: Final = ("token", "report_token", "job_token", "id", "report_id", "job_id", "uuid")
+_LINK: Final = re.compile(r"(https?:)?//\S+|/\S+", re.IGNORECASE)
+_NO_DATA: Final = re.compile(
+    r"\b(no|zero|0|without)\s+(data|results?|rows?|records?|responses?|matches)\b|\bempty\b|\bnothing\s+(found|to)\b",
+    re.IGNORECASE,
+)
+_COUNTS: Final = frozenset({"rows", "row_count", "count", "total", "records", "size"})
+
+
+# How a job stands: one type for each answer that there can be
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Lexer is still at work.
+
+    Attributes:
+        word: Its word for that; empty if it has none.
+        is_known: Whether the documents name it.
+    """
+
+    word: str = "pending"
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The file lies at `url`, which is a secret: whoever has it can read the file."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteWithoutUrl:
+    """Complete, says Lexer, and not where: to be asked again, as if it were pending.
+
+    Attributes:
+        has_no_data: Whether the answer says that there is nothing to fetch.
+    """
+
+    has_no_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Lexer gave up."""
+
+    word: str
+
+
+Status: TypeAlias = Pending | Complete | CompleteWithoutUrl | Failed
+
+
+def opened(answer: Any) -> Mapping[str, Any] | None:
+    """The object of an answer, out of its envelope: a list of one, or the one object within an object that says nothing itself.
+
+    `None` if there is no such object, or more than one.
+    """
+    for _ in range(3):
+        if isinstance(answer, list):
+            if len(answer) != 1:
+                return None
+            (answer,) = answer
+        if not isinstance(answer, dict):
+            return None
+        inner = [value for value in answer.values() if isinstance(value, (dict, list)) and value]
+        if len(inner) != 1 or _first(answer, (*_STATUS, *_TOKEN)) is not None or _links(answer):
+            return answer
+        (answer,) = inner
+    return None
+
+
+def parse_status(answer: Mapping[str, Any], base: str = "") -> Status:
+    """How a job stands, by an answer about it.
+
+    Args:
+        answer: The answer, opened.
+        base: The address that was asked, for links without a host.
+    """
+    links = _links(answer)
+    word = _first(answer, _STATUS)
+    text = word if isinstance(word, str) else ""
+    known = text.strip().lower()
+    if len(links) == 1 and known not in FAILED:
+        return Complete(_whole(links.pop(), base))
+    if known in FAILED:
+        return Failed(text)
+    if known in COMPLETE:
+        return CompleteWithoutUrl(has_no_data=_says_no_data(answer))
+    return Pending(text, is_known=known == "pending")
+
+
+def token_of(answer: Mapping[str, Any]) -> str | None:
+    """Lexer's name for a job, by the answer to its start; `None` if it has none."""
+    found = _first(answer, _TOKEN)
+    return str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else None
+
+
+def _first(answer: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((answer[name] for name in names if answer.get(name) not in (None, "")), None)
+
+
+def _links(answer: Mapping[str, Any]) -> set[str]:
+    """The one link of an answer under `url`, or else all of its values that are links, also in objects within it."""
+    url = answer.get("url")
+    if isinstance(url, str) and "/" in url:
+        return {url}
+    return {value for _, value in _leaves(answer) if isinstance(value, str) and _is_link(value)}
+
+
+def _whole(link: str, base: str) -> str:
+    """A link with a host. One that has a scheme stays as it is to the letter: it may be signed."""
+    return link if ":" in link.partition("/")[0] else urljoin(base, link)
+
+
+def _is_link(text: str) -> bool:
+    if not _LINK.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.netloc) or parts.path.count("/") > 1
+
+
+def _says_no_data(answer: Mapping[str, Any]) -> bool:
+    return any(
+        (name in _COUNTS and value == 0 and not isinstance(value, bool))
+        or (isinstance(value, str) and _NO_DATA.search(value) is not None)
+        for name, value in _leaves(answer)
+    )
+
+
+def _leaves(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in answer.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield name, value

@@ -1,0 +1,32 @@
+"""The differences by name. The module of its kind says what one does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tap_lexer_activity.sandbox.differences import answers, exports, series, values
+from tap_lexer_activity.sandbox.differences.base import Answer, Asked, Difference
+
+__all__ = ["CONTRARY", "DIFFERENCES", "Answer", "Asked", "Difference", "find"]
+
+DIFFERENCES: Final[dict[str, Difference]] = {
+    **answers.DIFFERENCES,
+    **values.DIFFERENCES,
+    **series.DIFFERENCES,
+    **exports.DIFFERENCES,
+}
+
+CONTRARY: Final = tuple(name for name, difference in DIFFERENCES.items() if difference.is_contrary)
+"""Those of a Lexer that differs in as many ways at once as can be."""
+
+
+def find(name: str) -> Difference:
+    """A difference by its name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in DIFFERENCES:
+        msg = f"unknown difference {name!r}: use one of {', '.join(DIFFERENCES)}"
+        raise ValueError(msg)
+    return DIFFERENCES[name]

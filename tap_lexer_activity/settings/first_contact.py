@@ -1,0 +1,89 @@
+"""Settings that go round what a Lexer does that its documents do not say."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.settings.dates import read_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
+
+WORDS: Final[dict[str, str]] = {
+    "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "one_page": "the answer is all there is, whatever it says of pages and totals",
+    "day_first": "labels of series such as 01/02/2018 have the day first",
+    "key:NAME": "buckets of a series that do not say what is counted are of NAME",
+    "merge_doubles": "of rows that have one key and differ, the first is taken",
+    "unassigned": "rows without a user_id or classification_id belong to nobody: their id is 0",
+    "month_first": "labels of series such as 01/02/2018 have the month first",
+    "utc_labels": "labels of series that name no zone are read off a clock in UTC",
+    "utc_times": "times that name no zone are in UTC",
+    "any_columns": "files of this export are read though none of their columns is known",
+}
+"""Words that the setting `accept` knows, and what each means for a stream's answers. NAME is to be put in."""
+
+_LISTS: Final = frozenset({"users", "groups", "forms"})
+
+
+def read_accepted(
+    given: Mapping[str, Any], report_streams: AbstractSet[str]
+) -> tuple[dict[str, frozenset[str]], list[str]]:
+    """The setting `accept`, and a line for everything that is wrong with it."""
+    accepted = {stream: frozenset(words) for stream, words in given.get("accept", {}).items()}
+    errors = _stream_errors("accept", accepted, report_streams | _LISTS if report_streams else frozenset())
+    for stream, words in accepted.items():
+        for word in sorted(words):
+            kind, colon, name = word.partition(":")
+            if word not in WORDS and not (name and f"{kind}{colon}NAME" in WORDS):
+                errors.append(f"accept[{stream}]: {word!r} is no word that is known; it may be {', '.join(WORDS)}")
+    return accepted, errors
+
+
+def read_skipped(
+    given: Mapping[str, Any], report_streams: AbstractSet[str]
+) -> tuple[dict[str, frozenset[date]], list[str]]:
+    """The setting `skip_windows`, and a line for everything that is wrong with it."""
+    skipped: dict[str, frozenset[date]] = {}
+    errors = _stream_errors("skip_windows", given.get("skip_windows", {}), report_streams)
+    for stream, texts in given.get("skip_windows", {}).items():
+        days = set()
+        for text in texts:
+            try:
+                days.add(date.fromisoformat(text))
+            except ValueError:
+                errors.append(f"skip_windows[{stream}]: {text!r} should be the first date of a window (2026-03-01)")
+        skipped[stream] = frozenset(days)
+    return skipped, errors
+
+
+def read_series_zone(given: Mapping[str, Any], now: datetime) -> tuple[ZoneInfo | None, list[str]]:
+    """The setting `series_zone`, `None` without one, and what is wrong with it."""
+    if "series_zone" not in given:
+        return None, []
+    found = read_zone(given["series_zone"], now)
+    return (None, [found.replace("timezone:", "series_zone:", 1)]) if isinstance(found, str) else (found, [])
+
+
+def format_errors(formats: Iterable[str]) -> list[str]:
+    """Errors for forms of times that no day can be read by."""
+    moment = datetime(2019, 6, 15, 22, 7, 33)  # noqa: DTZ001 (a wall clock time)
+    errors = []
+    for form in formats:
+        try:
+            is_whole = datetime.strptime(moment.strftime(form), form).date() == moment.date()  # noqa: DTZ007 (likewise)
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            errors.append(f"export_time_formats: {form!r} should name a day, month and year, such as %d/%m/%Y %H:%M")
+    return errors
+
+
+def _stream_errors(setting: str, given: Iterable[str], known: AbstractSet[str]) -> list[str]:
+    if not known:
+        return []
+    names = ", ".join(sorted(known))
+    return [f"{setting}: there is no stream {stream!r}; it may name {names}" for stream in given if stream not in known]
