@@ -111,7 +111,7 @@ def test_a_refused_request_fails_its_stream_with_lexer_s_message(
 @pytest.mark.parametrize("fault", ["unauthorized", "forbidden"])
 def test_a_refused_token_ends_the_run_at_once(tap: Tap, sandbox: Sandbox, fault: str) -> None:
     sandbox.fault(fault, times=None)
-    run = tap.run(sandbox.config(**ONE_DAY))
+    run = tap.run(sandbox.config(**ONE_DAY, concurrency=1))
     assert (run.code, run.out) == (1, "")
     assert len(run.errors) == 1
     assert "The api_token is wrong" in run.errors[0]
@@ -562,7 +562,7 @@ def test_columns_of_an_answer_do_not_override_the_keys(tap: Tap, sandbox: Sandbo
 
 def test_one_form_that_fails_leaves_the_others_alone(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     sandbox.fault("bad_request", "nps_summary", times=1)
-    run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("nps_summary"))
+    run = tap.run(sandbox.config(**ONE_DAY, concurrency=1), catalog=catalog_of("nps_summary"))
     assert run.code == 1
     assert [record["form_id"] for record in run.records["nps_summary"]] == [56]
     assert "form 55" in run.errors[0]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_lexer_activity.http.limiter import Limiter
 from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Outcome, Schedule
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class World:
         self.asks = [(part, Ask(number, lambda: None)) for part, number, *_ in plan]
         self.schedule = Schedule(iter(self.asks), **bounds)
         self.now = 0
-        self.under_way: list[tuple[int, int, int]] = []
+        self.under_way: list[tuple[int, int, Any]] = []
         self.asked: list[int] = []
         self.kept: dict[int, int] = {}
         self.ended: set[int] = set()
@@ -44,7 +45,8 @@ class World:
             part, ask = found
             self.asked.append(ask.name)
             assert sum(self.kept.values()) < self.bounds["most_bytes"]
-            heapq.heappush(self.under_way, (self.now + self.rows[ask.name][0], ask.name, part))
+            entry: tuple[int, int, Any] = self.now + self.rows[ask.name][0], ask.name, part
+            heapq.heappush(self.under_way, entry)
             assert len(self.under_way) <= self.bounds["concurrency"]
             assert len(self.under_way) + len(self.kept) <= self.bounds["most_ahead"]
 
@@ -125,7 +127,7 @@ def test_threads_give_each_answer_and_each_error_to_its_reader() -> None:
 
     asks = [Ask(number, partial(send, number)) for number in range(50)]
     schedule = Schedule([("part", ask) for ask in asks], concurrency=8)
-    reader = Lookahead(schedule, 8, spent_here=lambda: 0, while_waiting=lambda: 60.0)
+    reader = Lookahead(schedule, 8, limiter=Limiter(1000, 1), while_waiting=lambda: 60.0)
     reader.part = "part"
     for ask in asks:
         outcome = reader.take(ask.name)

@@ -101,12 +101,15 @@ def planned(run: Run) -> dict[str, int]:
 def test_a_run_asks_for_what_the_plan_says(
     tap: Tap,
     sandbox: Sandbox,
+    new_sandbox: NewSandbox,
     catalog_of: CatalogOf,
     streams: tuple[str, ...],
     config: dict[str, Any],
     before: dict[str, Any] | None,
 ) -> None:
     """`before` is what the configuration of a run before this one has instead; without it there was none."""
+    if "timezone" in config:
+        sandbox = new_sandbox(timezone=config["timezone"])
     catalog = catalog_of(*streams)
     state = None
     if before is not None:
@@ -330,7 +333,7 @@ def test_jobs_are_asked_for_and_follow_each_other_while_reports_are_read(
 ) -> None:
     sandbox = new_sandbox(export_seconds=0.1)
     sandbox.fault("slow", "summary", times=None, value=0.4)
-    config = sandbox.config(start_date="2026-04-20", export_window_days=4)
+    config = sandbox.config(start_date="2026-04-20", export_window_days=4, concurrency=1)
     run = tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
     assert run.code == 0, run.log
     kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
@@ -347,7 +350,7 @@ def test_a_job_that_can_not_be_started_ahead_costs_one_request_and_no_time(
     sandbox = new_sandbox(export_seconds=0)
     sandbox.fault("server_error", "mention_sla_export", times=None, after=1)
     sandbox.fault("slow", "summary", times=None, value=0.3)
-    config = sandbox.config(start_date="2026-04-20", export_window_days=4)
+    config = sandbox.config(start_date="2026-04-20", export_window_days=4, concurrency=1)
     tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
     kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]
     last_report = len(kinds) - kinds[::-1].index("summary")
@@ -361,7 +364,7 @@ def test_a_job_that_can_not_be_asked_for_ahead_waits_for_its_turn(
     sandbox.fault(fault, "status", times=1, value={"rate_limited": 30, "timeout": 5}.get(fault))
     sandbox.fault("slow", "summary", times=None, value=0.4)
     patience = {"request_timeout": 2} if fault == "timeout" else {}
-    config = sandbox.config(start_date="2026-04-22", export_window_days=360, **patience)
+    config = sandbox.config(start_date="2026-04-22", export_window_days=360, concurrency=1, **patience)
     run = tap.run(config, catalog=catalog_of("summary", "mention_sla_export"))
     assert run.code == 0, run.log
     kinds = [(request.body or {}).get("type", request.origin) for request in sandbox.requests]

@@ -70,7 +70,7 @@ class Told(TapLexerActivity):
         self.recording = Recording()
         self.clock = Clock()
         super().__init__(
-            config=host.config(**{"lookback_days": 0, "end_date": "2026-01-08"} | config),
+            config=host.config(**{"lookback_days": 0, "end_date": "2026-01-08", "concurrency": 1} | config),
             catalog=select(*streams),
             state=state,
             message_writer=self.recording,
@@ -143,8 +143,7 @@ def batches(folder: Path, size: int) -> dict[str, Any]:
     return {"encoding": encoding, "storage": {"root": folder.as_uri()}, "batch_size": size}
 
 
-MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05", "concurrency": 1}
-"""One request after the other: what a host answers is told by the order in which it is asked."""
+MINIMAL = {"api_token": "a-token", "start_date": "2026-01-05"}
 
 
 def state_of(stream: str, day: str) -> dict[str, Any]:

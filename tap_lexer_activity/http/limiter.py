@@ -38,6 +38,7 @@ _Result = TypeVar("_Result")
 
 class _Here(threading.local):
     spent = 0
+    ticket: int | None = None
 
 
 class Limiter:
@@ -113,6 +114,20 @@ class Limiter:
         if self.max_calls is not None and self.spent >= self.max_calls:
             msg = f"max_requests ({self.max_calls}) have been sent"
             raise RequestsSpentError(msg)
+        self.reserve()
+        ticket, self._here.ticket = self._here.ticket, None
+        with self._lock:
+            self.spent += 1
+        self.credit(1)
+        try:
+            yield
+        finally:
+            self._guarded(lambda: self._leave(ticket))
+
+    def reserve(self) -> None:
+        """Wait for a place in the quota, and keep it for this thread's next call, unless it has one."""
+        if self._here.ticket is not None:
+            return
         with self._gate:
             ticket = self._guarded(self._enter)
             while ticket is None:
@@ -122,13 +137,13 @@ class Limiter:
                 while (left := until - self._clock()) > 0:
                     self._sleep(left)
                 ticket = self._guarded(self._enter)
-        with self._lock:
-            self.spent += 1
-        self.credit(1)
-        try:
-            yield
-        finally:
-            self._guarded(lambda: self._leave(ticket))
+        self._here.ticket = ticket
+
+    def give_back(self) -> None:
+        """Do without the place that this thread has reserved."""
+        ticket, self._here.ticket = self._here.ticket, None
+        if ticket is not None:
+            self._guarded(lambda: self._database.execute("DELETE FROM calls WHERE id = ?", (ticket,)))
 
     def spent_here(self) -> int:
         """Calls so far, of this thread, and those credited to it."""

@@ -150,6 +150,11 @@ class LexerClient:
         params = {name: token}
         return self._reply("GET", url, what=what, is_secret=True, tries=tries, params=params).answer
 
+    @property
+    def is_token_accepted(self) -> bool:
+        """Whether any request has been accepted."""
+        return self._verdicts.has_accepted
+
     def quote(self, text: str) -> str:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
         return quoted(text, self._settings.api_token)
@@ -177,7 +182,7 @@ class LexerClient:
         """
         threads = self._settings.concurrency
         schedule = Schedule(((part, ask) for part, asks in parts for ask in asks), concurrency=threads)
-        self.lookahead = Lookahead(schedule, threads, spent_here=self.limiter.spent_here, while_waiting=while_waiting)
+        self.lookahead = Lookahead(schedule, threads, limiter=self.limiter, while_waiting=while_waiting)
 
     def _in_turn(self, ask: Ask) -> Reply:
         """The answer to a request in its turn, which may have been sent ahead of it."""

@@ -116,7 +116,7 @@ def opened(answer: Any, expected: Expected, what: str) -> Content:
         said = f"{what}: the answer is {shown} where {_SHAPES[expected.shape]} was expected. Such answers are taken for nothing: no rows"
         return Content(_nothing(expected.shape), ("nothing", said))
     if _is_nothing(inner):
-        return Content(inner, notice or _nothing_at_all(expected, what))
+        return Content(inner, notice)
     if expected.shape == "list" and _is_row(inner, expected.known):
         said = "one object came where a list was expected. It is taken for a list of one"
         is_documented = expected.known == ("id",)  # (of lists, Lexer's text and its samples disagree)
@@ -139,13 +139,6 @@ _SHAPES: Final[dict[Shape, str]] = {
 
 def _nothing(shape: Shape) -> Any:
     return [] if shape in {"list", "surveys"} else {} if shape == "series" else None
-
-
-def _nothing_at_all(expected: Expected, what: str) -> tuple[str, str] | None:
-    """A notice for nothing, where it is of the right shape and yet odd."""
-    if expected.shape == "list" and expected.stream == "users":
-        return "nothing", f"{what} is empty, though whoever made the token is a user. No rows come of it"
-    return None
 
 
 def _is_nothing(answer: Any) -> bool:

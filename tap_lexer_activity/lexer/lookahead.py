@@ -15,6 +15,8 @@ from tap_lexer_activity import turns
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
+    from tap_lexer_activity.http.limiter import Limiter
+
 MOST_AHEAD: Final = 100
 """Answers that wait for their turn, or are under way."""
 MOST_BYTES: Final = 64 << 20
@@ -132,6 +134,10 @@ class Schedule:
         """Whether a request has been asked, and not answered."""
         return (part, name) in self._under_way
 
+    def is_dropped(self, part: Part) -> bool:
+        """Whether a part has ended."""
+        return part in self._dropped
+
     def drop(self, part: Part) -> None:
         """Nobody will take what is left of a part."""
         self._dropped.add(part)
@@ -147,18 +153,19 @@ class Lookahead:
     """
 
     def __init__(
-        self, schedule: Schedule, threads: int, *, spent_here: Callable[[], int], while_waiting: Callable[[], float]
+        self, schedule: Schedule, threads: int, *, limiter: Limiter, while_waiting: Callable[[], float]
     ) -> None:
         """Begin to ask.
 
         Args:
             schedule: What to ask.
             threads: How many threads ask.
-            spent_here: How many requests this thread has sent.
+            limiter: The quota. A request is drawn when there is a place for it, so that they go out in their order.
             while_waiting: Does other work before a wait for an answer, and says for how many seconds there is none.
         """
         self._schedule = schedule
-        self._spent_here = spent_here
+        self._limiter = limiter
+        self._line = threading.Lock()
         self._while_waiting = while_waiting
         self._changed = threading.Condition()
         self._held: dict[Key, turns.Held] = {}
@@ -169,24 +176,30 @@ class Lookahead:
 
     def _work(self) -> None:
         while True:
-            with self._changed:
-                while (found := self._schedule.next()) is None:
-                    self._changed.wait()
-                part, ask = found
-                held = self._held[part, ask.name] = turns.Held()
-            outcome = self._outcome(ask, held)
+            with self._line:
+                with self._changed:
+                    while (found := self._schedule.next()) is None:
+                        self._changed.wait()
+                    part, ask = found
+                    held = self._held[part, ask.name] = turns.Held()
+                self._limiter.reserve()
+            if self._schedule.is_dropped(part):
+                self._limiter.give_back()
+                outcome = Outcome()
+            else:
+                outcome = self._outcome(ask, held)
             with self._changed:
                 self._schedule.finish(part, ask.name, outcome)
                 self._changed.notify_all()
 
     def _outcome(self, ask: Ask, held: turns.Held) -> Outcome:
-        outcome, begun = Outcome(), self._spent_here()
+        outcome, begun = Outcome(), self._limiter.spent_here()
         with turns.ahead(held):
             try:
                 outcome.answer = ask.send()
             except BaseException as error:  # noqa: BLE001 (whoever reads meets it)
                 outcome.error = error
-        outcome.requests = self._spent_here() - begun
+        outcome.requests = self._limiter.spent_here() - begun
         outcome.size = held.size * SIZE_IN_MEMORY
         return outcome
 

@@ -59,6 +59,11 @@ class Verdicts:
         self._accepted = 0
         self._is_in_doubt = True
 
+    @property
+    def has_accepted(self) -> bool:
+        """Whether any answer was one."""
+        return self._accepted > 0
+
     def accept(self) -> None:
         """An answer was one: the token works."""
         self._accepted += 1

@@ -65,7 +65,7 @@ class Forms:
             FatalAPIError, RetriableAPIError: If the list can't be read.
         """
         # (A token that was refused may be accepted by others since: then it is the list that it is not allowed.)
-        if self._outcome is None or isinstance(self._outcome, AccessDeniedError):
+        if self._outcome is None or (isinstance(self._outcome, AccessDeniedError) and self._client.is_token_accepted):
             try:
                 self._outcome = fetch_list(NAME, self._client, self._progress, self._answers, tries=tries)
             except (FatalAPIError, RetriableAPIError) as error:
