@@ -21,5 +21,6 @@ html_title = f"{project} {version}"
 html_logo = "assets/logo.svg"
 html_favicon = "assets/logo.png"
 html_static_path = ["assets"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

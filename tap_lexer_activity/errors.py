@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 _SHORTEST_PART: Final = 8
 """Fewest characters that count as a part of a token."""
 
 
 class AccessDeniedError(FatalAPIError):
-    """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either."""
+    """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either.
+
+    A 403 may also be for what was asked for alone: that shows when another call is accepted.
+
+    Attributes:
+        status: 401 or 403.
+        said: What Lexer answered, without advice.
+    """
+
+    def __init__(self, said: str, advice: str, status: int) -> None:
+        super().__init__(f"{said}. {advice}")
+        self.said = said
+        self.status = status
 
 
 class NotAllowedError(FatalAPIError):
@@ -44,7 +59,19 @@ class NotFoundError(FatalAPIError):
 
 
 class RangeTooLongError(FatalAPIError):
-    """Lexer refused a request for the length of its range: a shorter one may be accepted."""
+    """Lexer refused a request for the length of its range, or did not answer all of it as asked: a shorter one may be answered.
+
+    Attributes:
+        longest: The length that is known to be answered; None if none is.
+    """
+
+    def __init__(self, message: str, longest: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.longest = longest
+
+
+class RangeTooShortError(FatalAPIError):
+    """Lexer answered a request in shorter buckets than were asked for, as it does where a range is short: a longer one may be answered."""
 
 
 class UnavailableError(RetriableAPIError):
@@ -60,7 +87,7 @@ class UnavailableError(RetriableAPIError):
 
 
 class QuotaExceededError(UnavailableError):
-    """A host answered 429."""
+    """A host answered 429, or in other words that the quota is used up."""
 
 
 class RequestsSpentError(FatalAPIError):

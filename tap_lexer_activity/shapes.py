@@ -1,4 +1,4 @@
-"""Checks of Lexer's answers against their documented shape, and values made to fit their columns."""
+"""The shapes of Lexer's answers as JSON schemas, and checks against them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from jsonschema.validators import extend
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, to_utc
+from tap_lexer_activity.readings import is_whole
+from tap_lexer_activity.values import OddNumber, fits_integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
@@ -40,8 +41,8 @@ def _is_number(_: object, value: object) -> bool:
 
 
 def _is_integer(_: object, value: object) -> bool:
-    if isinstance(value, Decimal):  # (one with a huge exponent would take for ever to write)
-        return value.is_finite() and value.adjusted() <= MOST_DIGITS and value == value.to_integral_value()
+    if isinstance(value, Decimal):
+        return is_whole(value)
     if isinstance(value, int):
         return _is_number(_, value) and fits_integer(value)
     return isinstance(value, float) and value.is_integer()
@@ -74,10 +75,20 @@ def stream_schema(stream: str) -> dict[str, Any]:
     return found
 
 
-def list_schema(stream: str) -> dict[str, Any]:
-    """JSON schema of the answer with a list of objects that have an `id`."""
-    rows = row_schema(stream_schema(stream), without=ADDED_COLUMNS, required=("id",))
+def list_schema(stream: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON schema of the answer with a list of objects that have an `id`.
+
+    Args:
+        stream: The stream.
+        columns: Its columns, of which a catalog may have more than its schema.
+    """
+    rows = row_schema(with_columns(stream_schema(stream), columns), without=ADDED_COLUMNS, required=("id",))
     return {"type": "array", "items": rows}
+
+
+def with_columns(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """A stream's schema, and the columns that only the catalog has: what Lexer sends by their name goes into them."""
+    return {**schema, "properties": {**columns, **schema["properties"]}}
 
 
 def row_schema(stream_schema: Mapping[str, Any], *, without: Iterable[str], required: Iterable[str]) -> dict[str, Any]:
@@ -139,103 +150,3 @@ def _kind(value: object) -> str:
 def text_of(answer: object) -> str:
     """An answer as JSON text."""
     return serialize_json(answer, ensure_ascii=False)
-
-
-_NOTHING: Final = object()
-"""Stands for the part that does not fit, where all of a value fits. (`None` would be a value.)"""
-
-
-def fitted(answer: Any, schema: Mapping[str, Any]) -> tuple[Any, dict[str, str]]:
-    """An answer with values of their columns' types: `81.0` as `81` in a column of integers, times in UTC.
-
-    A value that its column can't hold (an integer beyond 64 bits, a text that is no time) becomes null, if the column may be null, and
-    `additional_columns` of its row keeps it as it came. A row is an object whose schema has such a property. All else is left to `check`.
-
-    Args:
-        answer: The JSON.
-        schema: The answer's shape.
-
-    Returns:
-        The answer, and the columns that can't hold some value, each with what was expected.
-    """
-    odd: dict[str, str] = {}
-    return _fitted(answer, schema, odd)[0], odd
-
-
-def _fitted(value: Any, schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
-    """A value that its schema allows, and the part of it that does not fit, as it came (`_NOTHING` if all fits).
-
-    A value that does not fit stays if it may not be null.
-    """
-    if value is None:
-        return None, _NOTHING
-    found: Any
-    if _is_time(schema):
-        found = to_utc(value) if isinstance(value, str) else None
-    elif isinstance(value, dict):
-        return _fitted_object(value, schema, odd)
-    elif isinstance(value, list):
-        pairs = [_fitted(inner, schema.get("items", {}), odd) for inner in value]
-        found = [inner for inner, _ in pairs] if all(kept is _NOTHING for _, kept in pairs) else None
-    else:
-        found = _fitted_number(value, schema.get("type", ()))
-    if found is not None:
-        return found, _NOTHING
-    return None if _may_be_null(schema) else value, _as_it_came(value)
-
-
-def _fitted_object(value: dict[str, Any], schema: Mapping[str, Any], odd: dict[str, str]) -> tuple[Any, Any]:
-    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
-    is_row = ADDITIONAL in properties
-    result: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
-    for name, inner in value.items():
-        if is_row and name == ADDITIONAL:
-            continue
-        column = properties.get(name, others if isinstance(others, dict) else {})
-        result[name], piece = _fitted(inner, column, odd)
-        if piece is not _NOTHING and (_may_be_null(column) or not is_row):
-            kept[name] = piece
-            if is_row:
-                odd.setdefault(name, "a time with an offset" if _is_time(column) else "a number of at most 64 bits")
-    if is_row and kept:
-        result[ADDITIONAL] = kept
-    return result, kept if kept and not is_row else _NOTHING
-
-
-def _fitted_number(value: Any, kinds: Container[str]) -> Any:
-    """A value as its column holds it; `None` for a number that is too large."""
-    is_integer, is_number = "integer" in kinds, "number" in kinds
-    if isinstance(value, OddNumber):
-        return None if is_integer or is_number else str(value)
-    if is_integer and _is_integer(None, value if isinstance(value, Decimal) else None):
-        value = int(value)
-    if isinstance(value, int) and not fits_integer(value):
-        if is_integer:
-            return None
-        if is_number:  # (as a decimal it is written with all its digits)
-            return Decimal(value) if fits_float(Decimal(value)) else None
-    return value
-
-
-def _may_be_null(schema: Mapping[str, Any]) -> bool:
-    return "null" in schema.get("type", ())
-
-
-def _is_time(schema: Mapping[str, Any]) -> bool:
-    return schema.get("format") == "date-time"
-
-
-def _as_it_came(value: Any) -> Any:
-    """A value with numbers beyond 64 bits as text."""
-    match value:
-        case dict():
-            return {name: _as_it_came(inner) for name, inner in value.items()}
-        case list():
-            return [_as_it_came(inner) for inner in value]
-        case OddNumber():
-            return str(value)
-        case int() if not fits_integer(value):
-            return str(value)
-        case _:
-            return value

@@ -235,12 +235,30 @@ def report_requests(wanted: Sequence[Window], present: datetime) -> list[Request
     return [Request(Window(window.start, min(window.end, present)), (window,)) for window in wanted]
 
 
-def series_requests(wanted: Sequence[Window], present: datetime, interval: Interval, zone: ZoneInfo) -> list[Request]:
-    """The fewest requests that give every bucket of `wanted` (consecutive buckets of `interval`) in its own grain."""
+def series_requests(  # noqa: PLR0913 (what is wanted, and what Lexer grants)
+    wanted: Sequence[Window],
+    present: datetime,
+    interval: Interval,
+    zone: ZoneInfo,
+    *,
+    longest: timedelta = LONGEST,
+    shortest: timedelta = SHORTEST_DAILY,
+) -> list[Request]:
+    """The fewest requests that give every bucket of `wanted` (consecutive buckets of `interval`) in its own grain.
+
+    Args:
+        wanted: The buckets.
+        present: Where requests end at the latest.
+        interval: The length of a bucket.
+        zone: The zone whose calendar cuts the buckets.
+        longest: The longest range of a request that is answered: of days 5 at least.
+        shortest: The shortest range of a request that is answered in days.
+    """
     if not wanted:
         return []
     hourly = interval == "hour"
-    shortest, longest = (USUAL_HOURLY, LONGEST_HOURLY) if hourly else (SHORTEST_DAILY, LONGEST - timedelta(hours=2))
+    longest = min(longest, LONGEST_HOURLY if hourly else LONGEST - timedelta(hours=2))
+    shortest = min(longest, USUAL_HOURLY) if hourly else shortest
     result = []
     for stretch in _stretches(wanted, present, interval, zone, shortest=timedelta(0) if hourly else shortest):
         buckets = [bucket for bucket in wanted if stretch.start <= bucket.start < stretch.end]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from support.contact import Case, check
@@ -14,7 +14,72 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-CASES: Final[list[Case]] = []
+SERIES: Final = ("states_volume", "response_volume", "case_volume")
+STATES: Final = ("states_volume",)
+SURVEYS: Final = ("nps_volume",)
+ZONE: Final = {"timezone": "Australia/Sydney"}
+LONG: Final = {**ZONE, "start_date": "2026-01-20", "lookback_days": 0}
+HOURS: Final = {**ZONE, "series_interval": "hour"}
+READ: Final = "labels are not written as Lexer documents them"
+
+
+def case(difference: str, says: str, streams: tuple[str, ...] = SERIES, **more: Any) -> Case:
+    """One whose rows all come, with a warning, unless it says otherwise."""
+    return Case(difference, streams, **{"outcome": "warning", "says": says, "config": ZONE} | more)
+
+
+CASES: Final[list[Case]] = [
+    case("labels_with_seconds", READ, free=("date_label",)),
+    case("labels_iso", READ, free=("date_label",)),
+    case("labels_zulu", READ, free=("date_label",)),
+    case("labels_in_utc", "labels are read off a clock in UTC", free=("date_label",)),
+    case("labels_in_milliseconds", READ, free=("date_label",)),
+    case("labels_with_the_day_first", "day first", free=("date_label",)),
+    case("labels_with_am", READ, config=HOURS, free=("date_label",)),
+    case("labels_of_dates", READ, free=("date_label",)),
+    case("labels_of_ends", "labels are read as the ends of days", STATES, free=("date_label",)),
+    case("ranges_as_text", "the labels of buckets came as 'date_range'"),
+    case("ranges_with_ends", "date_range.date_to"),
+    case("dates_for_ranges", "the labels of buckets came as 'date'"),
+    case("wrapped_series", "the series came under 'data'"),
+    case("empty_lists", "", outcome="rows", sandbox={"history_start": "2026-04-29"}),
+    case("flat_series", "buckets came in one list", ("states_volume", "response_volume")),
+    case("listed_series", "a list of series came"),
+    case("series_by_date", "buckets came by their dates"),
+    case("members_beside", "'total', 'meta' came beside the lists of buckets"),
+    case("titled_states", "another name came for each state", STATES),
+    case(
+        "days_of_utc",
+        "set series_zone to the zone in which Lexer counts",
+        STATES,
+        outcome="refused",
+        why="`series_zone` takes the days as they are: rows of other days",
+    ),
+    case("weeks_for_months", "Set max_range_days to", config=LONG),
+    case("days_for_hours", "From here on ranges have at most", config=HOURS),
+    case("hours_for_a_week", "From here on ranges have at least", STATES),
+    case("part_of_a_range", "Set max_range_days to 30", (*SERIES, *SURVEYS), config=LONG),
+    case("ranges_of_a_month", "Set max_range_days to", (*SERIES, *SURVEYS), config=LONG),
+    case(
+        "retention",
+        'Set start_dates to {"summary": "2026-03-02"}',
+        ("summary", *SERIES),
+        config=LONG,
+        keeps=lambda _, row: row["local_date"] >= "2026-03-02",
+    ),
+    case("survey_dates", "dates name no zone", SURVEYS),
+    case("survey_one_time", "a date or a timestamp is missing", SURVEYS),
+    case("surveys_by_date", "rows did not come as a list", SURVEYS),
+    case("survey_weeks", "longer steps came", SURVEYS, config=LONG),
+    case(
+        "survey_row_more",
+        "rows came for both edges",
+        SURVEYS,
+        outcome="refused",
+        way={"series_label": "end"},
+        sandbox={"messages_per_day": 60},
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -1,6 +1,6 @@
 """README.md and the pages of docs/ against the program: streams, columns, settings, messages, numbers, commands and links are what they say.
 
-`WRITE_SNAPSHOTS=1 pytest tests/test_readme.py` writes the columns of docs/streams.md.
+`WRITE_SNAPSHOTS=1 pytest tests/test_readme.py` writes the columns of docs/streams.md and the table of docs/settings.md.
 """
 
 from __future__ import annotations
@@ -89,6 +89,17 @@ def blocks(language: str, text: str = TEXT) -> list[str]:
     return [dedent(block) for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)]
 
 
+def is_written(name: str, what: str, text: str) -> None:
+    """The part of a page between two marks is made of the program, by `WRITE_SNAPSHOTS=1 pytest tests/test_readme.py`."""
+    begin, end = f"<!-- {what}:begin -->\n", f"<!-- {what}:end -->\n"
+    before, _, rest = page(name).partition(begin)
+    _, _, after = rest.partition(end)
+    new = f"{before}{begin}\n{text}\n{end}{after}"
+    if os.environ.get("WRITE_SNAPSHOTS"):
+        (ROOT / "docs" / f"{name}.md").write_text(new, encoding="utf-8")
+    assert page(name) == new, "WRITE_SNAPSHOTS=1 pytest tests/test_readme.py writes it"
+
+
 def quoted(cell: str) -> list[str]:
     """What stands between backticks."""
     return re.findall(r"`([^`]+)`", cell)
@@ -148,17 +159,11 @@ def columns_of(name: str, entry: dict[str, Any]) -> str:
         kind = each.get("format") or " or ".join(kind for kind in types if kind != "null")
         key = ", key" if column in entry["key_properties"] else ""
         lines.append(f"| `{column}` | {kind}{key} | {each['description'].replace('|', '&#124;')} |")
-    return "\n".join([*lines, "", ""])
+    return "\n".join([*lines, ""])
 
 
 def test_the_columns_are_those_of_the_schemas(streams: dict[str, dict[str, Any]]) -> None:
-    begin, end = "<!-- columns:begin -->\n\n", "<!-- columns:end -->\n"
-    before, _, rest = page("streams").partition(begin.rstrip("\n"))
-    _, _, after = rest.partition(end)
-    new = before + begin + "".join(columns_of(*each) for each in streams.items()) + end + after
-    if os.environ.get("WRITE_SNAPSHOTS"):
-        (ROOT / "docs" / "streams.md").write_text(new, encoding="utf-8")
-    assert page("streams") == new, "WRITE_SNAPSHOTS=1 pytest tests/test_readme.py writes them"
+    is_written("streams", "columns", "\n".join(columns_of(*each) for each in streams.items()))
 
 
 def test_the_readme_is_short_and_names_every_stream_as_its_page_does() -> None:
@@ -242,13 +247,14 @@ def default(name: str, schema: dict[str, Any]) -> str:
 
 def test_the_settings_are_those_of_about(program: TapLexerActivity) -> None:
     schema = program.config_jsonschema
-    rows = {quoted(row["setting"])[0]: row for row in table(page("settings"), "setting")}
-    assert {name: (row["type"], row["default"], row["meaning"]) for name, row in rows.items()} == {
-        name: (kind(schema["properties"][name]), default(name, schema), schema["properties"][name]["description"])
-        for name in rows
-    }
     (sdk,) = re.findall(r"^The Singer SDK's own work.*$", page("settings"), re.MULTILINE)
-    assert [*rows, *quoted(sdk)] == list(schema["properties"])
+    own = {name: each for name, each in schema["properties"].items() if name not in quoted(sdk)}
+    assert [*own, *quoted(sdk)] == list(schema["properties"])
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, each in own.items():
+        cells = (f"`{name}`", kind(each), default(name, schema), each["description"])
+        lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+    is_written("settings", "settings", "\n".join(lines) + "\n")
 
 
 def test_the_ten_settings_of_the_readme_are_settings_with_their_defaults(program: TapLexerActivity) -> None:

@@ -23,10 +23,10 @@ from tap_lexer_activity.shapes import list_schema
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.windows import Request
+    from tap_lexer_activity.windows import Interval, Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,7 @@ class Run:
         bookmarks: Where each stream had come to when the run began, by its name and the id of the NPS form (None: not by forms).
         columns: The columns of streams, as a catalog has them; a stream that is not named has those of its schema.
         polls_ahead: What polls export jobs ahead of their turn: each returns when it wants to be called again, in seconds of the clock.
+        learnt_lengths: What the run has learnt of the lengths of ranges that Lexer answers, by the stream's interval and `longest` or `shortest`.
         cached_requests: Requests for a range of time, which streams that are cut alike share: years of hours take seconds.
     """
 
@@ -59,6 +60,7 @@ class Run:
     bookmarks: Mapping[tuple[str, int | None], datetime]
     columns: Mapping[str, Columns]
     polls_ahead: list[Callable[[], float]] = field(default_factory=list)
+    learnt_lengths: dict[tuple[Interval, str], timedelta] = field(default_factory=dict)
     cached_requests: dict[tuple[Hashable, ...], list[Request]] = field(default_factory=dict)
 
     @classmethod
@@ -86,25 +88,28 @@ class Run:
         pace = PACE_OF_A_TERMINAL if sys.stderr and sys.stderr.isatty() else PACE_OF_A_FILE
         quota = settings.rate_limit_requests, settings.rate_limit_seconds
         progress = Progress(quota, limiter, logger, zone=settings.zone, pace=pace)
-        client = LexerClient(settings, limiter, logger, **clock)
+        client = LexerClient(settings, limiter, logger, notices=notices, **clock)
 
         def work_while_waiting() -> float:
             wanted = run.poll_ahead()
             progress.say(for_export=True)
             return min(wanted, progress.due)
 
+        columns_of_forms = columns.get(forms.NAME) or Columns.of_schema(forms.NAME)
         answers = Answers(
-            list_schema(forms.NAME),
+            list_schema(forms.NAME, columns_of_forms.properties),
             ("id",),
-            columns.get(forms.NAME) or Columns.of_schema(forms.NAME),
+            columns_of_forms,
+            stream=forms.NAME,
+            notices=notices,
             quote=client.quote,
-            logger=logger.getChild(forms.NAME),
+            accepted=settings.accept.get(forms.NAME, ()),
         )
         run = cls(
             settings=settings,
             client=client,
             exporter=Exporter(client, settings, logger, notices=notices, while_waiting=work_while_waiting, **clock),
-            forms=Forms(client, progress, answers, settings.form_ids),
+            forms=Forms(client, progress, answers, settings.form_ids, notices=notices),
             progress=progress,
             refusals=Refusals(progress),
             notices=notices,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
+from tap_lexer_activity.shapes import ADDITIONAL
+from tap_lexer_activity.streams import grain
 from tap_lexer_activity.streams.base import PerFormStream
 from tap_lexer_activity.streams.labels import label_shift
+from tap_lexer_activity.streams.survey_shapes import KINDS, shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from tap_lexer_activity.run.events import Row
+    from tap_lexer_activity.run.events import Event, Row
+    from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
 
 _UTC: Final = ZoneInfo("UTC")
@@ -31,6 +36,7 @@ class NpsVolume(PerFormStream):
     """
 
     name = "nps_volume"
+    shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
 
@@ -46,7 +52,18 @@ class NpsVolume(PerFormStream):
 
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:
-        return windows.series_requests(wanted, self.settings.present, self.interval, self.zone)
+        longest = self.ranges.longest
+        return windows.series_requests(wanted, self.settings.present, self.interval, self.zone, longest=longest)
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._form: int | None = None
+        self._asked_for_silence: set[int | None] = set()
+
+    @override
+    def events(self, form_id: int | None) -> Generator[Event]:
+        self._form = form_id
+        yield from super().events(form_id)
 
     @override
     def answer_schema(self) -> dict[str, Any]:
@@ -55,16 +72,17 @@ class NpsVolume(PerFormStream):
         counts = {name: kind for name, kind in row["properties"].items() if name not in outer}
         item = {
             "type": "object",
-            "properties": {**outer, "data": {"type": "object", "properties": counts}},
+            "properties": {**outer, "data": {"type": "object", "properties": counts}, ADDITIONAL: {}},
             "required": ["date", "timestamp", "data"],
         }
         return {"type": "array", "items": item}
 
     @override
     def rows(self, request: Request, answer: Any, asked_for: str) -> Iterator[Row]:
-        rows = self.checked(answer, asked_for)
+        rows = self._rows_in(answer, asked_for)
         labels = [self._label(row, asked_for) for row in rows]
-        shift = label_shift(labels, request.asked)
+        self._check_grain(rows, labels, request, asked_for)
+        shift = self._shift(rows, labels, request, asked_for)
         first, last = request.asked.start - windows.DAY, request.asked.end + windows.DAY
         has_what_was_asked_for = any(first <= label <= last for label in labels)
         if has_what_was_asked_for:
@@ -82,6 +100,58 @@ class NpsVolume(PerFormStream):
             ):
                 yield self._record(row, label, shift)
 
+    def _rows_in(self, answer: Any, asked_for: str) -> list[dict[str, Any]]:
+        """The rows of an answer, whatever shape it has."""
+        answer, kinds = shaped(answer)
+        for kind in sorted(kinds):
+            self.run.notices.accept(self.name, kind, f"{asked_for}: {KINDS[kind]}")
+        found: list[dict[str, Any]] = self.checked(answer, asked_for)
+        return found
+
+    def _check_grain(
+        self, rows: list[dict[str, Any]], labels: list[datetime], request: Request, asked_for: str
+    ) -> None:
+        """Refuse steps of more than a day, and a part of what was asked for: a week, or the rest, is asked for again where nothing else tells."""
+        counted = _counted(rows, labels)
+        if grain.is_in_doubt(counted, request.asked) and any(counted.values()):
+            largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
+            week = grain.week_from((largest - windows.DAY).date(), self.settings.present, self.zone)
+            if not grain.are_days(counted, _counted(*self._asked_again(week, asked_for)), largest):
+                msg = f"{asked_for}: days were asked for, and longer steps came"
+                raise RangeTooLongError(msg)
+        gap = grain.silence((label for label in counted if counted[label]), request.asked)
+        if gap is not None and self._form not in self._asked_for_silence:
+            self._asked_for_silence.add(self._form)
+            again = _counted(*self._asked_again(gap, asked_for))
+            # (A label on the edge may be that of the day before.)
+            if any(values and gap.start < label < gap.end for label, values in again.items()):
+                msg = f"{asked_for}: a part of the range came alone, and asked for by itself the rest has numbers, too"
+                raise RangeTooLongError(msg, request.asked.length - gap.length)
+
+    def _asked_again(self, window: Window, asked_for: str) -> tuple[list[dict[str, Any]], list[datetime]]:
+        answer, _ = self.asked(windows.Request(window, ()), self._form)
+        rows = self._rows_in(answer, asked_for)
+        return rows, [self._label(row, asked_for) for row in rows]
+
+    def _shift(
+        self, rows: list[dict[str, Any]], labels: list[datetime], request: Request, asked_for: str
+    ) -> timedelta | None:
+        """How far a label lies behind the start of its day."""
+        if self.settings.series_label is not None:
+            return windows.DAY if self.settings.series_label == "end" else timedelta(0)
+        counted = _counted(rows, labels)
+        days = -((request.asked.start - request.asked.end) // windows.DAY)
+        start, end = request.asked.start, request.asked.start + days * windows.DAY
+        if start not in counted or end not in counted:
+            return label_shift(labels, request.asked)
+        if not counted[start] and not counted[end]:
+            return None
+        msg = (
+            f"{asked_for}: rows came for both edges of what was asked for, so one of them is of another day. Set series_label to start if "
+            "labels are the starts of days, to end if they are their ends"
+        )
+        raise UnexpectedAnswerError(msg)
+
     def _label(self, row: Mapping[str, Any], asked_for: str) -> datetime:
         label = datetime.fromisoformat(row["date"]).astimezone(UTC)
         if label.timestamp() != row["timestamp"]:
@@ -92,4 +162,19 @@ class NpsVolume(PerFormStream):
     def _record(self, row: Mapping[str, Any], label: datetime, shift: timedelta | None) -> Row:
         bucket = None if shift is None else windows.Window(label - shift, label - shift + windows.DAY)
         added = {"interval": "day"} if bucket is None else self.window_columns(bucket)
-        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], **added}
+        more = {**(row.get(ADDITIONAL) or {}), **(row["data"].get(ADDITIONAL) or {})}
+        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], ADDITIONAL: more or None, **added}
+
+
+def _counted(
+    rows: Sequence[Mapping[str, Any]], labels: Sequence[datetime]
+) -> dict[datetime, frozenset[tuple[str, Any]]]:
+    """What was counted, by label; without what is nothing."""
+    return {
+        label: frozenset(
+            (name, value)
+            for name, value in (row["data"] or {}).items()
+            if isinstance(value, int | float | Decimal) and value
+        )
+        for row, label in zip(rows, labels, strict=True)
+    }

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.shapes import ADDITIONAL, text_of
-from tap_lexer_activity.streams.base import STATES, PerFormStream, WindowedStream
+from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, text_of
+from tap_lexer_activity.streams.alike import Alike
+from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
+from tap_lexer_activity.streams.ids import NOBODY, TOTAL, Identified, identified
+from tap_lexer_activity.streams.states import STATES, by_documented_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-    from tap_lexer_activity.run.events import Row
+    from tap_lexer_activity.run.events import Event, Row
+    from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request
 
 
 class Report(WindowedStream):
     """A report that answers a list of rows for its window."""
+
+    id_column: ClassVar[str | None] = None
+    """The column of whose each row is, if it has one: a row without an id is data, too."""
 
     @property
     @override
@@ -33,14 +40,56 @@ class Report(WindowedStream):
     @override
     def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
         added = self.window_columns(request.windows[0])
-        for row in self.checked(answer, label):
+        for row in self._read(answer, label):
             yield row | added
+
+    def _read(self, answer: Any, label: str) -> Iterator[Row]:
+        """The rows as Lexer sends them, each with an id and with states by their documented names."""
+        found = self._identified(answer, label)
+        rows = self.checked(answer if found is None else found.rows, label)
+        for position, given in enumerate(rows):
+            row, kept = by_documented_states(given)
+            if kept:
+                said = f"{label}: states came in other words than Lexer documents; the rows have the documented ones, and additional_columns these"
+                self.run.notices.accept(self.name, "states in other words", said)
+            if found is not None:
+                kept |= found.kept[position]
+            if kept:
+                row[ADDITIONAL] = {**(row.get(ADDITIONAL) or {}), **kept}
+            yield row
+
+    def _identified(self, answer: Any, label: str) -> Identified | None:
+        column = self.id_column
+        if column is None or not isinstance(answer, list):
+            return None
+        may_be_missing = "unassigned" in self.settings.accept.get(self.name, ())
+        beside = [name for name in self.keys if name not in {*ADDED_COLUMNS, column}]
+        found = identified(answer, column, beside=beside, may_be_missing=may_be_missing, what=label)
+        has_id = [column in row for row in answer if isinstance(row, dict)]
+        if any(has_id) and not all(has_id) and not may_be_missing:
+            msg = f"{label}: a row without {column} came. If such rows belong to nobody, set accept to "
+            msg += f'{{"{self.name}": ["unassigned"]}}: they get the {column} {NOBODY}'
+            raise UnexpectedAnswerError(msg)
+        if found.words:
+            shown = self.run.client.quote(", ".join(dict.fromkeys(found.words)))
+            said = f"{label}: rows came whose {column} is no id ({shown}); they belong to nobody, and have the {column} {NOBODY}"
+            self.run.notices.accept(self.name, "rows of nobody", said)
+        if found.has_total:
+            said = f"{label}: a row came that is the total of the others; it has the {column} {TOTAL}: leave it out of sums"
+            self.run.notices.accept(self.name, "rows of totals", said)
+        return found
 
 
 class SummaryReport(Report):
     """A report that answers one object for its window."""
 
     keys: ClassVar[tuple[str, ...]] = ("date_from", "interval")
+    shape = "object"
+
+    @property
+    @override
+    def known(self) -> tuple[str, ...]:
+        return tuple(name for name in self.row_schema()["properties"] if name != ADDITIONAL)
 
     @override
     def answer_schema(self) -> dict[str, Any]:
@@ -72,18 +121,40 @@ class NpsSummary(PerFormStream, SummaryReport):
     name = "nps_summary"
     keys = ("form_id", "date_from", "interval")
 
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._alike = Alike()
+
+    @override
+    def events(self, form_id: int | None) -> Generator[Event]:
+        for event in super().events(form_id):
+            if isinstance(event, dict) and form_id is not None:
+                added = {*ADDED_COLUMNS, ADDITIONAL}
+                numbers = {name: value for name, value in event.items() if name not in added}
+                self._alike.take(form_id, event["date_from"], numbers)
+            yield event
+        if self._alike.is_suspicious and form_id == self.parts()[-1]:
+            self.run.notices.accept(
+                self.name,
+                "the same numbers for all forms",
+                "every form had the same numbers in every window: Lexer may not know the parameter that names the form, and give those "
+                "of the whole account. Compare them with the screen; set report_parameters if Lexer's support names another parameter",
+            )
+
 
 class Classifications(Report):
     """Messages by classification and workflow state."""
 
     name = "classifications"
     keys = ("date_from", "interval", "classification_id", "state")
+    id_column = "classification_id"
 
     @override
     def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
-        yield from super().rows(request, answer, label)
-        present = {(row["classification_id"], row["state"]) for row in answer}
-        names = {row["classification_id"]: row.get("classification") for row in answer}
+        rows = list(super().rows(request, answer, label))
+        yield from rows
+        present = {(row["classification_id"], row["state"]) for row in rows}
+        names = {row["classification_id"]: row.get("classification") for row in rows}
         for number, name in names.items():
             for state in STATES:
                 if (number, state) not in present:
@@ -96,16 +167,14 @@ class CaseClassifications(Report):
 
     name = "case_classifications"
     keys = ("date_from", "interval", "classification_id")
+    id_column = "classification_id"
 
 
 class _AgentReport(Report):
     """A report with a row for each agent, whose id Lexer sends as text in one report and as a number in the other."""
 
     keys = ("date_from", "interval", "user_id")
-
-    @override
-    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
-        yield from super().rows(request, _with_integer_user_id(answer), label)
+    id_column = "user_id"
 
 
 class UserSummary(_AgentReport):
@@ -157,28 +226,9 @@ class WorkflowStates(_SharedType):
 
     @override
     def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
-        yield from super().rows(request, answer, label)
-        present = {row["state"] for row in answer}
-        for state in STATES if answer else ():  # an empty answer says nothing of any state
+        rows = list(super().rows(request, answer, label))
+        yield from rows
+        present = {row["state"] for row in rows}
+        for state in STATES if rows else ():  # an empty answer says nothing of any state
             if state not in present:
                 yield self.window_columns(request.windows[0]) | {"state": state, "volume": 0}
-
-
-_LONGEST_ID: Final = 19
-"""Characters of a number that fits into a column of 64 bits."""
-
-
-def _with_integer_user_id(answer: Any) -> Any:
-    """The rows, with a `user_id` of digits as a number."""
-    if not isinstance(answer, list):
-        return answer
-    return [
-        {**row, "user_id": int(row["user_id"])}
-        if isinstance(row, dict)
-        and isinstance(row.get("user_id"), str)
-        and row["user_id"].isdecimal()
-        and row["user_id"].isascii()
-        and len(row["user_id"]) < _LONGEST_ID
-        else row
-        for row in answer
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -10,24 +9,30 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
-from tap_lexer_activity.streams.base import STATES, WindowedStream
-from tap_lexer_activity.streams.labels import buckets_by_label, grain_is_wrong, is_day
-from tap_lexer_activity.windows import Request, Window
+from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.grain_checks import Bucket
+from tap_lexer_activity.streams.label_checks import LabelChecks
+from tap_lexer_activity.streams.series_shapes import shaped
+from tap_lexer_activity.streams.states import STATES, canonical_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from collections.abc import Set as AbstractSet
+    from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.events import Row
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.windows import Interval
+    from tap_lexer_activity.streams.series_shapes import Shaped
+    from tap_lexer_activity.windows import Interval, Request, Window
 
 
 class Series(WindowedStream):
     """A series that answers an object of lists: what is counted, to its buckets."""
 
+    shape = "series"
     dimension: ClassVar[str]
     """Column for the object's keys."""
+    only_key: ClassVar[str | None] = None
+    """What is counted, if it is one thing; then a bucket need not say it."""
     zero_filled: ClassVar[tuple[str, ...]] = ()
     """Keys that have a row for every bucket that any key has: Lexer leaves out what did not occur, and a row that an earlier run loaded
     would keep its old number."""
@@ -39,16 +44,22 @@ class Series(WindowedStream):
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
-        self._longest_in_hours = timedelta(0)
+        self._checks = LabelChecks(run, self.name, self.interval, self.zone, self._asked_again)
 
     @property
     @override
     def interval(self) -> Interval:
         return self.settings.series_interval
 
+    @property
+    @override
+    def zone(self) -> ZoneInfo:
+        return self.settings.series_zone or self.settings.zone
+
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:
-        found = windows.series_requests(wanted, self.settings.present, self.interval, self.zone)
+        lengths = {"longest": self.ranges.longest, "shortest": self.ranges.shortest}
+        found = windows.series_requests(wanted, self.settings.present, self.interval, self.zone, **lengths)
         for request in found:
             ends = (request.asked.start, request.windows[-1].start)
             if len({instant.astimezone(self.zone).utcoffset() for instant in ends}) > 1:
@@ -75,92 +86,76 @@ class Series(WindowedStream):
         longest = self.schema["properties"][self.dimension]["maxLength"]
         return {"type": "object", "propertyNames": {"maxLength": longest}, "additionalProperties": of_any_key}
 
+    def documented_key(self, key: str) -> str:
+        """What is counted, by its documented name."""
+        return key
+
     @override
-    def rows(self, request: Request, answer: Any, asked_for: str) -> Iterator[Row]:
-        buckets = buckets_by_label(request.asked, self.interval, self.zone)
-        rows = [
-            (key, row, row["date_range"]["date_from"])
-            for key, items in self.checked(answer, asked_for).items()
-            for row in items
-        ]
-        self._check_labels({label for _, _, label in rows}, buckets, request, asked_for)
-        rows = [row for row in rows if row[2] in buckets]
-        spilt = self._spilt(rows, buckets, request, asked_for)
+    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
+        shape, rows = self._buckets_of(answer, label)
+        buckets = self._checks.placed(rows, shape, request, label)
+        rows = [row for row in rows if row.label in buckets]
+        spilt = self._spilt(rows, buckets, request, label)
         wanted = set(request.windows)
         present = set()
         labels: dict[Window, str] = {}
-        for key, row, label in rows:
-            if row.get(self.dimension, key) not in {key, None}:
-                msg = f"{asked_for}: a bucket of {row[self.dimension]!r} came under {key!r}"
-                raise UnexpectedAnswerError(msg)
-            bucket = buckets[label]
-            labels[bucket] = label
+        for row in rows:
+            bucket = buckets[row.label]
+            labels[bucket] = row.label
             if bucket in wanted:
-                present.add((key, bucket))
-                value = row["value"]
-                if key in spilt and bucket.end == request.asked.end:
-                    value = (value or 0) + spilt[key]
-                kept = {ADDITIONAL: row.get(ADDITIONAL)}
-                yield self.window_columns(bucket) | {self.dimension: key, "date_label": label, "value": value} | kept
+                present.add((row.key, bucket))
+                value = row.value
+                if row.key in spilt and bucket.end == request.asked.end:
+                    value = (value or 0) + spilt[row.key]
+                columns = {self.dimension: row.key, "date_label": row.label, "value": value, ADDITIONAL: row.kept}
+                yield self.window_columns(bucket) | columns
         for key in self.zero_filled:
             for bucket in filter(labels.__contains__, request.windows):  # a bucket that no key has says nothing of any
                 if (key, bucket) not in present:
                     yield self.window_columns(bucket) | {self.dimension: key, "date_label": labels[bucket], "value": 0}
 
-    def _check_labels(
-        self, labels: AbstractSet[str], buckets: Mapping[str, Window], request: Request, asked_for: str
-    ) -> None:
-        """Refuse buckets of another length, zone or time than was asked for.
+    def _asked_again(self, request: Request) -> list[Bucket]:
+        """The buckets of a request that shows how another was answered. No plan can know of it."""
+        answer, label = self.asked(request, None)
+        return self._buckets_of(answer, label)[1]
 
-        Days beside those that were asked for do no harm. (Hours might: they are how a zone is found to be another.)
-        """
-        strays = sorted(labels - buckets.keys())
-        is_beside = self.interval == "day" and len(strays) < len(labels) and all(map(is_day, strays))
-        if (not strays or is_beside) and self._is_of_hours(labels, buckets, request, asked_for):
-            self.warn_of_strays(asked_for, strays)
-            return
-        msg = (
-            f"{asked_for}: one bucket for each {self.interval} was asked for, and these came: "
-            f"{self.run.client.quote(', '.join(sorted(labels)))}. If they are of another length, try another series_interval; "
-            "if they are of another zone, set timezone to that of the account"
-        )
-        raise UnexpectedAnswerError(msg)
-
-    def _is_of_hours(
-        self, labels: AbstractSet[str], buckets: Mapping[str, Window], request: Request, asked_for: str
-    ) -> bool:
-        """Tell whether an answer may be one in hours, if hours were asked for.
-
-        One with midnights only is in days, or nothing happened but in the hours after midnight: Lexer leaves out what did not occur. It
-        is in hours if an answer to a request as long as this one was.
-        """
-        if self.interval != "hour" or not grain_is_wrong(labels, request.asked, self.interval):
-            if self.interval == "hour" and not all(label.endswith(" 00:00") for label in labels):
-                self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
-            return True
-        return request.asked.length <= self._longest_in_hours or self._is_quiet(labels, buckets, asked_for)
-
-    def _is_quiet(self, labels: AbstractSet[str], buckets: Mapping[str, Window], asked_for: str) -> bool:
-        """Tell whether nothing comes either if the rest of these days is asked for. Then what came is of the hours after midnight.
-
-        It costs a request for each midnight, which no plan can know of.
-        """
-        for label in sorted(labels & buckets.keys()):
-            hour = buckets[label]
-            end = min(
-                windows.following(windows.floor(hour.start, "day", self.zone), "day", self.zone), self.settings.present
+    def _buckets_of(self, answer: Any, label: str) -> tuple[Shaped, list[Bucket]]:
+        """The buckets of an answer, whatever shape it has."""
+        accepted = self.settings.accept.get(self.name, ())
+        given = next((word.partition(":")[2] for word in accepted if word.startswith("key:")), None)
+        shape = shaped(answer, self.dimension, given or self.only_key)
+        for kind, said in shape.said.items():
+            self.run.notices.accept(
+                self.name, kind, f"{label}: {self.run.client.quote(said)}; read as Lexer documents it"
             )
-            if end <= hour.end:
-                continue
-            rest = Request(Window(hour.end, end), ())
-            with self.run.progress.requests_of(self.name):
-                answer = self.checked(self.run.client.report(self.body(rest, None), what=asked_for), asked_for)
-            if any(row["value"] for items in answer.values() for row in items):
-                return False
-        return True
+        if isinstance(shape.answer, list) and shape.answer and self.only_key is None:
+            msg = (
+                f"{label}: a list came that does not say which {self.dimension} its buckets are of. If all are of one, "
+                f'set accept to {{"{self.name}": ["key:NAME"]}}'
+            )
+            raise UnexpectedAnswerError(msg)
+        rows: list[Bucket] = []
+        for key, items in self.checked(shape.answer, label).items():
+            name = self.documented_key(key)
+            if name != key:
+                said = (
+                    f"{label}: another name came for each {self.dimension} than Lexer documents; "
+                    "the rows have the documented one, and additional_columns what came"
+                )
+                self.run.notices.accept(self.name, f"another name for each {self.dimension}", said)
+            for row in items:
+                own = row.get(self.dimension)
+                if own not in {key, None} and self.documented_key(own) != name:
+                    msg = f"{label}: a bucket of {own!r} came under {key!r}"
+                    raise UnexpectedAnswerError(msg)
+                kept = row.get(ADDITIONAL)
+                if name != key:
+                    kept = {**(kept or {}), self.dimension: key}
+                rows.append(Bucket(name, row["date_range"]["date_from"], row["value"], kept))
+        return shape, rows
 
     def _spilt(
-        self, rows: list[tuple[str, Any, str]], buckets: Mapping[str, Window], request: Request, asked_for: str
+        self, rows: list[Bucket], buckets: Mapping[str, Window], request: Request, asked_for: str
     ) -> dict[str, Any]:
         """What spilt over the end of a day of 25 hours, where Lexer counts in steps of 24 hours: it belongs to that day.
 
@@ -169,7 +164,7 @@ class Series(WindowedStream):
         last = request.windows[-1]
         if self.interval != "day" or last.end != request.asked.end or last.length <= windows.DAY:
             return {}
-        spilt = {key: row["value"] for key, row, label in rows if buckets[label].start == last.end and row["value"]}
+        spilt = {row.key: row.value for row in rows if buckets[row.label].start == last.end and row.value}
         if spilt and self.additive:
             self.logger.warning(
                 "%s: the last hour of %s came as a row of its own, and is added to its day", asked_for, last.start
@@ -190,12 +185,17 @@ class StatesVolume(Series):
     zero_filled = STATES
     additive = True
 
+    @override
+    def documented_key(self, key: str) -> str:
+        return canonical_state(key)
+
 
 class ResponseVolume(Series):
     """Average response time."""
 
     name = "response_volume"
     dimension = "metric"
+    only_key = "avg_response_time"
 
 
 class CaseVolume(Series):
@@ -203,3 +203,4 @@ class CaseVolume(Series):
 
     name = "case_volume"
     dimension = "status"
+    only_key = "open"

@@ -1,0 +1,180 @@
+"""What the answers of a series show of the length of their buckets: a request more, where nothing else can tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import RangeTooLongError
+from tap_lexer_activity.streams import grain
+from tap_lexer_activity.streams.label_texts import read_label
+from tap_lexer_activity.streams.labels import grain_is_wrong
+from tap_lexer_activity.streams.series_shapes import is_coarser
+from tap_lexer_activity.windows import Request, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.settings.settings import Settings
+    from tap_lexer_activity.streams.label_texts import Order
+    from tap_lexer_activity.streams.series_shapes import Shaped
+    from tap_lexer_activity.windows import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A number of a series.
+
+    Attributes:
+        key: What is counted.
+        label: The label, as it came.
+        value: The number.
+        kept: What came that has no column.
+    """
+
+    key: str
+    label: str
+    value: Any
+    kept: dict[str, Any] | None
+
+
+class GrainChecks:
+    """Checks of the length of one stream's buckets, and what they have shown in this run."""
+
+    def __init__(
+        self, settings: Settings, interval: Interval, zone: ZoneInfo, ask: Callable[[Request], list[Bucket]]
+    ) -> None:
+        """Begin without knowing anything.
+
+        Args:
+            settings: The settings.
+            interval: The length of the buckets that are asked for.
+            zone: The zone whose calendar cuts them.
+            ask: The buckets of a request.
+        """
+        self._settings = settings
+        self._interval = interval
+        self._zone = zone
+        self._ask = ask
+        self._longest_in_hours = windows.HOUR * 0
+        self._longest_in_days = windows.HOUR * 0
+        self._has_asked_for_silence = False
+
+    def check_lengths(
+        self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, what_came: str
+    ) -> None:
+        """Refuse buckets that are longer than what was asked for.
+
+        Raises:
+            RangeTooLongError: If they are.
+        """
+        labels = {row.label for row in rows}
+        length = windows.DAY if self._interval == "day" else windows.HOUR
+        is_long = any(
+            _is_longer(first, last, length + windows.HOUR) for first, last in shape.ends.items() if first in labels
+        )
+        is_said = is_coarser(shape.grains, self._interval)
+        if is_long or (self._interval == "day" and not self._are_days(rows, order, request, is_said=is_said)):
+            msg = f"{what_came}. They are longer than a {self._interval}"
+            raise RangeTooLongError(msg)
+
+    def _are_days(self, rows: list[Bucket], order: Order | None, request: Request, *, is_said: bool) -> bool:
+        """Whether buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
+
+        Args:
+            rows: The buckets.
+            order: The order of day and month in their labels.
+            request: What was asked for.
+            is_said: Whether the answer itself calls them longer.
+        """
+        counted = _by_moment(rows, order)
+        if not grain.is_in_doubt(counted, request.asked):
+            self._longest_in_days = max(self._longest_in_days, request.asked.length)
+            return True
+        if is_said:
+            return False
+        if request.asked.length <= self._longest_in_days:
+            return True
+        largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
+        if not counted[largest]:
+            return True  # nothing was counted
+        week = grain.week_from(largest.date(), self._settings.present, self._zone)
+        short = _by_moment(self._ask(Request(week, ())), order)
+        if not grain.are_days(counted, short, largest):
+            return False
+        self._longest_in_days = max(self._longest_in_days, request.asked.length)
+        return True
+
+    def is_of_hours(self, buckets: Mapping[str, Window], request: Request) -> bool:
+        """Tell whether an answer may be one in hours, if hours were asked for.
+
+        One with midnights only is in days, or nothing happened but in the hours after midnight: Lexer leaves out what did not occur. It
+        is in hours if an answer to a request as long as this one was.
+        """
+        if self._interval != "hour":
+            return True
+        shown = [bucket.start.astimezone(self._zone).strftime("%Y-%m-%d %H:%M") for bucket in buckets.values()]
+        if not grain_is_wrong(shown, request.asked, self._interval):
+            if not all(label.endswith(" 00:00") for label in shown):
+                self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
+            return True
+        return request.asked.length <= self._longest_in_hours or self._is_quiet(buckets)
+
+    def _is_quiet(self, buckets: Mapping[str, Window]) -> bool:
+        """Tell whether nothing comes either if the rest of these days is asked for. Then what came is of the hours after midnight.
+
+        It costs a request for each midnight, which no plan can know of.
+        """
+        for hour in sorted(set(buckets.values())):
+            end = min(
+                windows.following(windows.floor(hour.start, "day", self._zone), "day", self._zone),
+                self._settings.present,
+            )
+            if end > hour.end and any(row.value for row in self._ask(Request(Window(hour.end, end), ()))):
+                return False
+        return True
+
+    def silence(self, counted: Iterable[datetime], request: Request) -> tuple[Window | None, list[Bucket]]:
+        """A long head or tail of a range in which nothing came, and what comes if it is asked for by itself: once in a run.
+
+        Args:
+            counted: Starts of the days in which something was counted.
+            request: What was asked for.
+        """
+        if self._interval != "day" or self._has_asked_for_silence:
+            return None, []
+        gap = grain.silence(counted, request.asked)
+        if gap is None:
+            return None, []
+        self._has_asked_for_silence = True
+        return gap, self._ask(Request(gap, ()))
+
+
+def has_values(rows: Iterable[Bucket]) -> dict[str, bool]:
+    """Whether something was counted, by label."""
+    found: dict[str, bool] = {}
+    for row in rows:
+        found[row.label] = bool(row.value) or found.get(row.label, False)
+    return found
+
+
+def _by_moment(rows: Iterable[Bucket], order: Order | None) -> dict[datetime, frozenset[tuple[str, Any]]]:
+    """What was counted, by the time that a label shows; without what is nothing."""
+    found: dict[datetime, set[tuple[str, Any]]] = defaultdict(set)
+    for row in rows:
+        if label := read_label(row.label).get(order or "day_first"):
+            moment = label.moment.replace(tzinfo=None)
+            found[moment] |= {(row.key, row.value)} if row.value else set()
+    return {moment: frozenset(values) for moment, values in found.items()}
+
+
+def _is_longer(first: str, last: Any, than: timedelta) -> bool:
+    """Whether the two ends of a bucket are further apart than a length."""
+    ends = [list(read_label(text).values())[:1] for text in (first, last)]
+    if not all(ends) or len({end[0].is_instant for end in ends}) > 1:
+        return False
+    return ends[1][0].moment - ends[0][0].moment > than

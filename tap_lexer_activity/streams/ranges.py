@@ -1,0 +1,177 @@
+"""Ranges of time that Lexer does not answer as its documents say: what a run learns of them, and what it asks for in their place."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    NotAllowedError,
+    RangeTooLongError,
+    RangeTooShortError,
+    UnavailableError,
+)
+from tap_lexer_activity.windows import Request, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.windows import Interval
+
+SHORTEST: Final = {"day": timedelta(days=5), "hour": timedelta(days=1)}
+"""The shortest that a range may be learnt to be, by the length of a bucket."""
+
+_LONGEST_SHORTEST: Final = timedelta(days=40)
+"""A daily range is not made longer than this, where Lexer answers shorter ones in hours."""
+
+_TOO_MUCH: Final = re.compile(r": 504\b")
+_MOST_TOO_MUCH: Final = 4
+"""How often a range is cut in halves for a 504, which may as well be trouble of another kind."""
+
+_RETAINED: Final = re.compile(
+    r"\bretention\b|\bretained\b|\btoo old\b|\bolder than\b|\b(?:before|prior to|precedes?|earlier than)\b.{0,60}"
+    r"\b(?:account|created|creation|data|signup|sign-up|history|earliest|oldest|start)\b|\bearliest\b|\bno longer available\b",
+    re.IGNORECASE,
+)
+"""Words of a refusal that say that there is no data as old as what was asked for."""
+
+
+class Ranges:
+    """What one stream asks for in place of ranges that are not answered as they should be."""
+
+    def __init__(self, run: Run, stream: str, interval: Interval, cut: Callable[[list[Window]], list[Request]]) -> None:
+        """Begin with what the run has learnt of other streams.
+
+        Args:
+            run: The run.
+            stream: The stream.
+            interval: The length of its windows.
+            cut: Puts consecutive windows into requests that are not longer than `longest`.
+        """
+        self._run = run
+        self._stream = stream
+        self._interval = interval
+        self._cut = cut
+        self._too_much = 0
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest range of a request, as far as is known."""
+        given = min(timedelta(days=self._run.settings.max_range_days), windows.LONGEST)
+        return min(given, self._run.learnt_lengths.get((self._interval, "longest"), given))
+
+    @property
+    def shortest(self) -> timedelta:
+        """The shortest range that is answered in days, as far as is known."""
+        return self._run.learnt_lengths.get((self._interval, "shortest"), windows.SHORTEST_DAILY)
+
+    def parts(self, request: Request) -> list[Request]:
+        """The requests to send in place of one that was planned before more was learnt; itself, if there is nothing to change."""
+        is_long = len(request.windows) > 1 and request.asked.length > self.longest
+        is_short = self._interval == "day" and windows.SHORTEST_DAILY < self.shortest > request.asked.length
+        return self._cut(list(request.windows)) if is_long or is_short else [request]
+
+    def after(
+        self,
+        error: FatalAPIError | RetriableAPIError,
+        request: Request,
+        left: Sequence[Request],
+        ask: Callable[[Request], Any],
+    ) -> list[Request] | None:
+        """The requests to go on with after a request was not answered, or `None` if that can't be mended.
+
+        Args:
+            error: Why it was not.
+            request: The request.
+            left: Those that come after it.
+            ask: Sends a request, or raises.
+        """
+        if isinstance(error, AccessDeniedError | NotAllowedError):
+            return None
+        if isinstance(error, FatalAPIError) and _RETAINED.search(str(error)):
+            return self._moved_up(error, [request, *left], ask)
+        if isinstance(error, RangeTooShortError):
+            return [request, *left] if self._is_longer_learnt(error, request) else None
+        if isinstance(error, RangeTooLongError):
+            return [request, *left] if self._is_shorter_learnt(error, request, error.longest) else None
+        if isinstance(error, UnavailableError) and _TOO_MUCH.search(str(error)) and self._too_much < _MOST_TOO_MUCH:
+            self._too_much += 1
+            return [request, *left] if self._is_shorter_learnt(error, request, None) else None
+        return None
+
+    def _is_shorter_learnt(self, error: Exception, request: Request, longest: timedelta | None) -> bool:
+        """Whether a shorter range may be answered; if so, the run remembers its length."""
+        shortest = SHORTEST.get(self._interval)
+        if shortest is None or len(request.windows) < 2:  # noqa: PLR2004 (one can't be cut)
+            return False
+        length = longest if longest is not None and longest < request.asked.length else request.asked.length / 2
+        unit = windows.DAY if self._interval == "day" else windows.HOUR
+        length = max(shortest, length // unit * unit)
+        before = self._run.learnt_lengths.get((self._interval, "longest"))
+        self._run.learnt_lengths[self._interval, "longest"] = length
+        if self._parts_are_shorter(request):
+            days = length // windows.DAY
+            way = f"Set max_range_days to {days}, and the next run need not find that out"
+            shown = f"{days} days. {way}" if self._interval == "day" else f"{length // windows.HOUR} hours"
+            said = f"{error}. From here on ranges have at most {shown}"
+            self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
+            return True
+        if before is None:
+            del self._run.learnt_lengths[self._interval, "longest"]
+        else:
+            self._run.learnt_lengths[self._interval, "longest"] = before
+        return False
+
+    def _parts_are_shorter(self, request: Request) -> bool:
+        return all(part.asked.length < request.asked.length for part in self._cut(list(request.windows)))
+
+    def _is_longer_learnt(self, error: Exception, request: Request) -> bool:
+        """Whether a longer range may be answered in days; if so, the run remembers its length."""
+        length = 2 * max(self.shortest, request.asked.length)
+        if length > min(_LONGEST_SHORTEST, self.longest):
+            return False
+        self._run.learnt_lengths[self._interval, "shortest"] = length
+        said = f"{error}. From here on ranges have at least {length // windows.DAY} days"
+        self._run.notices.accept(self._stream, f"ranges of less than {length // windows.DAY} days", said)
+        return True
+
+    def _moved_up(
+        self, error: FatalAPIError, refused: list[Request], ask: Callable[[Request], Any]
+    ) -> list[Request] | None:
+        """The requests from the first day on that Lexer does not refuse for its age; `None` if it refuses all."""
+        wanted = [window for request in refused for window in request.windows][1:]
+        size = 5 if self._interval == "day" and len(refused[0].windows) > 1 else 1
+        present = self._run.settings.present
+
+        def is_answered(index: int) -> bool:
+            part = tuple(wanted[index : index + size])
+            try:
+                ask(Request(Window(part[0].start, min(part[-1].end, present)), part))
+            except RetriableAPIError:
+                raise
+            except FatalAPIError as refusal:
+                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _RETAINED.search(str(refusal)):
+                    raise
+                return False
+            return True
+
+        low, high = -1, len(wanted) - size
+        if high < 0 or not is_answered(high):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if is_answered(middle) else (middle, high)
+        first = windows.local_date(wanted[high].start, self._run.settings.zone)
+        self._run.notices.accept(
+            self._stream,
+            f"nothing before {first}",
+            f"{error}. Lexer answers from {first} on, and that is where this stream begins: what is older is not read. "
+            f'Set start_dates to {{"{self._stream}": "{first}"}}, and the next run need not find that out',
+        )
+        return self._cut(wanted[high:])
