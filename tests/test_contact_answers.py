@@ -72,7 +72,7 @@ CASES: Final[list[Case]] = [
         free=("avg_response_time",),
         more={"summary": {"avg_response_time": "NaN"}},
     ),
-    Case("windows_text", ALL, "rows"),
+    Case("other_text", ALL, "rows"),
 ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -14,12 +15,17 @@ from conftest import Warehouse, select
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.contact import CONFIG, Case, check
+from support.hosts import Host, status, with_length
+from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
 from tap_lexer_activity.csv_exports.lines import Sections, from_header, is_sum
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.csv_exports.times import FORMS, only_form, time_reader
 from tap_lexer_activity.sandbox.differences.exports import DIFFERENCES
+from tap_lexer_activity.streams.export_rows import may_be_cut_short
+from tap_lexer_activity.streams.job_queue import in_parts
+from tap_lexer_activity.windows import DAY, Request, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,3 +289,61 @@ def test_a_time_in_any_form_is_read_by_it_in_its_zone(moment: datetime, form: st
     assert datetime.fromisoformat(in_utc).replace(tzinfo=None) == expected
     shown = datetime.fromisoformat(local).astimezone(ZoneInfo("Australia/Sydney")).replace(tzinfo=None)
     assert abs(shown - expected) <= timedelta(hours=1), "but for the hour that a clock leaves out"
+
+
+# Rows without a time, in windows that have to be cut
+
+
+class Untimed(Host):
+    """Sends one row without a time for each export, and gives up those of more than a day."""
+
+    def __init__(self, *, is_time_known: bool) -> None:
+        time = b"2026-03-05 10:00:00" if is_time_known else b""
+        super().__init__(with_length(b"Account,Network,Date Opened,Score\r\nAcme,Email,%s,9\r\n" % time))
+
+    @override
+    def next(self, kind: str) -> bytes:
+        body = json.loads(next(job for job in reversed(self.jobs) if job.startswith("{")))
+        is_long = body["date_from"][:10] != body["date_to"][:10]
+        return status("failed") if kind == "status" and is_long else super().next(kind)
+
+
+def test_rows_that_only_their_order_tells_apart_are_not_read_from_a_part_of_their_window(tap: Tap) -> None:
+    settings = {"start_date": "2026-03-05", "end_date": "2026-03-07", "export_retries": 0}
+    with Untimed(is_time_known=False) as host:
+        run = tap.run(host.config(**settings), catalog=select("case_details"))
+        short = tap.run(host.config(**settings, export_window_days=1), catalog=select("case_details"))
+    assert (run.code, run.records) == (1, {})
+    assert "there are rows without a time in a window that had to be cut" in run.errors[0]
+    assert "Set export_window_days to 1 or less" in run.errors[0]
+    assert (short.code, len(short.records["case_details"])) == (0, 2), short.log
+    with Untimed(is_time_known=True) as host:
+        run = tap.run(host.config(**settings), catalog=select("case_details"))
+    assert (run.code, len(run.records["case_details"])) == (0, 2), run.log
+
+
+# Requests in parts
+
+
+@given(days=st.integers(1, 60), most=st.integers(1, 60), lead=st.integers(0, 3))
+def test_a_request_in_parts_has_every_day_once(days: int, most: int, lead: int) -> None:
+    first = datetime(2026, 3, 1, tzinfo=UTC)
+    each = tuple(Window(first + DAY * day, first + DAY * (day + 1)) for day in range(days))
+    request = Request(Window(first - DAY * lead, each[-1].end - timedelta(hours=5)), each)
+    parts = in_parts(request, most)
+    assert tuple(day for part in parts for day in part.windows) == each
+    assert all(1 <= len(part.windows) <= most for part in parts)
+    assert [part.asked.start for part in parts[1:]] == [part.asked.end for part in parts[:-1]]
+    assert (parts[0].asked.start, parts[-1].asked.end) == (request.asked.start, request.asked.end)
+    assert len(parts) == -(-days // most)
+
+
+@pytest.mark.parametrize("count", [1000, 2500, 10_000, 50_000, 65_536, 1_048_575, 5_000_000])
+def test_a_number_of_rows_at_which_servers_stop_is_looked_into(count: int) -> None:
+    assert may_be_cut_short(count)
+    assert not may_be_cut_short(count + 2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 500, 1100, 12_000])
+def test_other_numbers_of_rows_are_not(count: int) -> None:
+    assert not may_be_cut_short(count)

@@ -286,7 +286,7 @@ def test_a_job_that_can_not_be_started_ahead_leaves_the_one_before_it_to_be_read
     ("fault", "said", "jobs"),
     [
         ("export_failed", "Lexer gave it up: 'failed'", 4),
-        ("export_unknown_status", "not complete after 1 s (export_timeout), and its status is 'archived' then", 4),
+        ("export_unknown_status", "not complete after 1 s (export_timeout). Its status is 'archived' then", 4),
         ("export_null_url", "complete, and names no file", 4),
         ("export_expired_link", "answers 403", 2),
         ("export_cut", "cut off", 1),

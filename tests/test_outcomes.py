@@ -162,7 +162,7 @@ def test_a_status_of_no_document_is_waited_for_and_named_in_the_end(exporter_of:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
     with Host(FILE, statuses=statuses) as host, pytest.raises(ExportTimedOutError) as raised:
         read(exporter_of(host))
-    assert f"{WHAT}: not complete after {TIMEOUT} s (export_timeout), and its status is 'checking' then" in str(
+    assert f"{WHAT}: not complete after {TIMEOUT} s (export_timeout). Its status is 'checking' then" in str(
         raised.value
     )
 
@@ -186,7 +186,7 @@ def test_a_status_that_may_hold_a_secret_is_not_shown(
     with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportTimedOutError) as raised:
         read(exporter_of(host, timeout=2))
     shown = "(not shown)" if word else "(none)"
-    assert f"{WHAT}: not complete after 2 s (export_timeout), and its status is {shown} then" in str(raised.value)
+    assert f"{WHAT}: not complete after 2 s (export_timeout). Its status is {shown} then" in str(raised.value)
     assert not word or word not in caplog.text + str(raised.value)
 
 
@@ -619,7 +619,9 @@ def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
         clock.sleep(1)
         exporter.poll(job)
         assert not exporter.is_due(job), "its file is known"
-        with exporter.fetch(job) as file:
+        file = exporter.fetch(job)
+        assert file is not None
+        with file:
             assert file.read() == (HEADER + ROW).decode()
     assert host.asked == ["start token", "status token", "status token", "file"]
 

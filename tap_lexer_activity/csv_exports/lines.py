@@ -39,7 +39,11 @@ def from_header(rows: Iterator[Row], names: AbstractSet[str] = frozenset()) -> t
         rows: All lines of the file.
         names: Names of the columns that are known.
     """
-    ahead = list(islice(rows, _MOST_TITLES + 1))
+    header = next(rows, [])
+    count = sum(column_name(cell) in names for cell in header)
+    if count >= _FEWEST_KNOWN and 2 * count >= len(header):
+        return header, 0, rows
+    ahead = [header, *islice(rows, _MOST_TITLES)] if header else []
     known = [sum(column_name(cell) in names for cell in row) for row in ahead] if names else []
     most = max(known, default=0)
     if most >= _FEWEST_KNOWN or (known and known[0]):

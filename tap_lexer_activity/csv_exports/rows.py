@@ -6,7 +6,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.csv_exports.lines import from_header
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limit of 128 KiB
 
 _LINES_LOOKED_AT: Final = 40
+_LETTERS_LOOKED_AT: Final = 1 << 16
 _SEPARATORS: Final = ",;\t|"
 _LINE_FEED: Final = "\udc0a"
 """Stands for a line feed that ends no line. No file has it."""
@@ -38,7 +39,7 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
         csv.Error: If `strict`, at quotes that are not closed or do not end a cell.
     """
     lines = iter(lines)
-    head = list(islice(lines, _LINES_LOOKED_AT))
+    head = _head(lines)
     if named := _match_separator_line(head[0]) if head else None:
         head, separator = head[1:], named[1]
     else:
@@ -52,18 +53,39 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
 
 def separator_of(head: Sequence[str]) -> str:
     """What separates the columns of a file, by its first lines: the sign that makes a table of them, from the earliest on."""
-    found = {sign: columns for sign in _SEPARATORS if (columns := _columns(head, sign)) is not None}
+    tables = {sign: _rows_of(head, sign) for sign in _SEPARATORS}
+    by_comma = next((place for place, row in enumerate(tables[","]) if len(row) > 1), len(head))
+    found = {sign: columns for sign, rows in tables.items() if (columns := _columns(rows, by_comma)) is not None}
     return min(found, key=found.__getitem__, default=",")
 
 
-def _columns(head: Sequence[str], sign: str) -> tuple[int, int] | None:
-    """The first line of a table that a sign makes of the first lines, and the number of its columns, negated: the more, the better.
+def _head(lines: Iterator[str]) -> list[str]:
+    head, size = [], 0
+    for line in lines:
+        head.append(line)
+        size += len(line)
+        if len(head) == _LINES_LOOKED_AT or size >= _LETTERS_LOOKED_AT:
+            break
+    return head
 
-    `None` if it makes none. Lines above it, of another width, may be a title.
-    """
+
+def _rows_of(head: Sequence[str], sign: str) -> list[list[str]]:
+    """The rows that a sign makes of the first lines."""
     rows = list(filter(None, csv.reader(head, delimiter=sign)))
-    if len(head) == _LINES_LOOKED_AT:
-        rows.pop()  # it may go on
+    may_go_on = len(head) == _LINES_LOOKED_AT or sum(map(len, head)) >= _LETTERS_LOOKED_AT
+    is_cut = sign == "," and len(rows) > 1 and len(rows[-1]) < len(rows[0])  # (which says nothing against commas)
+    return rows[:-1] if is_cut or (may_go_on and len(rows) > 1) else rows
+
+
+def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None:
+    """The first row of the table that a sign makes, and the number of its columns, negated: the more, the better.
+
+    `None` if it makes none. Rows above it, of another width, may be a title.
+
+    Args:
+        rows: What the sign makes of the first lines.
+        by_comma: The first row in which a comma makes columns.
+    """
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return None
@@ -71,7 +93,8 @@ def _columns(head: Sequence[str], sign: str) -> tuple[int, int] | None:
     place = next(place for place, row in enumerate(rows) if len(row) == width)
     below = [len(row) == width for row in rows[place + 1 :]]
     is_sentence = any(cell.startswith(" ") for cell in rows[place][1:])
-    is_alone = not below and (is_sentence or (place > 0 and width == 2))  # noqa: PLR2004 (a title of two cells)
+    is_doubtful = is_sentence or (place > 0 and (width == 2 or by_comma <= place))  # noqa: PLR2004 (as a title may have)
+    is_alone = not below and is_doubtful
     return None if is_alone or 2 * sum(below) < len(below) else (place, -width)
 
 

@@ -27,6 +27,8 @@ _KEPT: Final = 2 * _LONGEST_PERIOD
 """Seconds that a call is kept: a limiter counts it for a period from its end, which may be as much as a period after its begin."""
 _LONGEST_CALL: Final = 3600.0
 """Seconds that are looked back at least for calls that have not ended long ago: in a short period, one may last for many of them."""
+_LONGEST_HOLD: Final = 6
+"""Periods of the quota that no call begins at most, whatever the other side says."""
 _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
@@ -128,7 +130,7 @@ class Limiter:
 
     def hold(self, seconds: float) -> None:
         """Begin no call for so long: the other side says that it has no room before."""
-        self._held_until = max(self._held_until, self._clock() + seconds)
+        self._held_until = max(self._held_until, self._clock() + min(seconds, _LONGEST_HOLD * self._seconds))
 
     def learn_of_refusal(self) -> int | None:
         """Learn from a call that was refused for the quota though there was room.

@@ -66,7 +66,7 @@ class LexerClient:
         http: What requests go through.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it works with)
         self,
         settings: Settings,
         limiter: Limiter,

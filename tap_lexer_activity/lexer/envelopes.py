@@ -168,29 +168,38 @@ def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tu
         raise UnexpectedAnswerError(msg)
     if _is_row(answer, expected.known):
         return answer, ()
-    found = [name for name, part in answer.items() if _fits(part, name, expected)]
+    if found := [name for name, part in answer.items() if _fits(part, name, expected)]:
+        _check_names(found, expected, what)
+        return answer[found[0]], (found[0],)
+    return _from_within(answer, expected, what, depth)
+
+
+def _check_names(found: list[str], expected: Expected, what: str) -> None:
+    """Refuse more than one part that may be meant, and one that may be a part of it alone."""
+    way = f"set {expected.setting(f'member:{found[0]}')}"
     if len(found) > 1:
         named = " and ".join(map(repr, found))
-        msg = f"{what}: what was asked for may be under {named}. Say which: set {expected.setting(f'member:{found[0]}')}, or another of them"
+        msg = f"{what}: what was asked for may be under {named}. Say which: {way}, or another of them"
         raise UnexpectedAnswerError(msg)
-    if found:
-        if not _is_of_envelopes(found[0], expected.stream):
-            msg = (
-                f"{what}: something of the shape that was asked for came under {found[0]!r}, and it may be a part alone. "
-                f"If it is all, set {expected.setting(f'member:{found[0]}')}"
-            )
-            raise UnexpectedAnswerError(msg)
-        return answer[found[0]], (found[0],)
-    if set(answer) - _AROUND and depth < _DEEPEST:
-        inner = [
-            (part, (name, *path))
-            for name, each in answer.items()
-            if name.lower() not in _AROUND and isinstance(each, dict) and each
-            for part, path in [_unwrapped(each, expected, what, depth + 1)]
-            if path
-        ]
-        if len(inner) == 1:
-            return inner[0]
+    if not _is_of_envelopes(found[0], expected.stream):
+        msg = (
+            f"{what}: something of the shape that was asked for came under {found[0]!r}, and it may be a part alone. "
+            f"If it is all, {way}"
+        )
+        raise UnexpectedAnswerError(msg)
+
+
+def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: int) -> tuple[Any, tuple[str, ...]]:
+    """What is in an envelope within an envelope, or nothing that is named as if it were something."""
+    inner = [
+        (part, (name, *path))
+        for name, each in (answer.items() if depth < _DEEPEST else ())
+        if name.lower() not in _AROUND and isinstance(each, dict) and each
+        for part, path in [_unwrapped(each, expected, what, depth + 1)]
+        if path
+    ]
+    if len(inner) == 1:
+        return inner[0]
     named_so = [name for name in answer if name.lower() in _NAMES]
     if len(named_so) == 1 and _is_nothing(answer[named_so[0]]):
         return answer[named_so[0]], (named_so[0],)

@@ -190,8 +190,8 @@ class Exporter:
         """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
         what = f"the status of {job.what}"
         try:
-            address, answer = None, self._client.status(job.token, what=what, tries=tries, address=self._addresses[0])
             address = self._addresses[0]
+            answer = self._client.status(job.token, what=what, tries=tries, address=address)
         except NotFoundError:
             is_late = self._clock() >= job.begun + min(GRACE, self._settings.export_timeout)
             found = self._elsewhere(job, what) if is_late or not job.is_sought else None
@@ -202,8 +202,8 @@ class Exporter:
                 return Pending()  # it may be on its way to the host that was asked
             address, answer = found
         self._addresses = [address]
-        found = opened(answer)
-        return Pending("", is_known=answer is None) if found is None else parse_status(found, self._base(address))
+        content = opened(answer)
+        return Pending("", is_known=answer is None) if content is None else parse_status(content, self._base(address))
 
     def _elsewhere(self, job: Job, what: str) -> tuple[tuple[str, str], Any] | None:
         """The other address that knows a job, and its answer. An error of these addresses, which may not exist, says nothing."""
@@ -250,7 +250,7 @@ class Exporter:
         except (LinkExpiredError, NotFoundError):
             self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
             spool = self._file_of(self.start(job.body))
-        return spool and io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
+        return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
     def _file_of(self, job: Job) -> IO[bytes] | None:
         for link in range(1, LINKS + 1):
@@ -288,9 +288,9 @@ class Exporter:
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
         if isinstance(found, CompleteWithoutUrl):
             return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
-        last = "" if found.is_known else f", and its status is {self._shown(found.word, job)} then"
+        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
         msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last}. "
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
             "Allow it more time, or ask for less with a smaller export_window_days"
         )
         return ExportTimedOutError(msg)

@@ -83,7 +83,8 @@ class WholeAnswers:
         signs = self._signs(reply, content)
         if expected.shape not in {"list", "surveys"}:
             if signs.more:
-                raise UnexpectedAnswerError(f"{what}: {_OTHERS}. {self._way(signs.more, expected)}")
+                msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)}"
+                raise UnexpectedAnswerError(msg)
             return content.rows
         if not isinstance(content.rows, list):  # whoever checks its shape refuses it
             return content.rows
@@ -121,7 +122,7 @@ class WholeAnswers:
                 value = pages.count + 1 if signs.next is None else signs.next
                 url, params = pages.first_url, {signs.parameter or "page": value}
             reply = self._page(url, params, signs, ask, f"{what}: {_OTHERS}. {self._way(why, expected)}")
-            content = self._opened(reply, expected, what)
+            content = opened(reply.answer, expected, what)
             if not content.rows:
                 break
             if not pages.add(url, content.rows):
@@ -173,7 +174,7 @@ class WholeAnswers:
                 if pages.count == 1:
                     return False
                 raise
-            rows = self._opened(reply, expected, what).rows
+            rows = opened(reply.answer, expected, what).rows
             if not rows:
                 return True
             if pages.count >= MOST_PAGES:

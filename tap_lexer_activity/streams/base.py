@@ -20,7 +20,7 @@ from tap_lexer_activity.lexer.envelopes import Expected
 from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
-from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.run.plan import Plan, reason_for
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
 from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
@@ -28,8 +28,6 @@ from tap_lexer_activity.streams.ranges import Ranges
 if TYPE_CHECKING:
     import logging
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
-    from datetime import date
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.lexer.envelopes import Shape
@@ -199,17 +197,10 @@ class WindowedStream(LexerStream):
                 "what lies between them is not read"
             )
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
-        key = (type(self).requests, first, self.interval, zone.key, self._skipped)
+        key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
         requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
         since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
-        if not requests:
-            reason = "nothing new"
-        elif bookmark is None:
-            reason = "first load"
-        elif requests[-1].windows[-1].end <= since:
-            reason = "lookback"
-        else:
-            reason = "new, and lookback" if first < since else "new"
+        reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
         rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(form_id, requests, reason, caution, rereads)
 
@@ -217,16 +208,8 @@ class WindowedStream(LexerStream):
         present, partial = self.settings.present, self.settings.include_partial
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
 
-    @property
-    def _skipped(self) -> AbstractSet[date]:
-        """First dates of windows that are passed over."""
-        return self.settings.skip_windows.get(self.name, frozenset())
-
     def _cut(self, wanted: list[windows.Window]) -> list[Request]:
-        def say(sentence: str) -> None:
-            self.run.notices.accept(self.name, "windows passed over", sentence)
-
-        return skipping.cut(wanted, self._skipped, self.zone, self.requests, say)
+        return skipping.cut(self.run, self.name, wanted, self.zone, self.requests)
 
     def _planned(
         self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0
@@ -278,19 +261,14 @@ class WindowedStream(LexerStream):
                 continue
             yield from rows
             yield self.read_up_to(request)
-        passed = skipping.end_of_passed(end, self.settings.present, self._skipped, self.interval, self.zone)
-        if passed is not None and self.settings.backfill is None:
+        if passed := skipping.end_of_passed(end, self.settings, self.name, self.interval, self.zone):
             yield ReadUpTo(passed)
 
     @cached_property
     def expected(self) -> Expected:
         """The answer that it expects."""
-        return Expected(self.name, self.shape, self.known, may_be_cut=self.shape == "list")
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Fields by which an answer's rows are known."""
-        return tuple(name for name in self.keys if name not in ADDED_COLUMNS)
+        keys = tuple(name for name in self.keys if name not in ADDED_COLUMNS)
+        return Expected(self.name, self.shape, keys, may_be_cut=self.shape == "list")
 
     def asked(self, request: Request, form_id: int | None) -> tuple[Any, str]:
         """The answer to a request, and what was asked for, for people."""

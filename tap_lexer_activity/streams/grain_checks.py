@@ -63,6 +63,8 @@ class GrainChecks:
         self._longest_in_hours = windows.HOUR * 0
         self._longest_in_days = windows.HOUR * 0
         self._has_asked_for_silence = False
+        self.has_shown_starts = False
+        """Whether a bucket came again when the time from its label on was asked for."""
 
     def check_lengths(
         self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, what_came: str
@@ -99,14 +101,17 @@ class GrainChecks:
             return False
         if request.asked.length <= self._longest_in_days:
             return True
-        largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
-        if not counted[largest]:
+        # (Of a day that goes on nothing can be said, but that a longer bucket would have begun on it as well.)
+        over = [moment for moment in counted if moment.date() < windows.local_date(self._settings.present, self._zone)]
+        largest = max(over, key=lambda moment: sum(abs(value) for _, value in counted[moment]), default=None)
+        if largest is None or not counted[largest]:
             return True  # nothing was counted
         week = grain.week_from(largest.date(), self._settings.present, self._zone)
         short = _by_moment(self._ask(Request(week, ())), order)
         if not grain.are_days(counted, short, largest):
             return False
         self._longest_in_days = max(self._longest_in_days, request.asked.length)
+        self.has_shown_starts |= windows.local_date(week.start, self._zone) == largest.date()
         return True
 
     def is_of_hours(self, buckets: Mapping[str, Window], request: Request) -> bool:

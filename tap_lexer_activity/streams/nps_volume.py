@@ -113,8 +113,10 @@ class NpsVolume(PerFormStream):
     ) -> None:
         """Refuse steps of more than a day, and a part of what was asked for: a week, or the rest, is asked for again where nothing else tells."""
         counted = _counted(rows, labels)
-        if grain.is_in_doubt(counted, request.asked) and any(counted.values()):
-            largest = max(counted, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
+        newest = windows.floor(self.settings.present, "day", self.zone)
+        over = [moment for moment, values in counted.items() if moment < newest and values]
+        if over and grain.is_in_doubt(counted, request.asked):
+            largest = max(over, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
             week = grain.week_from((largest - windows.DAY).date(), self.settings.present, self.zone)
             if not grain.are_days(counted, _counted(*self._asked_again(week, asked_for)), largest):
                 msg = f"{asked_for}: days were asked for, and longer steps came"

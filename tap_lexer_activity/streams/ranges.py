@@ -35,8 +35,9 @@ _MOST_TOO_MUCH: Final = 4
 """How often a range is cut in halves for a 504, which may as well be trouble of another kind."""
 
 _RETAINED: Final = re.compile(
-    r"\bretention\b|\bretained\b|\btoo old\b|\bolder than\b|\b(?:before|prior to|precedes?|earlier than)\b.{0,60}"
-    r"\b(?:account|created|creation|data|signup|sign-up|history|earliest|oldest|start)\b|\bearliest\b|\bno longer available\b",
+    r"\bretention\b|\bretained\b|\btoo old\b|\bolder than\b|\bfar (?:back|in the past)\b|\bearliest\b|\bno longer available\b|"
+    r"\bavailable (?:only )?(?:from|since|after|before)\b|\bmust (?:not )?be (?:on or )?(?:after|later|before|earlier)\b|"
+    r"\b(?:before|prior to|precedes?|earlier than)\b.{0,60}\b(?:account|created|creation|data|sign-?up|history|oldest|start)\b",
     re.IGNORECASE,
 )
 """Words of a refusal that say that there is no data as old as what was asked for."""
@@ -59,6 +60,8 @@ class Ranges:
         self._interval = interval
         self._cut = cut
         self._too_much = 0
+        self._known: timedelta | None = None
+        """The longest range before it was learnt that a shorter one is not answered either."""
 
     @property
     def longest(self) -> timedelta:
@@ -94,7 +97,7 @@ class Ranges:
         """
         if isinstance(error, AccessDeniedError | NotAllowedError):
             return None
-        if isinstance(error, FatalAPIError) and _RETAINED.search(str(error)):
+        if isinstance(error, FatalAPIError) and _is_too_old(error):
             return self._moved_up(error, [request, *left], ask)
         if isinstance(error, RangeTooShortError):
             return [request, *left] if self._is_longer_learnt(error, request) else None
@@ -113,20 +116,20 @@ class Ranges:
         length = longest if longest is not None and longest < request.asked.length else request.asked.length / 2
         unit = windows.DAY if self._interval == "day" else windows.HOUR
         length = max(shortest, length // unit * unit)
-        before = self._run.learnt_lengths.get((self._interval, "longest"))
-        self._run.learnt_lengths[self._interval, "longest"] = length
-        if self._parts_are_shorter(request):
-            days = length // windows.DAY
-            way = f"Set max_range_days to {days}, and the next run need not find that out"
-            shown = f"{days} days. {way}" if self._interval == "day" else f"{length // windows.HOUR} hours"
-            said = f"{error}. From here on ranges have at most {shown}"
-            self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
-            return True
-        if before is None:
-            del self._run.learnt_lengths[self._interval, "longest"]
-        else:
-            self._run.learnt_lengths[self._interval, "longest"] = before
-        return False
+        learnt, key = self._run.learnt_lengths, (self._interval, "longest")
+        if self._known is None:
+            self._known = self.longest
+        learnt[key] = length
+        if not self._parts_are_shorter(request):
+            # The length was not what it was about: other streams shall not be asked for in pieces for it.
+            learnt[key] = self._known
+            return False
+        days = length // windows.DAY
+        way = f"Set max_range_days to {days}, and the next run need not find that out"
+        shown = f"{days} days. {way}" if self._interval == "day" else f"{length // windows.HOUR} hours"
+        said = f"{error}. From here on ranges have at most {shown}"
+        self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
+        return True
 
     def _parts_are_shorter(self, request: Request) -> bool:
         return all(part.asked.length < request.asked.length for part in self._cut(list(request.windows)))
@@ -135,6 +138,8 @@ class Ranges:
         """Whether a longer range may be answered in days; if so, the run remembers its length."""
         length = 2 * max(self.shortest, request.asked.length)
         if length > min(_LONGEST_SHORTEST, self.longest):
+            # The length was not what it was about, and other streams shall not be asked for more for it.
+            self._run.learnt_lengths.pop((self._interval, "shortest"), None)
             return False
         self._run.learnt_lengths[self._interval, "shortest"] = length
         said = f"{error}. From here on ranges have at least {length // windows.DAY} days"
@@ -156,7 +161,7 @@ class Ranges:
             except RetriableAPIError:
                 raise
             except FatalAPIError as refusal:
-                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _RETAINED.search(str(refusal)):
+                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _is_too_old(refusal):
                     raise
                 return False
             return True
@@ -175,3 +180,8 @@ class Ranges:
             f'Set start_dates to {{"{self._stream}": "{first}"}}, and the next run need not find that out',
         )
         return self._cut(wanted[high:])
+
+
+def _is_too_old(error: FatalAPIError) -> bool:
+    """Whether Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
+    return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))

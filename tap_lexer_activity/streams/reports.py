@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -17,6 +19,7 @@ from tap_lexer_activity.streams.states import STATES, by_documented_states
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from tap_lexer_activity.lexer.envelopes import Expected
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request
@@ -86,10 +89,10 @@ class SummaryReport(Report):
     keys: ClassVar[tuple[str, ...]] = ("date_from", "interval")
     shape = "object"
 
-    @property
+    @cached_property
     @override
-    def known(self) -> tuple[str, ...]:
-        return tuple(name for name in self.row_schema()["properties"] if name != ADDITIONAL)
+    def expected(self) -> Expected:
+        return replace(super().expected, known=tuple(self.row_schema()["properties"].keys() - {ADDITIONAL}))
 
     @override
     def answer_schema(self) -> dict[str, Any]:

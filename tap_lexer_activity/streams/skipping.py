@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Interval, Request, Window
 
 _NOT_OF_A_WINDOW: Final = (
@@ -57,11 +59,17 @@ def stretches(
 
 
 def end_of_passed(
-    start: datetime, present: datetime, skipped: AbstractSet[date], interval: Interval, zone: ZoneInfo
+    start: datetime, settings: Settings, stream: str, interval: Interval, zone: ZoneInfo
 ) -> datetime | None:
-    """The end of the windows from an instant on that are passed over, without one that is not; `None` if the first is not."""
-    end = None
-    for window in windows.windows(start, present, interval, zone) if skipped else ():
+    """The end of the windows from an instant on that are passed over, without one that is not.
+
+    `None` if the first is not, or if a backfill leaves the bookmarks as they are.
+    """
+    end, present = None, settings.present
+    skipped = settings.skip_windows.get(stream)
+    if settings.backfill is not None or not skipped:
+        return None
+    for window in windows.windows(start, present, interval, zone):
         if window.end > present or windows.local_date(window.start, zone) not in skipped:
             break
         end = window.end
@@ -70,7 +78,7 @@ def end_of_passed(
 
 def name_the_setting(error: Exception, stream: str, request: Request, zone: ZoneInfo) -> None:
     """Let an error about one window that may last say how to go on without the window."""
-    if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows:
+    if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()
     if len(request.windows) == 1:
@@ -81,16 +89,14 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
 
 
 def cut(
-    wanted: Sequence[Window],
-    skipped: AbstractSet[date],
-    zone: ZoneInfo,
-    requests: Callable[[list[Window]], list[Request]],
-    say: Callable[[str], None],
+    run: Run, stream: str, wanted: Sequence[Window], zone: ZoneInfo, requests: Callable[[list[Window]], list[Request]]
 ) -> list[Request]:
-    """The requests for all windows but those that are passed over, of which is told."""
+    """The requests for all windows of a stream but those that are passed over, of which is told."""
+    skipped = run.settings.skip_windows.get(stream)
     if not skipped:
         return requests(list(wanted))
     found, passed = stretches(wanted, skipped, zone)
     if passed:
-        say(f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}")
+        said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
+        run.notices.accept(stream, "windows passed over", said)
     return [request for stretch in found for request in requests(stretch)]

@@ -105,6 +105,15 @@ class Engine:
 
     # Reading
 
+    def _ask_for_forms(self) -> None:
+        try:
+            self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
+        except (AccessDeniedError, UnreachableError) as error:
+            if not self._may_be_of_one(error):
+                raise EndOfRun(str(error), exit_code=1) from error
+        except (FatalAPIError, RetriableAPIError):
+            pass  # the streams that need the forms will say so
+
     def prepare(self) -> None:
         """Do what comes before the first row: see whether the token works and `form_ids` exist, plan, and start the first jobs.
 
@@ -116,13 +125,7 @@ class Engine:
             EndOfRun: If the token does not work or the API can't be reached.
         """
         if self.needs_forms or self._reads("forms"):
-            try:
-                self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
-            except (AccessDeniedError, UnreachableError) as error:
-                if not self._may_be_of_one(error):
-                    raise EndOfRun(str(error), exit_code=1) from error
-            except (FatalAPIError, RetriableAPIError):
-                pass  # the streams that need the forms will say so
+            self._ask_for_forms()
         plans = self.plans()
         if self._asks_for_zone(plans):
             ask_for_zone(self.run)

@@ -29,7 +29,7 @@ from tap_lexer_activity.csv_exports.convert import Converter
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.lexer.answers import parse_json
+from tap_lexer_activity.lexer.answers import parse_json, text_of_body
 from tap_lexer_activity.lexer.decode import spooled
 from tap_lexer_activity.lexer.encodings import BYTE_ORDER_MARKS
 from tap_lexer_activity.lexer.job_answers import Complete, opened, parse_status, token_of
@@ -217,7 +217,7 @@ def answer(data: bytes) -> None:
     reading = readings()[sum(data[:1]) % len(readings())]
     body = bytearray(data[1:])
     try:
-        content = parse_json(body, "the answer", quote=reading.stream.run.client.quote)
+        content = parse_json(text_of_body(body, None)[0], "the answer", quote=reading.stream.run.client.quote)
         records = reading.records(content)
     except (RetriableAPIError, UnexpectedAnswerError):
         return

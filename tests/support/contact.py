@@ -66,10 +66,10 @@ def check(case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]) -> Run:
     """
     options = {"export_seconds": 0, **case.sandbox}
     catalog = select(*case.streams)
-    truth = tap.run(new_sandbox(**options).config(**CONFIG | case.config), catalog=catalog)
+    truth = tap.run(new_sandbox(**options).config(**{**CONFIG, **case.config}), catalog=catalog)
     assert truth.code == 0, truth.log
     other = new_sandbox(**options, differences=[case.difference])
-    run = tap.run(other.config(**CONFIG | case.config), catalog=catalog)
+    run = tap.run(other.config(**{**CONFIG, **case.config}), catalog=catalog)
     assert "Traceback" not in run.log
     assert case.says in run.log, run.log
     if case.outcome == "refused":
@@ -79,7 +79,7 @@ def check(case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]) -> Run:
             return run
         assert all(name in run.log for name in case.way), run.log
         other = new_sandbox(**options, differences=[case.difference])
-        run = tap.run(other.config(**CONFIG | case.config | case.way), catalog=catalog)
+        run = tap.run(other.config(**{**CONFIG, **case.config, **case.way}), catalog=catalog)
     assert run.code == 0, run.log
     warned = [line for line in run.log.splitlines() if "| WARNING " in line]
     assert bool(warned) == (case.outcome != "rows") or case.outcome == "refused", run.log
@@ -94,7 +94,7 @@ def check(case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]) -> Run:
 def _rows(run: Run, case: Case) -> dict[str, dict[Key, Row]]:
     """The tables, without what the case leaves free. `additional_columns` is compared by `more` alone."""
     free = {*case.free, "additional_columns"}
-    return {
+    tables = {
         stream: {
             key: {name: value for name, value in row.items() if name not in free}
             for key, row in rows.items()
@@ -102,6 +102,7 @@ def _rows(run: Run, case: Case) -> dict[str, dict[Key, Row]]:
         }
         for stream, rows in Warehouse().load(run).tables.items()
     }
+    return {stream: rows for stream, rows in tables.items() if rows}
 
 
 OUTCOMES: Final = {"rows": "all rows", "warning": "all rows, and a warning", "refused": "an error"}
