@@ -404,6 +404,9 @@ def test_the_table_at_the_end_has_the_columns_and_words_of_the_program() -> None
     status = {line[header.index("status") :] for line in lines if line != GAP}
     assert status == {"complete", "more to read"}
     assert status <= texts
+    explained = {word for row in table(page("quota"), "status") for word in quoted(row["status"])}
+    assert status < explained
+    assert {re.sub("(?<=^read for ).*", GAP, word) for word in explained} <= texts
 
 
 def test_the_line_of_progress_is_one_of_the_program(
