@@ -125,8 +125,11 @@ def release(session: nox.Session) -> None:
     session.run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(installed), external=True)
     python = str(next(each for each in (installed / "bin/python", installed / "Scripts/python.exe") if each.exists()))
     session.run("uv", "pip", "install", "--quiet", "--python", python, *CONSTRAINTS, str(wheel), external=True)
-    sbom = ("--output-reproducible", "--output-format", "JSON", "--output-file", "dist/sbom.cdx.json")
-    session.run("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", *sbom, python)
+    sbom = Path("dist", "sbom.cdx.json")
+    options = ("--output-reproducible", "--output-format", "JSON", "--output-file", str(sbom))
+    session.run("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", *options, python)
+    place = f"{sbom.parent.resolve().as_uri()}/"  # of the machine that built it, which nobody needs to know
+    sbom.write_text(sbom.read_text(encoding="utf-8").replace(place, ""), encoding="utf-8")
 
 
 @nox.session(python=PYTHON)
