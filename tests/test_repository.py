@@ -59,6 +59,7 @@ def test_ci_tries_every_python_that_the_package_names() -> None:
     assert supported == named
     assert upcoming in jobs["newer"]["continue-on-error"], "that one may fail"
     assert PROJECT["requires-python"] == f">={named[0]}", "and no newer one is refused"
+    assert f"It runs on Python {named[0]} to {named[-1]}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_task_that_a_workflow_runs_is_one_of_the_noxfile() -> None:
