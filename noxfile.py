@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = RUNNING if RUNNING in SUPPORTED else SUPPORTED[-1]
 OTHERS = [version for version in SUPPORTED if version != PYTHON]
+NEXT = "3.15"
+"""The Python that is not out yet. CI tries the tests on it, and may fail."""
 _SAMPLED = "client columns outcomes settings signals state streams throttle throttle_machine upgrades windows"
 SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 """Tests of everything that a Python may do otherwise than the next: connections, files, processes, signals, times, warnings."""
@@ -30,7 +33,7 @@ CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "demo.duckdb"
 PAGE = "report.html"
 
-nox.options.sessions = ["lint", "types", f"tests-{PYTHON}", "proof", f"pipelines-{PYTHON}"]
+nox.options.sessions = ["lint", "types", "docs", f"tests-{PYTHON}", "proof", f"pipelines-{PYTHON}"]
 
 
 @nox.session(python=PYTHON)
@@ -50,7 +53,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python=SUPPORTED)
+@nox.session(python=[*SUPPORTED, NEXT])
 def tests(session: nox.Session) -> None:
     """The tests, of the wheel as it would be published. What follows `--` goes to pytest."""
     test_wheel(session, "not pipelines and not proof", workers=2 * CORES)  # much of their time is waits
@@ -94,6 +97,39 @@ def pipelines(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The tests of the demo's page. They need Chromium or Chrome on the machine."""
     test_wheel(session, "browser", workers=CORES)
+
+
+@nox.session(python=PYTHON)
+def docs(session: nox.Session) -> None:
+    """The documentation site, in the folder `site`: warnings are errors, and every link within it has to lead somewhere."""
+    session.install(*CONSTRAINTS, "--group", "docs")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "--quiet", "docs", "site")
+
+
+@nox.session(python=PYTHON)
+def release(session: nox.Session) -> None:
+    """The wheel and the sdist in the folder `dist`, checked as an index will check them, built twice alike, with a list of what they need."""
+    session.install(*CONSTRAINTS, "--group", "release")
+    again = session.create_tmp()
+    for folder in ("dist", again):
+        shutil.rmtree(folder, ignore_errors=True)
+        session.run("uv", "build", "--quiet", "--out-dir", folder, external=True)
+    files = sorted(path for path in Path("dist").iterdir() if path.suffix in {".whl", ".gz"})
+    for path in files:
+        if path.read_bytes() != Path(again, path.name).read_bytes():
+            session.error(f"{path.name} is not built twice alike")
+    session.run("twine", "check", "--strict", *map(str, files))
+    (wheel,) = (path for path in files if path.suffix == ".whl")
+    session.run("check-wheel-contents", str(wheel))
+    installed = Path(again, "environment")
+    session.run("uv", "venv", "--quiet", "--clear", "--python", PYTHON, str(installed), external=True)
+    python = str(next(each for each in (installed / "bin/python", installed / "Scripts/python.exe") if each.exists()))
+    session.run("uv", "pip", "install", "--quiet", "--python", python, *CONSTRAINTS, str(wheel), external=True)
+    sbom = Path("dist", "sbom.cdx.json")
+    options = ("--output-reproducible", "--output-format", "JSON", "--output-file", str(sbom))
+    session.run("cyclonedx-py", "environment", "--pyproject", "pyproject.toml", *options, python)
+    place = f"{sbom.parent.resolve().as_uri()}/"  # of the machine that built it, which nobody needs to know
+    sbom.write_text(sbom.read_text(encoding="utf-8").replace(place, ""), encoding="utf-8")
 
 
 @nox.session(python=PYTHON)
@@ -192,7 +228,8 @@ def audit(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def constraints(session: nox.Session) -> None:
     """Bring constraints.txt up to date: the newest versions that go together on every supported Python."""
-    groups = [argument for group in ("lint", "types", "tests", "measuring", "demo") for argument in ("--group", group)]
+    pinned = ("lint", "types", "tests", "measuring", "demo", "docs", "release")
+    groups = [argument for group in pinned for argument in ("--group", group)]
     session.run(
         *("uv", "pip", "compile", "pyproject.toml", "demo/loader/pyproject.toml", "--extra", "sandbox", *groups),
         *("--universal", "--python-version", SUPPORTED[0], "--upgrade", "--no-header", "--no-annotate", "--quiet"),

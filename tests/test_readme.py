@@ -1,4 +1,7 @@
-"""README.md against the program: streams, settings, messages, numbers, commands and links are what it says."""
+"""README.md and the pages of docs/ against the program: streams, columns, settings, messages, numbers, commands and links are what they say.
+
+`WRITE_SNAPSHOTS=1 pytest tests/test_readme.py` writes the columns of docs/streams.md and the table of docs/settings.md.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import ast
 import doctest
 import json
 import logging
+import os
 import re
 import tempfile
 from datetime import date
 from itertools import dropwhile, takewhile
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -39,31 +44,61 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tap_lexer_activity.__file__).parent
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = {"README.md": TEXT, "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+}
+README = PAGES["README.md"]
+ELSEWHERE = frozenset(
+    f"docs/{name}.md"
+    for name in (
+        "first-contact",
+        "many-accounts",
+        "meltano",
+        "privacy",
+        "proof",
+        "questions",
+        "snowflake",
+        "warehouses",
+    )
+)
+"""Pages whose commands have tests of their own, which run them."""
+TEXT = "\n".join(text for name, text in PAGES.items() if name not in ELSEWHERE)
+"""The others, one after the other."""
+MOST_LINES = 200
+"""Of README.md: it is read once, from its beginning to its end."""
 
 GAP = "…"
 """Stands in the README's messages for what differs."""
 
 
-def section(title: str) -> str:
-    """What stands under a heading of the second level."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[1]
+def page(name: str) -> str:
+    """A page of docs/."""
+    return PAGES[f"docs/{name}.md"]
 
 
-def table(title: str, first_heading: str) -> list[dict[str, str]]:
-    """The rows of a section's first table with this heading, by the headings of its columns."""
-    lines = dropwhile(lambda line: not line.startswith(f"| {first_heading} |"), section(title).splitlines())
+def table(text: str, first_heading: str) -> list[dict[str, str]]:
+    """The rows of the first table with this heading, by the headings of its columns."""
+    lines = dropwhile(lambda line: not line.startswith(f"| {first_heading} |"), text.splitlines())
     its_own = takewhile(lambda line: line.startswith("|"), lines)
     headings, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in its_own]
     return [dict(zip(headings, row, strict=True)) for row in rows]
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = TEXT) -> list[str]:
     """The fenced blocks of a language."""
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```", TEXT, re.MULTILINE | re.DOTALL)
+    return [dedent(block) for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)]
+
+
+def is_written(name: str, what: str, text: str) -> None:
+    """The part of a page between two marks is made of the program, by `WRITE_SNAPSHOTS=1 pytest tests/test_readme.py`."""
+    begin, end = f"<!-- {what}:begin -->\n", f"<!-- {what}:end -->\n"
+    before, _, rest = page(name).partition(begin)
+    _, _, after = rest.partition(end)
+    new = f"{before}{begin}\n{text}\n{end}{after}"
+    if os.environ.get("WRITE_SNAPSHOTS"):
+        (ROOT / "docs" / f"{name}.md").write_text(new, encoding="utf-8")
+    assert page(name) == new, "WRITE_SNAPSHOTS=1 pytest tests/test_readme.py writes it"
 
 
 def quoted(cell: str) -> list[str]:
@@ -87,7 +122,8 @@ def streams(program: TapLexerActivity) -> dict[str, dict[str, Any]]:
 
 def test_the_streams_are_those_of_discovery(streams: dict[str, dict[str, Any]]) -> None:
     written = {
-        quoted(row["stream"])[0]: (quoted(row["key"]), quoted(row["replication"])) for row in table("Streams", "stream")
+        quoted(row["stream"])[0]: (quoted(row["key"]), quoted(row["replication"]))
+        for row in table(page("streams"), "stream")
     }
     assert written == {
         name: (entry["key_properties"], [entry["replication_key"]] if "replication_key" in entry else [])
@@ -96,7 +132,7 @@ def test_the_streams_are_those_of_discovery(streams: dict[str, dict[str, Any]]) 
 
 
 def test_how_a_stream_is_replicated_is_said_in_words_too(streams: dict[str, dict[str, Any]]) -> None:
-    for row in table("Streams", "stream"):
+    for row in table(page("streams"), "stream"):
         entry = streams[quoted(row["stream"])[0]]
         said = row["replication"]
         root = next(item["metadata"] for item in entry["metadata"] if not item["breadcrumb"])
@@ -105,16 +141,36 @@ def test_how_a_stream_is_replicated_is_said_in_words_too(streams: dict[str, dict
         assert ("not selected by default" in said) is not root["selected"]
 
 
-def test_the_diagram_has_columns_and_keys_that_exist(streams: dict[str, dict[str, Any]]) -> None:
-    (diagram,) = blocks("mermaid")
-    entities = re.findall(r"^ +(\w+) \{\n(.*?)^ +\}", diagram, re.MULTILINE | re.DOTALL)
-    assert entities
-    for name, body in entities:
-        attributes = [line.split() for line in body.splitlines()]
-        assert {attribute[1] for attribute in attributes} <= streams[name]["schema"]["properties"].keys(), name
-        assert [attribute[1] for attribute in attributes if attribute[2:] == ["PK"]] == streams[name]["key_properties"]
-    related = re.findall(r"^ +(\w+) [|}][|o]--o\{ (\w+) :", diagram, re.MULTILINE)
-    assert {name for pair in related for name in pair} == {name for name, _ in entities}
+def test_what_joins_what_has_columns_that_exist(streams: dict[str, dict[str, Any]]) -> None:
+    rows = table(page("streams"), "from")
+    named = [name.split(".") for row in rows for name in quoted(row["from"]) + quoted(row["to"])]
+    assert [(stream, column) for stream, column in named if column not in streams[stream]["schema"]["properties"]] == []
+    to = {tuple(name.split(".")) for row in rows if row["by"] == "equal" for name in quoted(row["to"])}
+    assert {(stream, column) for stream, column in to if streams[stream]["key_properties"] != [column]} == set()
+    (alone,) = re.findall(r"^(`summary`.*) stand alone:", page("streams"), re.MULTILINE)
+    assert {*(stream for stream, _ in named), *quoted(alone)} == streams.keys()
+
+
+def columns_of(name: str, entry: dict[str, Any]) -> str:
+    """What docs/streams.md has of a stream: its description, and a table of its columns."""
+    schema = json.loads((ROOT / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    lines = [f"### {name}", "", schema["description"], "", "| column | type | description |", "|---|---|---|"]
+    for column, each in schema["properties"].items():
+        types = each["type"] if isinstance(each["type"], list) else [each["type"]]
+        kind = each.get("format") or " or ".join(kind for kind in types if kind != "null")
+        key = ", key" if column in entry["key_properties"] else ""
+        lines.append(f"| `{column}` | {kind}{key} | {each['description'].replace('|', '&#124;')} |")
+    return "\n".join([*lines, ""])
+
+
+def test_the_columns_are_those_of_the_schemas(streams: dict[str, dict[str, Any]]) -> None:
+    is_written("streams", "columns", "\n".join(columns_of(*each) for each in streams.items()))
+
+
+def test_the_readme_is_short_and_names_every_stream_as_its_page_does() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+    short = {row["stream"]: row["one row is"].partition(" (")[0] for row in table(README, "stream")}
+    assert short == {row["stream"]: row["one row is"] for row in table(page("streams"), "stream")}
 
 
 # Exports
@@ -124,7 +180,7 @@ EXPORTS = {stream.name: stream for stream in (CaseDetails, MentionSlaExport, Nps
 
 
 def test_the_columns_of_a_record_id_are_those_of_the_code(streams: dict[str, dict[str, Any]]) -> None:
-    rows = {quoted(row["stream"])[0]: row for row in table("The CSV exports", "stream")}
+    rows = {quoted(row["stream"])[0]: row for row in table(page("exports"), "stream")}
     assert rows.keys() == EXPORTS.keys()
     for name, row in rows.items():
         made_of = row["`record_id` is made of"]
@@ -136,7 +192,7 @@ def test_the_columns_of_a_record_id_are_those_of_the_code(streams: dict[str, dic
 
 
 def test_the_stream_maps_hash_and_drop_also_where_a_cell_was_empty(streams: dict[str, dict[str, Any]]) -> None:
-    (config,) = (json.loads(block) for block in blocks("json") if "stream_maps" in block)
+    (config,) = (json.loads(block) for block in blocks("json", page("privacy")) if '"stream_maps"' in block)
     mapper = PluginMapper(plugin_config=config, logger=logging.getLogger(__name__))
     for name, columns in config["stream_maps"].items():
         entry = streams[name]
@@ -153,7 +209,10 @@ def test_the_stream_maps_hash_and_drop_also_where_a_cell_was_empty(streams: dict
 
 
 def test_there_is_one_place_for_the_benchmark() -> None:
-    assert len(re.findall(r"^<!-- benchmark:begin -->\n(?:.*\n)*?<!-- benchmark:end -->$", TEXT, re.MULTILINE)) == 1
+    assert (
+        len(re.findall(r"^<!-- benchmark:begin -->\n(?:.*\n)*?<!-- benchmark:end -->$", page("exports"), re.MULTILINE))
+        == 1
+    )
 
 
 # Settings
@@ -182,20 +241,31 @@ def default(name: str, schema: dict[str, Any]) -> str:
     if value is None:
         return ""
     if name == "export_status_url":  # too long for a column
-        assert f"By default, `{name}` is `{value}`" in section("Settings")
+        assert f"By default, `{name}` is `{value}`" in page("settings")
         return "see below"
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
 def test_the_settings_are_those_of_about(program: TapLexerActivity) -> None:
     schema = program.config_jsonschema
-    rows = {quoted(row["setting"])[0]: row for row in table("Settings", "setting")}
-    assert {name: (row["type"], row["default"], row["meaning"]) for name, row in rows.items()} == {
-        name: (kind(schema["properties"][name]), default(name, schema), schema["properties"][name]["description"])
-        for name in rows
-    }
-    (sdk,) = re.findall(r"^The Singer SDK's own.*$", section("Settings"), re.MULTILINE)
-    assert [*rows, *quoted(sdk)] == list(schema["properties"])
+    (sdk,) = re.findall(r"^The Singer SDK's own work.*$", page("settings"), re.MULTILINE)
+    own = {name: each for name, each in schema["properties"].items() if name not in quoted(sdk)}
+    assert [*own, *quoted(sdk)] == list(schema["properties"])
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, each in own.items():
+        cells = (f"`{name}`", kind(each), default(name, schema), each["description"])
+        lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+    is_written("settings", "settings", "\n".join(lines) + "\n")
+
+
+def test_the_ten_settings_of_the_readme_are_settings_with_their_defaults(program: TapLexerActivity) -> None:
+    schema = program.config_jsonschema
+    rows = table(README, "setting")
+    assert len(rows) == len({row["setting"] for row in rows}) == 10
+    for row in rows:
+        (name,) = quoted(row["setting"])
+        assert row["default"] == default(name, schema)
+    assert {f"`{name}`" for name in schema["required"]} <= {row["setting"] for row in rows}
 
 
 # Targets
@@ -203,7 +273,7 @@ def test_the_settings_are_those_of_about(program: TapLexerActivity) -> None:
 
 def test_the_targets_are_installed_and_set_as_in_the_project(project: dict[str, Any]) -> None:
     loaders = {plugin["executable"]: plugin for plugin in project["plugins"]["loaders"]}
-    text = section("With your own account")
+    text = page("getting-started")
     installed = re.findall(r"^uv tool install '?([^'\n]*(?:-target-.*==[\d.]+|/demo/loader))'?$", text, re.MULTILINE)
     settings = [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
     programs = ("target-postgres", "target-duckdb-exact", "target-snowflake")
@@ -231,12 +301,17 @@ def messages_of_the_code() -> Iterator[str]:
 
 def test_the_messages_that_are_explained_are_those_of_the_code() -> None:
     real = list(messages_of_the_code())
-    rows = table("Troubleshooting", "message")
-    assert rows
-    for row in rows:
-        (message,) = quoted(row["message"])
-        pattern = ".*".join(re.escape(piece) for piece in message.split(GAP))
+    entries = re.split(r"^### ", page("troubleshooting"), flags=re.MULTILINE)[1:]
+    assert len(entries) > 100
+    addresses = []
+    for entry in entries:
+        address, message, advice, *_ = entry.split("\n\n")
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+){0,4}", address)
+        addresses.append(address)
+        pattern = ".*".join(re.escape(piece) for piece in message.removeprefix("`").removesuffix("`").split(GAP))
         assert any(re.search(pattern, text) for text in real), message
+        assert advice.rstrip().endswith((".", ")"))
+    assert len(addresses) == len(set(addresses)), "each has an address of its own"
 
 
 # Numbers
@@ -263,14 +338,18 @@ def test_a_year_costs_what_the_table_says() -> None:
         expected[f"`{interval}`"] = (count, len(reports) * count, requests, with_exports, (with_exports - 1) // 100 * 5)
     written = {
         interval: tuple(int(number.replace(",", "")) for number in numbers)
-        for interval, *numbers in (row.values() for row in table("What the quota means", "`report_interval`"))
+        for interval, *numbers in (row.values() for row in table(page("quota"), "`report_interval`"))
     }
     assert written == expected
-    assert f"here {one_series} requests each" in TEXT
-    assert f"and {nps_series} for `nps_volume` per form" in TEXT
-    assert f"the three take {hourly_series} each" in TEXT
-    assert f"here {one_export} for each of" in TEXT
-    assert f"With 90 days it is {of_90_days} jobs each" in TEXT
+    text = page("quota")
+    assert f"here {one_series} requests each" in text
+    assert f"and {nps_series} for `nps_volume` per form" in text
+    assert f"the three take {hourly_series} each" in text
+    assert f"here {one_export} for each of" in text
+    assert f"With 90 days it is {of_90_days} jobs each" in text
+    by_day, by_week = written["`day`"], written["`week`"]
+    assert f"is some {round(by_day[-2], -2):,} requests, so {by_day[-1]} minutes at least" in README
+    assert f"`week` it is {by_week[-2]}, so {by_week[-1]} minutes" in README
 
 
 def test_a_job_costs_what_is_said() -> None:
@@ -279,13 +358,13 @@ def test_a_job_costs_what_is_said() -> None:
     while wait < LONGEST_WAIT:
         moments, wait = [*moments, moments[-1] + wait], min(2 * wait, LONGEST_WAIT)
     *others, last = (f"{moment:.0f}" for moment in moments)
-    told = section("The CSV exports")
+    told = page("exports")
     assert f"asks {', '.join(others)} and {last} seconds after the start, then every minute" in told
     assert f"2 if the file is ready by then, {1 + len(moments)} if it takes a minute" in told
 
 
 def test_the_examples_give_what_is_printed() -> None:
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    result = doctest.testfile(str(ROOT / "docs" / "quota.md"), module_relative=False)
     assert result.attempted
     assert not result.failed
 
@@ -295,13 +374,16 @@ def test_the_examples_give_what_is_printed() -> None:
 
 def block_with(text: str) -> list[str]:
     """The lines of the one block of text in which this stands."""
-    (found,) = (block for block in blocks("text") if text in block)
+    (found,) = (block for block in blocks("text", page("quota")) if text in block)
     return found.splitlines()
 
 
 def test_the_plan_of_the_example_is_what_is_printed(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
     (command,) = (
-        line for block in blocks("sh") for line in block.splitlines() if "--clock" in line and "--plan" in line
+        line
+        for block in blocks("sh", page("quota"))
+        for line in block.splitlines()
+        if "--clock" in line and "--plan" in line
     )
     given = dict(re.findall(r"(START_DATE=|--clock )(\S+)", command))
     sandbox = new_sandbox(clock=given["--clock "])
@@ -322,6 +404,9 @@ def test_the_table_at_the_end_has_the_columns_and_words_of_the_program() -> None
     status = {line[header.index("status") :] for line in lines if line != GAP}
     assert status == {"complete", "more to read"}
     assert status <= texts
+    explained = {word for row in table(page("quota"), "status") for word in quoted(row["status"])}
+    assert status < explained
+    assert {re.sub("(?<=^read for ).*", GAP, word) for word in explained} <= texts
 
 
 def test_the_line_of_progress_is_one_of_the_program(
@@ -332,7 +417,7 @@ def test_the_line_of_progress_is_one_of_the_program(
     def numbers_aside(line: str) -> str:
         return re.sub(r"about .* left", "about a while left", re.sub(r"\d[\d,]*", "0", line))
 
-    config = new_sandbox().config(start_date="2026-04-27", rate_limit_requests=2, rate_limit_seconds=100)
+    config = new_sandbox().config(start_date="2026-04-27", rate_limit_requests=2, rate_limit_seconds=100, concurrency=1)
     with tap.start(config, catalog=catalog_of("summary")) as run:
         assert run.stderr is not None
         said = next(line for line in run.stderr if "waiting for the quota" in line)
@@ -342,9 +427,9 @@ def test_the_line_of_progress_is_one_of_the_program(
 
 
 def test_times_and_places_are_those_of_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    told = section("What the quota means")
+    told = page("quota")
     assert f"every {PACE_OF_A_TERMINAL:.0f} seconds at a terminal, every {PACE_OF_A_FILE:.0f} in a log file" in told
-    assert f"up to {('no', 'one', 'two', 'three')[JOBS_AHEAD]} ahead" in section("The CSV exports")
+    assert f"up to {('no', 'one', 'two', 'three')[JOBS_AHEAD]} ahead" in page("exports")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     file = shared_file("a token and an address")
     (named,) = re.findall(r"`(tap-lexer-activity-[^`]+sqlite3)`", told)
@@ -397,7 +482,9 @@ def nox_tasks() -> set[str]:
 
 def test_the_two_commands_are_tasks_of_the_noxfile() -> None:
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    assert [line for line in lines if line.startswith("uvx")] == ["uvx nox -s demo", "uvx nox"]
+    own = [line for block in blocks("sh", README) for line in block.splitlines()]
+    assert [line for line in own if line.startswith("uvx")] == ["uvx nox -s demo", "uvx nox"]
+    assert {line.partition("#")[0].strip() for line in own} <= {line.partition("#")[0].strip() for line in lines}
     assert set(re.findall(r"nox -s ([a-z]+)", TEXT)) <= nox_tasks()
     checks = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     (listed,) = (
@@ -405,7 +492,9 @@ def test_the_two_commands_are_tasks_of_the_noxfile() -> None:
         for node in checks.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "nox.options.sessions"
     )
-    assert re.findall(r"\b(lint|types|tests)\b", listed) == ["lint", "types", "tests"], "as the README says"
+    assert re.findall(r"\b(lint|types|docs|tests)\b", listed) == ["lint", "types", "docs", "tests"], (
+        "as the README says"
+    )
     assert "uvx nox" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
@@ -419,26 +508,39 @@ def test_the_jobs_and_environments_are_those_of_meltano_yml(project: dict[str, A
 
 def test_the_options_of_the_sandbox_exist() -> None:
     known = {option for command in sandbox_command.commands.values() for each in command.params for option in each.opts}
-    its_own = re.sub(r" -- .*", "", section("The sandbox"))  # without the command that it is to run
+    its_own = re.sub(r" -- .*", "", page("sandbox"))  # without the command that it is to run
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", its_own))
     assert {"--clock", "--fault"} <= named
     assert named - {"--help"} <= known
 
 
-def test_every_link_inside_the_project_leads_somewhere() -> None:
+def anchors(text: str) -> set[str]:
+    """The addresses of the headings of a page, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
-    def anchors(text: str) -> set[str]:
-        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
-    inside = [link for link in re.findall(r"\]\(([^)\s]+)\)", TEXT) if "://" not in link]
-    assert any(link.endswith(".svg") for link in inside)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_inside_the_project_leads_somewhere(name: str) -> None:
+    folder = (ROOT / name).parent
+    inside = [link for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[name]) if "://" not in link]
     for link in inside:
         path, _, anchor = link.partition("#")
-        assert (ROOT / path).exists(), link
-        assert not anchor or anchor in anchors((ROOT / path).read_text(encoding="utf-8") if path else TEXT), link
+        assert (folder / path).exists(), link
+        text = (folder / path).read_text(encoding="utf-8") if anchor and path else PAGES[name]
+        assert not anchor or anchor in anchors(text), link
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_page_is_in_the_site_and_in_the_readme() -> None:
+    listed = {line for block in re.findall(r"```{toctree}(.*?)```", page("index"), re.DOTALL) for line in block.split()}
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    assert pages - {"index"} <= listed
+    linked = set(re.findall(r"\]\(docs/(\S+?)\.md[)#]", README))
+    assert pages - {"index", "security", "changelog"} <= linked
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_no_package_registry_is_named(name: str) -> None:
-    assert re.findall(r"\S*(?:pypi|pythonhosted|npmjs|index-url)\S*", DOCUMENTS[name], re.IGNORECASE) == []
+    assert re.findall(r"\S*(?:pypi|pythonhosted|npmjs|index-url)\S*", PAGES[name], re.IGNORECASE) == []

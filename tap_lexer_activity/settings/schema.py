@@ -69,8 +69,7 @@ SETTINGS: Final = th.PropertiesList(
         "start_dates",
         th.ObjectType(additional_properties=th.StringType),
         title="Start dates of streams",
-        description="Stream name to a date or date-time, for streams that begin elsewhere than at `start_date`. "
-        'Example: `{"mention_sla_export": "2026-03-01"}`.',
+        description='A start of their own for some streams: stream name to a date or date-time. Example: `{"mention_sla_export": "2026-03-01"}`.',
     ),
     th.Property(
         "include_partial",
@@ -98,21 +97,21 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=0, maximum=5),
         default=2,
         title="Export retries",
-        description="New jobs after one that failed or timed out. Then its window is cut in halves, down to a day.",
+        description="How many times a job that failed or timed out is started again. After that its window is cut in halves, down to a day.",
     ),
     th.Property(
         "export_encoding",
         th.StringType,
         default="UTF-8",
         title="Export encoding",
-        description="Encoding of the files of exports, such as `Windows-1252`. A file that names its own, by a byte order mark, is read as that.",
+        description="Encoding of export files, such as `Windows-1252`. A byte order mark in the file wins.",
     ),
     th.Property(
         "export_time_formats",
         th.ArrayType(th.StringType),
         title="Time formats of exports",
-        description="How times in the files of exports are written, if not as year, month and day: forms of Python's `strptime`, tried in "
-        "this order, such as `%d/%m/%Y %H:%M`. In UTC if the column's name says so, else in `timezone`.",
+        description="Forms of the times in export files that are not written as year, month and day, as in Python's `strptime`, such as "
+        "`%d/%m/%Y %H:%M`. Tried in this order. Read as UTC if the column's name says so, else in `timezone`.",
     ),
     th.Property(
         "discover_columns",
@@ -139,7 +138,7 @@ SETTINGS: Final = th.PropertiesList(
         "report_parameters",
         th.ObjectType(additional_properties=th.ObjectType(additional_properties=True)),
         title="Report parameters",
-        description="Stream name to an object that is merged into that stream's request body: for filters that Lexer supports and does not "
+        description="Parameters to add to the request of a stream: stream name to an object. For filters that Lexer supports and does not "
         'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
     ),
     th.Property(
@@ -147,48 +146,49 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=5, maximum=360),
         default=360,
         title="Longest range",
-        description="Most days of one request. A run learns it if Lexer refuses longer ranges, or answers them in coarser buckets; set it, "
-        "and the next run need not learn it.",
+        description="Most days that one request asks for. If Lexer refuses longer ranges, or answers them in coarser buckets, a run finds "
+        "the limit by itself; set it here to spare the next run the search.",
     ),
     th.Property(
         "series_label",
         th.StringType,
         allowed_values=["start", "end"],
         title="Labels of series",
-        description="Whether the labels of series are the starts or the ends of their buckets. Default: what the answers show, else the start.",
+        description="Whether the label of a bucket is its start or its end. Default: found out from the answers, else the start.",
     ),
     th.Property(
         "series_zone",
         th.StringType,
         title="Zone of series",
-        description="IANA name of the zone in which Lexer counts and labels the days of series, if that is not `timezone`.",
+        description="IANA name of the zone in which Lexer counts the days of series, if it is not `timezone`.",
     ),
     th.Property(
         "accept",
         th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
         title="Accepted differences",
-        description="Stream name to words that errors name: what to make of answers that are refused otherwise. "
-        'Example: `{"summary": ["member:result"]}`.',
+        description='What to accept that is an error otherwise: stream name to words, which the errors name. Example: `{"summary": '
+        '["member:result"]}`.',
     ),
     th.Property(
         "skip_windows",
         th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
         title="Windows to pass over",
-        description="Stream name to the first dates of windows that Lexer does not answer for good, and that are passed over. They bring no rows. "
-        'Example: `{"summary": ["2025-05-04"]}`.',
+        description="Windows that Lexer never answers, to be passed over without rows: stream name to their first dates. Example: "
+        '`{"summary": ["2025-05-04"]}`.',
     ),
     th.Property(
         "backfill_start",
         th.StringType,
         title="Backfill: start",
-        description="Read again from this date or date-time on, whatever the bookmarks say, and leave them as they are. For one run, not for good.",
+        description="Start of a backfill: read again from this date or date-time on, whatever the bookmarks say, and leave them as they "
+        "are. For one run, not for good.",
     ),
     th.Property(
         "backfill_end",
         th.StringType,
         title="Backfill: end",
-        description="End of what `backfill_start` reads again: a date or date-time, exclusive, aligned up to the end of its window. "
-        "Without it: whatever has ended by `end_date`, or now.",
+        description="End of a backfill, exclusive: a date or date-time, aligned up to the end of its window. Default: whatever has ended by "
+        "`end_date`, or now.",
     ),
     th.Property(
         "max_requests",
@@ -208,7 +208,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=100_000),
         default=100,
         title="Quota: requests",
-        description="Most requests that may be sent in any `rate_limit_seconds`.",
+        description="Most requests in any `rate_limit_seconds`: the quota of the token.",
     ),
     th.Property(
         "rate_limit_seconds",
@@ -222,21 +222,21 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=3_600),
         default=60,
         title="Request timeout",
-        description="Longest wait for the answer to one HTTP request, and for each further 256 KiB of a long one, in seconds.",
+        description="Longest wait for the answer to one HTTP request, in seconds. Of a long answer, for each further 256 KiB.",
     ),
     th.Property(
         "api_url",
         th.StringType,
         default="https://api.lexer.io/v1",
         title="API URL",
-        description="Where the API is. To be changed for a sandbox only.",
+        description="Address of the API. Change it for a sandbox only.",
     ),
     th.Property(
         "export_status_url",
         th.StringType,
         default="https://clients.lexer.io/api/public/v1/activity/reports/status",
         title="Export status URL",
-        description="Where the state of an export job is asked for. Lexer documents three forms of this address; this is the newest.",
+        description="Address at which the state of an export job is asked for. Lexer documents three forms of it; this is the newest.",
     ),
 ).to_dict()
 """JSON schema of the tap's own settings."""

@@ -1,4 +1,4 @@
-"""The first day of someone with an account: README.md and docs as they are printed, from an empty folder, on real servers.
+"""The first day of someone with an account: README.md and docs/ as they are printed, from an empty folder, on real servers.
 
 Commands, settings and files are taken out of the text. What is filled in is what the text says: token, dates, names, passwords. The one
 thing that differs is the Lexer at the other end, which is the sandbox.
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.pipelines
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+START_PAGE = "docs/getting-started.md"
+GETTING_STARTED = (ROOT / START_PAGE).read_text(encoding="utf-8")
 START = "2026-04-27"
 PASSWORD = "p@ss: w%rd/"
 BY_PASSWORD = "all all 127.0.0.1/32 scram-sha-256"
@@ -158,7 +159,7 @@ def sandbox() -> Iterator[Sandbox]:
 def clone(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone where the tap is installed and config.json is filled in."""
     clone = Clone(tmp_path_factory.mktemp("first-day"), sandbox)
-    install, copy, check = printed("README.md", "sh", "cp sample_config.json").splitlines()
+    install, copy, check = printed(START_PAGE, "sh", "cp sample_config.json").splitlines()
     clone.run(install)
     clone.run(copy)
     clone.fill_in_json("config.json", **clone.account)
@@ -171,7 +172,7 @@ def clone(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture(scope="module")
 def meltano(clone: Clone) -> Clone:
     """The same, where Meltano is installed, and its plugins in the versions that the tests run with."""
-    install, *_ = printed("README.md", "sh", "cp .env.example").splitlines()
+    install, *_ = printed(START_PAGE, "sh", "cp .env.example").splitlines()
     clone.run(install)
     versions = {"UV_CONSTRAINT": str(ROOT / "tests" / "pipelines" / "constraints-target-postgres.txt")}
     done = clone.try_("meltano install loader target-postgres", **versions)
@@ -225,17 +226,17 @@ def in_postgres(server: Postgres, emitted: Emitted) -> Tables:
 
 # Without Meltano
 
-PIPE = printed("README.md", "sh", "set -o pipefail")
+PIPE = printed(START_PAGE, "sh", "set -o pipefail")
 
 
 def target_json(clone: Clone, phrase: str, **values: object) -> None:
-    """Write target.json as README.md has it, and fill it in."""
-    clone.file("target.json").write_text(printed("README.md", "json", phrase), encoding="utf-8")
+    """Write target.json as docs/getting-started.md has it, and fill it in."""
+    clone.file("target.json").write_text(printed(START_PAGE, "json", phrase), encoding="utf-8")
     clone.fill_in_json("target.json", **values)
 
 
 def test_the_plain_tap_loads_postgres_by_tls(clone: Clone, with_tls: Postgres) -> None:
-    clone.run(printed("README.md", "sh", "meltanolabs-target-postgres"))
+    clone.run(printed(START_PAGE, "sh", "meltanolabs-target-postgres"))
     target_json(clone, '"host"', **login(with_tls))
     clone.run(PIPE)
     emitted = load_of(clone)
@@ -246,7 +247,7 @@ def test_the_plain_tap_loads_postgres_by_tls(clone: Clone, with_tls: Postgres) -
 
 
 def test_the_plain_tap_loads_no_postgres_without_tls(clone: Clone, without_tls: Postgres) -> None:
-    clone.run(printed("README.md", "sh", "meltanolabs-target-postgres"))
+    clone.run(printed(START_PAGE, "sh", "meltanolabs-target-postgres"))
     target_json(clone, '"host"', **login(without_tls))
     done = clone.try_(PIPE)
     assert done.returncode
@@ -260,9 +261,9 @@ def test_the_plain_tap_loads_no_postgres_without_tls(clone: Clone, without_tls: 
 @pytest.fixture(scope="module")
 def warehouse(clone: Clone) -> Path:
     """The DuckDB file that the plain tap has loaded."""
-    clone.run(printed("README.md", "sh", "constraints.txt ./demo/loader"))
+    clone.run(printed(START_PAGE, "sh", "constraints.txt ./demo/loader"))
     target_json(clone, '"path"')
-    (program,) = re.findall(r"^For DuckDB, .*?, put `(\S+)` into the pipe", README, re.MULTILINE)
+    (program,) = re.findall(r"^For DuckDB, .*?, put `(\S+)` into the pipe", GETTING_STARTED, re.MULTILINE)
     clone.run(PIPE.replace("| target-postgres", f"| {program}"))
     return clone.file("warehouse.duckdb")
 
@@ -284,9 +285,9 @@ def test_the_page_is_made_of_the_models_in_duckdb(clone: Clone, warehouse: Path)
 
 
 def test_the_plain_tap_loads_snowflakes_target_with_settings_that_it_knows(clone: Clone) -> None:
-    clone.run(printed("README.md", "sh", "meltanolabs-target-snowflake"))
+    clone.run(printed(START_PAGE, "sh", "meltanolabs-target-snowflake"))
     about = json.loads(clone.run("target-snowflake --about --format json"))
-    settings = json.loads(printed("README.md", "json", '"private_key_path"'))
+    settings = json.loads(printed(START_PAGE, "json", '"private_key_path"'))
     assert settings.keys() <= about["settings"]["properties"].keys()
 
 
@@ -299,12 +300,11 @@ def hashed(seed: str) -> set[str]:
     return {hashlib.sha256((seed + agent.email).encode()).hexdigest() for agent in AGENTS}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/privacy.md"])
-def test_the_privacy_profile_hashes_names_without_meltano(document: str, clone: Clone, with_tls: Postgres) -> None:
-    clone.run(printed("README.md", "sh", "meltanolabs-target-postgres"))
+def test_the_privacy_profile_hashes_names_without_meltano(clone: Clone, with_tls: Postgres) -> None:
+    clone.run(printed(START_PAGE, "sh", "meltanolabs-target-postgres"))
     target_json(clone, '"host"', **login(with_tls))
     clone.file("salt.json").unlink(missing_ok=True)
-    commands = printed(document, "sh", "privacy/stream_maps.json")
+    commands = printed("docs/privacy.md", "sh", "privacy/stream_maps.json")
     for _ in range(2):  # with the same salt
         clone.run(commands)
     salt = json.loads(clone.file("salt.json").read_text(encoding="utf-8"))["stream_map_config"]["hash_seed"]
@@ -316,8 +316,8 @@ def test_the_privacy_profile_hashes_names_without_meltano(document: str, clone: 
 
 
 def fill_in(clone: Clone, **postgres: object) -> None:
-    """Make .env as README.md and the file itself say."""
-    _, copy, _, _ = printed("README.md", "sh", "cp .env.example").splitlines()
+    """Make .env as docs/getting-started.md and the file itself say."""
+    _, copy, _, _ = printed(START_PAGE, "sh", "cp .env.example").splitlines()
     clone.run(copy)
     values = {f"TAP_LEXER_ACTIVITY_{name.upper()}": value for name, value in clone.account.items()}
     clone.fill_in_env(**values, **{f"TARGET_POSTGRES_{name.upper()}": value for name, value in postgres.items()})
@@ -326,7 +326,7 @@ def fill_in(clone: Clone, **postgres: object) -> None:
 def command(environment: str) -> str:
     """The command that loads Postgres in this environment."""
     document, phrase = {
-        "prod": ("README.md", "prod run lexer-to-postgres"),
+        "prod": (START_PAGE, "prod run lexer-to-postgres"),
         "private": ("docs/privacy.md", "--environment=private"),
     }[environment]
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -354,7 +354,7 @@ def test_meltano_loads_a_server_with_tls(
 ) -> None:
     fill_in(meltano, **login(with_tls), **(verified(tmp_path, authority) if checked else {}))
     forget(meltano)
-    _, _, *look = printed("README.md", "sh", "cp .env.example").splitlines()
+    _, _, *look = printed(START_PAGE, "sh", "cp .env.example").splitlines()
     for line in [*look, command(environment)]:
         done = meltano.meltano(line)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -382,12 +382,12 @@ def test_meltano_sends_nothing_to_a_server_without_tls_and_says_it_in_a_line(
     fill_in(meltano, **login(without_tls))
     done = meltano.meltano(command(environment))
     assert done.returncode
-    (said,) = re.findall(r"`(server does not support SSL[^`]*)`", README)
+    (said,) = re.findall(r"`(server does not support SSL[^`]*)`", GETTING_STARTED)
     (line,) = (line for line in (done.stdout + done.stderr).splitlines() if "[error" in line and said in line)
     assert f'"127.0.0.1", port {without_tls.port}' in line
     assert in_postgres(without_tls, load_of(meltano)) == {}
 
-    (way_round,) = re.findall(r"`TARGET_POSTGRES_SSL_MODE=(disable)`", README)
+    (way_round,) = re.findall(r"`TARGET_POSTGRES_SSL_MODE=(disable)`", GETTING_STARTED)
     fill_in(meltano, **login(without_tls), ssl_mode=way_round)
     done = meltano.meltano(command(environment))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -329,7 +329,7 @@ def test_a_column_made_with_a_time_zone_keeps_it(
     assert row["last_sign_in_at"] == "2026-04-13T00:00:00.123456+10:00"
 
 
-def test_the_query_of_the_readme_shows_the_rows_that_the_newest_reading_did_not_bring(
+def test_the_query_of_the_docs_shows_the_rows_that_the_newest_reading_did_not_bring(
     pipe: Pipe,
     sandbox: Sandbox,
     settings_for: Callable[..., dict[str, object]],
@@ -338,7 +338,9 @@ def test_the_query_of_the_readme_shows_the_rows_that_the_newest_reading_did_not_
     postgres: Postgres,
 ) -> None:
     query = re.search(
-        r"```sql\n(select interval, local_date.*?);\n```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+        r"```sql\n(select interval, local_date.*?);\n```",
+        (ROOT / "docs" / "incremental.md").read_text("utf-8"),
+        re.DOTALL,
     )
     assert query
     load = pipe.run(

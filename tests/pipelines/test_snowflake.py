@@ -251,9 +251,9 @@ def test_all_streams_arrive_whole_and_stay_so_in_a_second_run_and_when_history_i
     assert double.statements("alter") == [], "no row changes a table"
 
 
-def test_the_target_json_of_the_readme_makes_the_same_tables(double: Double, run_all: Callable[..., Run]) -> None:
+def test_the_target_json_of_the_docs_makes_the_same_tables(double: Double, run_all: Callable[..., Run]) -> None:
     """All but the account and the key is as it is printed. Logging in is what the double does not prove."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     (printed,) = (
         json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "_key_path" in block
     )
