@@ -1,0 +1,69 @@
+"""What all probes have: the evidence, and how one says that it could not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from tap_lexer_activity.doctor.asking import Answer
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.seen import rows_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.jobs import JobSeen
+    from tap_lexer_activity.doctor.situation import Situation
+
+NOT_ASKED: Final = Answer(said="not asked", was_asked=False)
+OTHER_MONTH: Final = "ask of other days with --doctor-from DATE"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known so far.
+
+    Attributes:
+        situation: What is asked about.
+        answers: Answers to questions.
+        polls: Answers about export jobs.
+        jobs: What was seen of export jobs, by the type.
+    """
+
+    situation: Situation
+    answers: Mapping[Ask, Answer] = field(default_factory=dict)
+    polls: Sequence[Answer] = ()
+    jobs: Mapping[str, JobSeen] = field(default_factory=dict)
+
+    def of(self, ask: Ask) -> Answer:
+        """The answer to a question."""
+        return self.answers.get(ask, NOT_ASKED)
+
+    def rows(self, ask: Ask) -> list[dict[str, Any]]:
+        """The rows of an answer; none if it has none."""
+        answer = self.of(ask)
+        return (rows_in(answer.content)[0] or []) if answer.is_fine else []
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe.
+
+    Attributes:
+        name: Its name, for the plan.
+        asks: The questions that it has, given what is known so far. More may follow from their answers.
+        judge: What it finds.
+        most: Most requests that it takes.
+    """
+
+    name: str
+    asks: Callable[[Evidence], Sequence[Ask]]
+    judge: Callable[[Evidence], list[Finding]]
+    most: int
+
+
+def unknown(question: str, why: str, assumed: str, advice: str = "") -> Finding:
+    """The finding that a probe could not tell."""
+    return Finding(question=question, mark=Mark.UNKNOWN, found=why, assumed=assumed, advice=advice)

@@ -1,0 +1,79 @@
+"""Probes of the lists: what users, groups and forms come in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
+from tap_lexer_activity.doctor.seen import rows_in
+from tap_lexer_activity.zones import named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LISTS: Final = ("users", "groups", "forms")
+SHAPE: Final = "Which shape do the lists have?"
+ASSUMED: Final = "Arrays of objects with an id; one object is taken for one record."
+
+
+def zones_of_users(evidence: Evidence) -> Counter[str]:
+    """The zones of the users who are not archived, the most frequent first. Those that are no zones do not count."""
+    found = Counter(
+        name
+        for user in evidence.rows(of_list("users"))
+        if isinstance(name := user.get("timezone"), str) and not user.get("archived") and named(name)
+    )
+    return Counter(dict(found.most_common()))
+
+
+def nps_form(evidence: Evidence) -> int | None:
+    """The id of an NPS form that is in use, if there is one: of those in `form_ids`, if that is set."""
+    wanted = evidence.situation.settings.form_ids
+    forms = [form for form in evidence.rows(of_list("forms")) if form.get("nps") and _id(form) is not None]
+    forms.sort(key=lambda form: (bool(form.get("archived")), _id(form)))
+    found = [number for form in forms if (number := _id(form)) is not None and (wanted is None or number in wanted)]
+    return found[0] if found else None
+
+
+def _id(form: Mapping[str, object]) -> int | None:
+    number = form.get("id")
+    if isinstance(number, str) and number.isascii() and number.isdecimal():
+        return int(number)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _judge(evidence: Evidence) -> list[Finding]:
+    shapes: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for name in LISTS:
+        answer = evidence.of(of_list(name))
+        if answer.is_refused:
+            continue
+        if not answer.is_fine:
+            return [unknown(SHAPE, f"The list of {name} can't be read: {answer.why}.", ASSUMED)]
+        rows, shape = rows_in(answer.content)
+        shapes[name] = shape
+        if rows is not None:
+            counts[name] = len(rows)
+            if any("id" not in row for row in rows):
+                shapes[name] = f"{shape}, whose rows have no id"
+    if not shapes:
+        return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
+    said = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
+    facts = {"shapes": shapes, "counts": counts}
+    common = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
+    if all(shape in {"an array", "one object"} for shape in shapes.values()):
+        rows_said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return [Finding(mark=Mark.AS_ASSUMED, evidence=rows_said, **common)]  # type: ignore[arg-type]
+    members = [shape.split("'")[1] for shape in shapes.values() if "under '" in shape]
+    is_read = len(counts) == len(shapes) and not any("no id" in shape for shape in shapes.values())
+    if not is_read or len(members) != sum(shape not in {"an array", "one object"} for shape in shapes.values()):
+        return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: it has the shapes", **common)]  # type: ignore[arg-type]
+    accept = {name: [f"member:{shape.split(chr(39))[1]}"] for name, shape in shapes.items() if "under '" in shape}
+    return [Finding(mark=Mark.SETTLED, settings={"accept": accept}, **common)]  # type: ignore[arg-type]
+
+
+PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)

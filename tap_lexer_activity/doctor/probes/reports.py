@@ -1,0 +1,380 @@
+"""Probes of the reports: fields that no schema names, and what numbers mean."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
+from tap_lexer_activity.doctor.probes.series import SERIES, seen
+from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.situation import DAYS
+from tap_lexer_activity.shapes import stream_schema
+from tap_lexer_activity.streams.labels import label_shift
+from tap_lexer_activity.windows import local_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.windows import Window
+
+FIELDS: Final = "Which fields does no schema name?"
+VOLUME: Final = "Which report is user_volume?"
+MOVES: Final = "Does user_volume count messages of its window, or as they are now?"
+UNIT: Final = "Which unit has response_volume?"
+NPS: Final = "Do rows of nps_volume name the start or the end of a day?"
+STATES_TYPE: Final = "Under which type is the report Workflow States?"
+
+OF_A_DAY: Final = ("summary", "case_summary", "classifications", "case_classifications", "user_summary")
+_OWN_TYPE: Final = "workflow_states"
+_NEAR: Final = (Decimal("0.5"), Decimal(2))
+_SIXTY: Final = 60
+
+
+def busiest_day(evidence: Evidence) -> Window:
+    """The day with the most messages; the last, if that is not known."""
+    situation = evidence.situation
+    series = seen(evidence, SERIES, situation.week)
+    days = {index: situation.day(index) for index in range(DAYS)}
+    counts = {index: Decimal() for index in days}
+    for moment in () if series is None else series.counted:
+        date = local_date(moment, situation.zone) if moment.tzinfo else moment.date()
+        index = (date - situation.first_day).days
+        if series is not None and index in counts:
+            counts[index] += series.values[moment]
+    best = max(counts, key=lambda index: (counts[index], index))
+    return days[best]
+
+
+def day_asks(evidence: Evidence) -> Sequence[Ask]:
+    """Every report of one day."""
+    situation = evidence.situation
+    week = situation.report(SERIES, situation.week)
+    if not evidence.of(week).was_asked:
+        return [week, of_list("forms")]
+    day = busiest_day(evidence)
+    form = nps_form(evidence)
+    more = [] if form is None else [situation.report("nps_summary", day, form=form)]
+    return [*(situation.report(kind, day) for kind in OF_A_DAY), *more]
+
+
+# Fields
+
+
+def other_fields(rows: Iterable[Mapping[str, Any]], properties: Mapping[str, Any]) -> list[str]:
+    """Names of fields that rows have and a schema has not. One that is not written as a field is counted and not shown."""
+    found = dict.fromkeys(name for row in rows for name in row if name not in properties)
+    shown = [name for name in found if is_plain_name(name)]
+    return [*shown, *([f"({len(found) - len(shown)} others)"] if len(shown) < len(found) else [])]
+
+
+def _fields(evidence: Evidence) -> list[Finding]:
+    assumed = "None. One that comes is kept in additional_columns."
+    day, form = busiest_day(evidence), nps_form(evidence)
+    asks = {name: of_list(name) for name in LISTS}
+    asks |= {kind: evidence.situation.report(kind, day) for kind in OF_A_DAY}
+    asks["user_volume"] = evidence.situation.report("user_volume", evidence.situation.week)
+    if form is not None:
+        asks["nps_summary"] = evidence.situation.report("nps_summary", day, form=form)
+    fine = {kind: ask for kind, ask in asks.items() if evidence.of(ask).is_fine}
+    if not fine:
+        return []
+    found: dict[str, list[str]] = {}
+    for kind, ask in fine.items():
+        stream = "workflow_states" if kind == "user_volume" and _is_of_states(evidence.rows(ask)) else kind
+        if names := other_fields(evidence.rows(ask), stream_schema(stream)["properties"]):
+            found[kind] = names
+    facts = {"fields": found}
+    if not found:
+        said = f"{len(fine)} lists and reports were looked at"
+        return [
+            Finding(question=FIELDS, mark=Mark.AS_ASSUMED, found="None.", assumed=assumed, evidence=said, facts=facts)
+        ]
+    shown = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
+    return [
+        Finding(
+            question=FIELDS,
+            mark=Mark.SETTLED,
+            found=f"{shown}.",
+            assumed=assumed,
+            settings={"discover_columns": True},
+            facts=facts,
+        )
+    ]
+
+
+# user_volume and Workflow States
+
+
+def _is_of_states(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(rows) and all("volume" in row and "state" in row for row in rows)
+
+
+def _volume_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    return [situation.report("user_volume", situation.week), situation.report("user_volume", situation.week_before)]
+
+
+def _volume(evidence: Evidence) -> list[Finding]:
+    first, second = (evidence.of(ask) for ask in _volume_asks(evidence))
+    assumed = "Team Volume: a row for each agent."
+    moves = "It counts messages of the window; the counts are passed on."
+    if first.is_refused:
+        return []
+    rows = rows_in(first.content)[0] if first.is_fine else None
+    if not rows:
+        why = f"It was not answered: {first.why}." if not first.is_fine else "It has no rows in these days."
+        return [unknown(VOLUME, why, assumed, OTHER_MONTH)]
+    findings = [_volume_shape(rows, assumed)]
+    other = rows_in(second.content)[0] if second.is_fine else None
+    if not other:
+        why = (
+            f"The days four weeks earlier were not answered: {second.why}."
+            if not second.is_fine
+            else "There are no rows four weeks earlier."
+        )
+        findings.append(unknown(MOVES, why, moves, OTHER_MONTH))
+    elif rows == other:
+        findings.append(
+            Finding(
+                question=MOVES,
+                mark=Mark.OPEN,
+                found="As they are now: two weeks have the same rows.",
+                assumed=moves,
+                evidence=f"{len(rows)} rows, all alike",
+                advice="Leave user_volume out with --select '!user_volume': each of its windows would have the numbers of today",
+                facts={"moves": False},
+            )
+        )
+    else:
+        said = f"{len(rows)} and {len(other)} rows of two weeks differ"
+        findings.append(
+            Finding(
+                question=MOVES,
+                mark=Mark.AS_ASSUMED,
+                found="Of its window.",
+                assumed=moves,
+                evidence=said,
+                facts={"moves": True},
+            )
+        )
+    return findings
+
+
+def _volume_shape(rows: Sequence[Mapping[str, Any]], assumed: str) -> Finding:
+    if _is_of_states(rows):
+        return Finding(
+            question=VOLUME,
+            mark=Mark.SETTLED,
+            found="Workflow States: a row for each state.",
+            assumed=assumed,
+            advice="Read workflow_states in place of user_volume: --select 'workflow_states,!user_volume' with what else you want, or the same in the catalog",
+            facts={"shape": "states"},
+        )
+    if all("user_id" in row for row in rows):
+        said = f"{len(rows)} rows with a user_id"
+        return Finding(
+            question=VOLUME,
+            mark=Mark.AS_ASSUMED,
+            found="Team Volume.",
+            assumed=assumed,
+            evidence=said,
+            facts={"shape": "agents"},
+        )
+    return Finding(
+        question=VOLUME,
+        mark=Mark.OPEN,
+        found="Neither of the two.",
+        assumed=assumed,
+        advice="Attach the report to an issue: it has the shape",
+    )
+
+
+def _type_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    return [situation.report(_OWN_TYPE, situation.week, type=_OWN_TYPE)]
+
+
+def _type(evidence: Evidence) -> list[Finding]:
+    settings = evidence.situation.settings
+    assumed = "None of its own: it shares user_volume, and is not read unless it is selected."
+    (ask,) = _type_asks(evidence)
+    answer = evidence.of(ask)
+    if not answer.was_asked:
+        return [unknown(STATES_TYPE, f"It was {answer.said}.", assumed)]
+    given = settings.report_parameters.get(_OWN_TYPE, {}).get("type")
+    rows = rows_in(answer.content)[0] if answer.is_fine else None
+    facts = {"status": answer.status, "rows": len(rows or ())}
+    if rows and _is_of_states(rows):
+        mark = Mark.AS_ASSUMED if given == _OWN_TYPE else Mark.SETTLED
+        parameters = {_OWN_TYPE: {"type": _OWN_TYPE}}
+        return [
+            Finding(
+                question=STATES_TYPE,
+                mark=mark,
+                found=f"{_OWN_TYPE!r}: it has a row for each state.",
+                assumed=assumed,
+                settings={} if mark is Mark.AS_ASSUMED else {"report_parameters": parameters},
+                advice="" if mark is Mark.AS_ASSUMED else "Then it can be selected beside user_volume",
+                facts=facts,
+            )
+        ]
+    found = f"Not {_OWN_TYPE!r}, which is the likeliest."
+    return [
+        Finding(
+            question=STATES_TYPE,
+            mark=Mark.AS_ASSUMED,
+            found=found,
+            assumed=assumed,
+            evidence=answer.why if not answer.is_fine else "",
+            facts=facts,
+        )
+    ]
+
+
+# The unit of response_volume
+
+
+def _unit_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    week = situation.report(SERIES, situation.week)
+    more = [situation.report("summary", busiest_day(evidence))] if evidence.of(week).was_asked else []
+    return [week, situation.report("response_volume", situation.week), *more]
+
+
+def unit_of(value: Decimal, seconds: Decimal) -> str | None:
+    """The unit of a number that should be so many seconds: seconds, minutes or hours; `None` if it is near none of them."""
+    for name, size in (("seconds", 1), ("minutes", _SIXTY), ("hours", _SIXTY * _SIXTY)):
+        if _NEAR[0] < value * size / seconds < _NEAR[1]:
+            return name
+    return None
+
+
+def _unit(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = "Seconds, as in summary. The numbers are passed on as they come."
+    day = busiest_day(evidence)
+    series = seen(evidence, "response_volume", situation.week)
+    answer = evidence.of(situation.report("summary", day))
+    refused = [
+        kind
+        for kind, ask in (
+            ("summary", situation.report("summary", day)),
+            ("response_volume", situation.report("response_volume", situation.week)),
+        )
+        if evidence.of(ask).is_refused
+    ]
+    if refused:
+        return []
+    summary = (rows_in(answer.content)[0] or [{}])[0] if answer.is_fine else {}
+    seconds = _decimal(summary.get("avg_response_time"))
+    values = _of_day(series, day, situation.zone) if series is not None else []
+    if not seconds or not values:
+        return [unknown(UNIT, "There is no response time in these days.", assumed, OTHER_MONTH)]
+    unit = unit_of(values[0], seconds)
+    ratio = values[0] / seconds
+    said = (
+        f"its number of {local_date(day.start, situation.zone)} is {ratio:.3g} times the avg_response_time of summary"
+    )
+    facts = {"unit": unit, "ratio": float(round(ratio, 4))}
+    if unit == "seconds":
+        return [
+            Finding(question=UNIT, mark=Mark.AS_ASSUMED, found="Seconds.", assumed=assumed, evidence=said, facts=facts)
+        ]
+    if unit is None:
+        return [
+            unknown(
+                UNIT,
+                f"Neither seconds nor minutes: {said}.",
+                assumed,
+                "Set the time zone first, if that is open, and ask again",
+            )
+        ]
+    return [
+        Finding(
+            question=UNIT,
+            mark=Mark.SETTLED,
+            found=f"{unit.capitalize()}.",
+            assumed=assumed,
+            evidence=said,
+            advice=f"Read response_volume.value as {unit}: no setting changes it",
+            facts=facts,
+        )
+    ]
+
+
+def _of_day(series: Any, day: Window, zone: Any) -> list[Decimal]:
+    """What a series has for a day, if that is in one bucket."""
+    date = local_date(day.start, zone)
+    return [
+        series.values[moment]
+        for moment in series.counted
+        if (local_date(moment, zone) if moment.tzinfo else moment.date()) == date
+    ]
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() and number > 0 else None
+
+
+# nps_volume
+
+
+def _nps_asks(evidence: Evidence) -> Sequence[Ask]:
+    forms = of_list("forms")
+    form = nps_form(evidence)
+    situation = evidence.situation
+    return [forms, *([] if form is None else [situation.report("nps_volume", situation.days_of_utc, form=form)])]
+
+
+def _nps(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = "Each answer shows it; where it does not, the columns that depend on it are null."
+    form = nps_form(evidence)
+    if form is None:
+        forms = evidence.of(of_list("forms"))
+        if not forms.is_fine:
+            return [] if forms.is_refused else [unknown(NPS, "The forms are not known.", assumed)]
+        return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
+    window = situation.days_of_utc
+    answer = evidence.of(situation.report("nps_volume", window, form=form))
+    if answer.is_refused:
+        return []
+    if not answer.is_fine:
+        return [unknown(NPS, f"It was not answered: {answer.why}.", assumed)]
+    rows = rows_in(answer.content)[0] or []
+    labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
+    if not labels:
+        return [unknown(NPS, "It has no rows that can be read.", assumed, OTHER_MONTH)]
+    shift = label_shift(labels, window)
+    if shift is None:
+        return [unknown(NPS, "Neither the first day has a row nor the last.", assumed, OTHER_MONTH)]
+    edge = "end" if shift else "start"
+    said = f"rows of {len(labels)} days go from {min(labels):%Y-%m-%d %H:%M}Z to {max(labels):%Y-%m-%d %H:%M}Z"
+    return [
+        Finding(
+            question=NPS,
+            mark=Mark.AS_ASSUMED,
+            found=f"The {edge}.",
+            assumed=assumed,
+            evidence=said,
+            facts={"edge": edge},
+        )
+    ]
+
+
+PROBES: Final = (
+    Probe("reports of a day", day_asks, _fields, 6),
+    Probe("user_volume", _volume_asks, _volume, 2),
+    Probe("the type of Workflow States", _type_asks, _type, 1),
+    Probe("the unit of response_volume", _unit_asks, _unit, 1),
+    Probe("nps_volume", _nps_asks, _nps, 1),
+)

@@ -1,0 +1,150 @@
+"""The answers read once more as a run reads them: by the tap's own streams, which see the same answers and send nothing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
+from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
+from tap_lexer_activity.doctor.situation import DAYS, SERIES
+from tap_lexer_activity.errors import RequestsSpentError
+from tap_lexer_activity.notices import Notices
+from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.lists import ListStream
+from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.windows import DAY, Request, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_lexer_activity.doctor.probes.base import Evidence
+    from tap_lexer_activity.run.run import Run
+
+QUESTION: Final = "What does a run make of these answers?"
+ASSUMED: Final = "It reads all of them, without a word."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a stream makes of an answer.
+
+    Attributes:
+        rows: Its rows; 0 if it is refused.
+        notices: Differences that it accepts: their kinds and sentences.
+        error: Why it refuses the answer; empty if it does not.
+        kind: The kind of the error.
+    """
+
+    rows: int = 0
+    notices: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+    kind: str = ""
+
+
+def _requests(evidence: Evidence) -> Iterator[tuple[str, Request | None, int | None]]:
+    """The streams, each with what was asked of it."""
+    situation = evidence.situation
+    for name in LISTS:
+        yield name, None, None
+    day, form, week = busiest_day(evidence), nps_form(evidence), situation.week
+    for name in OF_A_DAY:
+        yield name, Request(day, (day,)), None
+    days = tuple(map(situation.day, range(DAYS)))
+    for name in SERIES[:2]:
+        yield name, Request(week, days), None
+    yield "user_volume", Request(week, (week,)), None
+    if form is not None:
+        yield "nps_summary", Request(day, (day,)), form
+        utc = situation.days_of_utc
+        steps = tuple(Window(utc.start + step * DAY, utc.start + (step + 1) * DAY) for step in range(DAYS))
+        yield "nps_volume", Request(utc, steps), form
+
+
+def _question(evidence: Evidence, name: str, request: Request | None, form: int | None) -> Any:
+    return of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
+
+
+def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
+    """What each stream makes of its answer, of those that have one."""
+    logger = logging.getLogger(f"{run.logger.name}.doctor")
+    logger.setLevel(logging.CRITICAL + 1)  # what it says stands in the findings
+    settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
+    found: dict[str, Reading] = {}
+    for name, request, form in _requests(evidence):
+        if not evidence.of(_question(evidence, name, request, form)).is_fine:
+            continue
+        notices = Notices(logger)
+        quiet = replace(run, settings=settings, notices=notices, logger=logger, cached_requests={})
+        try:
+            rows = _rows(quiet, name, request, form)
+        except RequestsSpentError:
+            continue  # it would ask once more, and that is for a run to do
+        except (FatalAPIError, RetriableAPIError) as error:
+            found[name] = Reading(error=str(error), kind=type(error).__name__)
+        else:
+            said = tuple((notice.kind, notice.said) for notice in notices.all)
+            found[name] = Reading(rows, said)
+    return found
+
+
+def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int:
+    stream = BY_NAME[name](run)
+    if request is None:
+        assert isinstance(stream, ListStream)  # noqa: S101 (for the type checker)
+        return len(stream.fetch(tries=1))
+    assert isinstance(stream, WindowedStream)  # noqa: S101 (likewise)
+    answer, label = stream.asked(request, form)
+    more = {} if form is None else {"form_id": form}
+    return len(stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label))
+
+
+def judge(readings: dict[str, Reading], settled: frozenset[str] = frozenset()) -> list[Finding]:
+    """What a run makes of the answers.
+
+    Args:
+        readings: By stream.
+        settled: Streams whose errors other findings settle.
+    """
+    if not readings:
+        return []
+    errors = {name: reading for name, reading in readings.items() if reading.error}
+    noticed = {name: reading for name, reading in readings.items() if reading.notices}
+    rows = sum(reading.rows for reading in readings.values())
+    facts = {
+        "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
+        "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
+        "errors": {name: reading.kind for name, reading in errors.items()},
+    }
+    common: dict[str, Any] = {"question": QUESTION, "assumed": ASSUMED, "facts": facts, "is_private": True}
+    said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
+    if errors:
+        shown = "; ".join(f"{name}: {reading.error}" for name, reading in errors.items())
+        is_open = not errors.keys() <= settled
+        advice = (
+            "Attach the report to an issue: it has the shapes" if is_open else "Read on: other findings say what to set"
+        )
+        return [
+            Finding(
+                mark=Mark.OPEN if is_open else Mark.SETTLED,
+                found=f"It refuses {', '.join(errors)}.",
+                evidence=shown,
+                advice=advice,
+                **common,
+            )
+        ]
+    if noticed:
+        return [
+            Finding(
+                mark=Mark.SETTLED,
+                found=f"{rows} rows, with a warning for {', '.join(noticed)}.",
+                evidence=said,
+                **common,
+            )
+        ]
+    return [Finding(mark=Mark.AS_ASSUMED, found=f"{rows} rows of {len(readings)} streams.", **common)]
