@@ -20,7 +20,7 @@ from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tap_lexer_activity.settings.settings import Settings
 
@@ -136,10 +136,22 @@ def examine(
     for probe in PROBES:
         findings += _judged(probe, evidence)
     findings += exports.judge(evidence)
-    asker.door.is_shut = True
-    settled = frozenset({"user_volume"}) if any(f.facts.get("shape") == "states" for f in findings) else frozenset()
-    findings += reading.judge(reading.read_as_a_run(run, evidence), settled)
+    findings += _read(run, asker, evidence, findings, first)
     return _diagnosis(situation, findings, asker, clock() - begun)
+
+
+def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding], first: str | None) -> list[Finding]:
+    """What a run makes of the answers: as it is set now and, where it refuses one, as the findings say that it should be set."""
+    asker.door.is_shut = True
+    readings = reading.read_as_a_run(run, evidence)
+    asker.door.is_shut = False
+    again: dict[str, reading.Reading] = {}
+    if any(each.error for each in readings.values()):
+        settings = reading.applied(evidence.situation.settings, settings_of(findings))
+        set_anew = replace(evidence, situation=Situation.of(settings, first))
+        again = reading.read_with(run, settings, readings, set_anew)
+    is_of_states = any(finding.facts.get("shape") == "states" for finding in findings)
+    return reading.judge(readings, again, {"user_volume"} if is_of_states else ())
 
 
 def _ask_all(probe: Probe, evidence: Evidence, asker: Asker, kept: int) -> None:

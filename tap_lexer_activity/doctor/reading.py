@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
@@ -21,10 +22,11 @@ from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import DAY, Request, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Mapping
 
     from tap_lexer_activity.doctor.probes.base import Evidence
     from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.settings.settings import Settings
 
 QUESTION: Final = "What does a run make of these answers?"
 ASSUMED: Final = "It reads all of them, without a word."
@@ -72,8 +74,7 @@ def _question(evidence: Evidence, name: str, request: Request | None, form: int 
 
 def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     """What each stream makes of its answer, of those that have one."""
-    logger = logging.getLogger(f"{run.logger.name}.doctor")
-    logger.setLevel(logging.CRITICAL + 1)  # what it says stands in the findings
+    logger = _quiet(run)
     settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
@@ -104,41 +105,94 @@ def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int
     return len(stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label))
 
 
-def judge(readings: dict[str, Reading], settled: frozenset[str] = frozenset()) -> list[Finding]:
+def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
+    """Settings with those of a block, as far as they concern how answers are read."""
+    more: dict[str, Any] = {name: block[name] for name in ("series_label", "max_range_days") if name in block}
+    if "timezone" in block:
+        more |= {"zone": ZoneInfo(block["timezone"]), "zone_is_set": True}
+    if "series_zone" in block:
+        more["series_zone"] = ZoneInfo(block["series_zone"])
+    if "accept" in block:
+        given = settings.accept
+        more["accept"] = {
+            **given,
+            **{name: frozenset(words) | given.get(name, frozenset()) for name, words in block["accept"].items()},
+        }
+    return replace(settings, **more)
+
+
+def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evidence: Evidence) -> dict[str, Reading]:
+    """The refused streams once more, as a run with these settings reads them: it may send what it needs, as far as requests are left.
+
+    Args:
+        run: The run of the examination.
+        settings: With what the findings say is to be set.
+        readings: What was made of the answers without that.
+        evidence: With the days to read, in the zone of these settings.
+    """
+    logger = _quiet(run)
+    situation = evidence.situation
+    requests = {name: (request, form) for name, request, form in _requests(evidence)}
+    found: dict[str, Reading] = {}
+    for name in (name for name, reading in readings.items() if reading.error and requests[name][0] is not None):
+        form = requests[name][1]
+        interval: Any = "day"
+        backfill = situation.week if name in SERIES else requests[name][0].asked  # type: ignore[union-attr]  # (lists are left out above)
+        notices = Notices(logger)
+        given = replace(settings, report_interval=interval, series_interval=interval, backfill=backfill)
+        quiet = replace(run, settings=given, notices=notices, logger=logger, cached_requests={}, learnt_lengths={})
+        try:
+            events = list(BY_NAME[name](quiet).events(form))
+        except (FatalAPIError, RetriableAPIError) as error:
+            found[name] = Reading(error=str(error), kind=type(error).__name__)
+        else:
+            said = tuple((notice.kind, notice.said) for notice in notices.all)
+            found[name] = Reading(sum(isinstance(event, dict) for event in events), said)
+    return found
+
+
+def _quiet(run: Run) -> logging.Logger:
+    """A logger that says nothing: what would be said stands in the findings."""
+    logger = logging.getLogger(f"{run.logger.name}.doctor")
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger
+
+
+def judge(
+    readings: Mapping[str, Reading], again: Mapping[str, Reading], elsewhere: Container[str] = ()
+) -> list[Finding]:
     """What a run makes of the answers.
 
     Args:
         readings: By stream.
-        settled: Streams whose errors other findings settle.
+        again: The same of streams that were refused, with the settings of all findings.
+        elsewhere: Streams that other findings say what to do about.
     """
     if not readings:
         return []
     errors = {name: reading for name, reading in readings.items() if reading.error}
     noticed = {name: reading for name, reading in readings.items() if reading.notices}
+    left = {name: again.get(name, reading) for name, reading in errors.items() if name not in elsewhere}
+    left = {name: reading for name, reading in left.items() if reading.error}
     rows = sum(reading.rows for reading in readings.values())
     facts = {
         "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
         "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
         "errors": {name: reading.kind for name, reading in errors.items()},
+        "errors_with_settings": {name: reading.kind for name, reading in left.items()},
     }
     common: dict[str, Any] = {"question": QUESTION, "assumed": ASSUMED, "facts": facts, "is_private": True}
-    said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
-    if errors:
-        shown = "; ".join(f"{name}: {reading.error}" for name, reading in errors.items())
-        is_open = not errors.keys() <= settled
-        advice = (
-            "Attach the report to an issue: it has the shapes" if is_open else "Read on: other findings say what to set"
-        )
+    if left:
+        shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
+        advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
         return [
-            Finding(
-                mark=Mark.OPEN if is_open else Mark.SETTLED,
-                found=f"It refuses {', '.join(errors)}.",
-                evidence=shown,
-                advice=advice,
-                **common,
-            )
+            Finding(mark=Mark.OPEN, found=f"It refuses {', '.join(left)}.", evidence=shown, advice=advice, **common)
         ]
+    if errors:
+        found = f"It refuses {', '.join(errors)}, and not with what the other findings say is to be done."
+        return [Finding(mark=Mark.SETTLED, found=found, **common)]
     if noticed:
+        said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
         return [
             Finding(
                 mark=Mark.SETTLED,

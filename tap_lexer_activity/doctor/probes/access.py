@@ -21,6 +21,8 @@ SPEED: Final = "How long does a request take?"
 RIGHTS: Final = "Which reports may the token not read?"
 
 _MOST_SKEW: Final = 60
+_HALF: Final = 0.5
+"""Seconds that a `Date`, which has whole seconds, is behind on average."""
 
 
 def _asked(evidence: Evidence) -> list[Answer]:
@@ -75,7 +77,7 @@ def _clock(evidence: Evidence) -> list[Finding]:
             return []
         found = "No answer has a Date to compare it with."
         return [Finding(question=CLOCK, mark=Mark.AS_ASSUMED, found=found, assumed=assumed)]
-    skew = round(median(skews))
+    skew = round(median(skews) - _HALF)
     facts = {"seconds_ahead": skew}
     if abs(skew) <= _MOST_SKEW:
         found = "Yes."

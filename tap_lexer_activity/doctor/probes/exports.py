@@ -23,6 +23,7 @@ DOCUMENTED: Final = "mention_sla_export"
 """The export of which a document names the columns."""
 JOB: Final = "How does a job of {} go?"
 FILE: Final = "How is the file of {} written?"
+_TIMES: Final = {0: "first", 1: "first", 2: "second", 3: "third"}
 ASSUMED_JOB: Final = (
     "Its status is pending, then complete with a link. Other words that mean the same are read, with a warning."
 )
@@ -91,7 +92,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
         return Finding(
             mark=Mark.OPEN, found=f"{shown}; but {job.why}.", advice="Attach the report to an issue", **common
         )
-    found = f"{shown}, after {job.seconds:.0f} s and {job.polls} questions."
+    found = f"{shown}, after {job.seconds:.0f} s, when it was asked about for the {_TIMES.get(job.polls, 'last')} time."
     is_as_assumed = set(job.words) <= {"pending", "complete"} and {"status", "url", "token"} >= set(job.shape)
     mark = Mark.AS_ASSUMED if is_as_assumed else Mark.SETTLED
     return Finding(

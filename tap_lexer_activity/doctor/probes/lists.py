@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import of_list
 from tap_lexer_activity.doctor.findings import Finding, Mark
@@ -64,16 +64,16 @@ def _judge(evidence: Evidence) -> list[Finding]:
         return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
     said = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
     facts = {"shapes": shapes, "counts": counts}
-    common = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
+    common: dict[str, Any] = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
     if all(shape in {"an array", "one object"} for shape in shapes.values()):
         rows_said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return [Finding(mark=Mark.AS_ASSUMED, evidence=rows_said, **common)]  # type: ignore[arg-type]
+        return [Finding(mark=Mark.AS_ASSUMED, evidence=rows_said, **common)]
     members = [shape.split("'")[1] for shape in shapes.values() if "under '" in shape]
     is_read = len(counts) == len(shapes) and not any("no id" in shape for shape in shapes.values())
     if not is_read or len(members) != sum(shape not in {"an array", "one object"} for shape in shapes.values()):
-        return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: it has the shapes", **common)]  # type: ignore[arg-type]
+        return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: it has the shapes", **common)]
     accept = {name: [f"member:{shape.split(chr(39))[1]}"] for name, shape in shapes.items() if "under '" in shape}
-    return [Finding(mark=Mark.SETTLED, settings={"accept": accept}, **common)]  # type: ignore[arg-type]
+    return [Finding(mark=Mark.SETTLED, settings={"accept": accept}, **common)]
 
 
 PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST: Final = "What is the longest range that is answered?"
 OLDEST: Final = "How far back does the data go?"
 
-_LENGTHS: Final = (LONG, 89, 30)
+_LENGTHS: Final = (LONG, 89, 28)
 """Days of ranges: a year, a quarter and a month are likely limits, and a day more or less may count as more."""
 _SILENCE: Final = 14
 """Days without anything at the beginning of a range, from which on that is looked into."""
@@ -148,7 +148,7 @@ def _cut_part(evidence: Evidence, days: int) -> int:
     for length in _LENGTHS:
         first = first_counted(evidence, situation.back(length)) if is_cut(evidence, length) else None
         if first is not None:
-            return max(4, min(days, (local_date(situation.week.end, situation.zone) - first).days))
+            return max(4, days, (local_date(situation.week.end, situation.zone) - first).days)
     return max(4, days)
 
 

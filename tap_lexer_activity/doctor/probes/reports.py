@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,17 +10,20 @@ from tap_lexer_activity.doctor.asking import of_list
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
-from tap_lexer_activity.doctor.probes.series import SERIES, seen
+from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.shapes import stream_schema
+from tap_lexer_activity.streams import survey_shapes
 from tap_lexer_activity.streams.labels import label_shift
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.windows import Window
 
 FIELDS: Final = "Which fields does no schema name?"
@@ -41,9 +45,10 @@ def busiest_day(evidence: Evidence) -> Window:
     series = seen(evidence, SERIES, situation.week)
     days = {index: situation.day(index) for index in range(DAYS)}
     counts = {index: Decimal() for index in days}
+    ends = series is not None and are_ends(series, situation.week, situation.zone)
     for moment in () if series is None else series.counted:
         date = local_date(moment, situation.zone) if moment.tzinfo else moment.date()
-        index = (date - situation.first_day).days
+        index = (date - situation.first_day).days - ends
         if series is not None and index in counts:
             counts[index] += series.values[moment]
     best = max(counts, key=lambda index: (counts[index], index))
@@ -272,7 +277,8 @@ def _unit(evidence: Evidence) -> list[Finding]:
         return []
     summary = (rows_in(answer.content)[0] or [{}])[0] if answer.is_fine else {}
     seconds = _decimal(summary.get("avg_response_time"))
-    values = _of_day(series, day, situation.zone) if series is not None else []
+    ends = series is not None and are_ends(series, situation.week, situation.zone)
+    values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
     if not seconds or not values:
         return [unknown(UNIT, "There is no response time in these days.", assumed, OTHER_MONTH)]
     unit = unit_of(values[0], seconds)
@@ -307,9 +313,9 @@ def _unit(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _of_day(series: Any, day: Window, zone: Any) -> list[Decimal]:
+def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
     """What a series has for a day, if that is in one bucket."""
-    date = local_date(day.start, zone)
+    date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
     return [
         series.values[moment]
         for moment in series.counted
@@ -350,7 +356,8 @@ def _nps(evidence: Evidence) -> list[Finding]:
         return []
     if not answer.is_fine:
         return [unknown(NPS, f"It was not answered: {answer.why}.", assumed)]
-    rows = rows_in(answer.content)[0] or []
+    shaped, _ = survey_shapes.shaped(answer.content)
+    rows = rows_in(shaped)[0] or []
     labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
     if not labels:
         return [unknown(NPS, "It has no rows that can be read.", assumed, OTHER_MONTH)]

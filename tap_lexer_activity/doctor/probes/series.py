@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
@@ -12,7 +12,7 @@ from tap_lexer_activity.doctor.situation import range_of
 from tap_lexer_activity.windows import DAY, HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.doctor.asking import Ask
@@ -132,10 +132,10 @@ def _grain(evidence: Evidence) -> list[Finding]:
     if short is None or days is None:
         why = _why_not(evidence, situation.report(SERIES, situation.hours), situation.report(SERIES, situation.week))
         return [unknown(GRAIN, why, assumed, OTHER_MONTH)]
-    common = {"question": GRAIN, "found": f"{shown}.", "assumed": assumed, "facts": facts}
+    common: dict[str, Any] = {"question": GRAIN, "found": f"{shown}.", "assumed": assumed, "facts": facts}
     is_daily = DAY - HOUR <= days <= DAY + HOUR
     if is_daily and short == HOUR:
-        return [Finding(mark=Mark.AS_ASSUMED, **common)]  # type: ignore[arg-type]
+        return [Finding(mark=Mark.AS_ASSUMED, **common)]
     if is_daily:
         settings = {"series_interval": "day"}
         return [
@@ -145,13 +145,13 @@ def _grain(evidence: Evidence) -> list[Finding]:
                 advice="A series_interval of hours takes shorter requests, if it can be read at all",
                 **common,
             )
-        ]  # type: ignore[arg-type]
+        ]
     if days == HOUR and situation.settings.series_interval == "hour":
-        return [Finding(mark=Mark.AS_ASSUMED, **common)]  # type: ignore[arg-type]
+        return [Finding(mark=Mark.AS_ASSUMED, **common)]
     if days == HOUR:
         said = "A run asks for longer ranges until days come, and says so. Set lookback_days to 14 to have them at once"
-        return [Finding(mark=Mark.SETTLED, advice=said, **common)]  # type: ignore[arg-type]
-    return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: no setting reads such series", **common)]  # type: ignore[arg-type]
+        return [Finding(mark=Mark.SETTLED, advice=said, **common)]
+    return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: no setting reads such series", **common)]
 
 
 def _cases(evidence: Evidence) -> list[Finding]:
@@ -201,29 +201,19 @@ def _edge(evidence: Evidence) -> list[Finding]:
     if series is None or not series.values:
         return [unknown(EDGE, _why_not(evidence, ask), assumed, OTHER_MONTH)]
     zone = settings.series_zone or settings.zone
-    ends = are_ends(series, situation.week, zone)
-    edge = "end" if ends else "start"
+    edge = "end" if are_ends(series, situation.week, zone) else "start"
+    other = seen(evidence, "response_volume", situation.week)
+    is_alike = other is None or not other.values or are_ends(other, situation.week, zone) == (edge == "end")
     said = (
         f"labels of {len(series.values)} days go from {_written(series.moments[0])} to {_written(series.moments[-1])}"
     )
-    facts = {"edge": edge}
+    common: dict[str, Any] = {"question": EDGE, "assumed": assumed, "facts": {"edge": edge, "is_alike": is_alike}}
+    if not is_alike:
+        found = f"The {edge} in {SERIES}, and the other one in response_volume: each answer shows it."
+        return [Finding(mark=Mark.SETTLED, found=found, evidence=said, **common)]
     if edge == (settings.series_label or "start"):
-        return [
-            Finding(
-                question=EDGE, mark=Mark.AS_ASSUMED, found=f"The {edge}.", assumed=assumed, evidence=said, facts=facts
-            )
-        ]
-    return [
-        Finding(
-            question=EDGE,
-            mark=Mark.SETTLED,
-            found=f"The {edge}.",
-            assumed=assumed,
-            evidence=said,
-            settings={"series_label": edge},
-            facts=facts,
-        )
-    ]
+        return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
+    return [Finding(mark=Mark.SETTLED, found=f"The {edge}.", evidence=said, settings={"series_label": edge}, **common)]
 
 
 def _written(moment: datetime) -> str:
@@ -257,12 +247,12 @@ def _shape(evidence: Evidence) -> list[Finding]:
     if not forms and not unread:
         return []
     facts = {"labels": forms, "differs": said, "unread": unread}
-    common = {"question": SHAPE, "assumed": assumed, "facts": facts}
+    common: dict[str, Any] = {"question": SHAPE, "assumed": assumed, "facts": facts}
     if unread:
         found = f"{', '.join(unread)}: no series that can be read."
         return [
             Finding(mark=Mark.OPEN, found=found, advice="Attach the report to an issue: it has the shapes", **common)
-        ]  # type: ignore[arg-type]
+        ]
     if not said:
         return [
             Finding(
@@ -271,12 +261,12 @@ def _shape(evidence: Evidence) -> list[Finding]:
                 evidence=f"labels are {', '.join(sorted(set(forms.values())))}",
                 **common,
             )
-        ]  # type: ignore[arg-type]
+        ]
     found = ". ".join(f"{kind}: {words}" for kind, words in said.items())
-    return [Finding(mark=Mark.SETTLED, found=f"{found}.", **common)]  # type: ignore[arg-type]
+    return [Finding(mark=Mark.SETTLED, found=f"{found}.", **common)]
 
 
-def _asks(*windows: str, other: bool = False) -> object:
+def _asks(*windows: str, other: bool = False) -> Callable[[Evidence], Sequence[Ask]]:
     def asks(evidence: Evidence) -> Sequence[Ask]:
         situation = evidence.situation
         more = [situation.with_other_offset(SERIES, situation.week)] if other else []
@@ -285,14 +275,19 @@ def _asks(*windows: str, other: bool = False) -> object:
     return asks
 
 
+def _edge_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    return [situation.report(kind, situation.week) for kind in (SERIES, "response_volume")]
+
+
 def _case_asks(evidence: Evidence) -> Sequence[Ask]:
     return [evidence.situation.report("case_volume", evidence.situation.hours)]
 
 
 PROBES: Final = (
-    Probe("days of series", _asks("week", other=True), _clock, 2),  # type: ignore[arg-type]
-    Probe("length of buckets", _asks("hours", "between", "week"), _grain, 3),  # type: ignore[arg-type]
+    Probe("days of series", _asks("week", other=True), _clock, 2),
+    Probe("length of buckets", _asks("hours", "between", "week"), _grain, 3),
     Probe("hours of cases", _case_asks, _cases, 1),
-    Probe("edges of labels", _asks("week"), _edge, 1),  # type: ignore[arg-type]
-    Probe("shape of series", _asks("week"), _shape, 1),  # type: ignore[arg-type]
+    Probe("edges of labels", _edge_asks, _edge, 1),
+    Probe("shape of series", _asks("week"), _shape, 1),
 )
