@@ -146,8 +146,9 @@ def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding
     readings = reading.read_as_a_run(run, evidence)
     asker.door.is_shut = False
     again: dict[str, reading.Reading] = {}
-    if any(each.error for each in readings.values()):
-        settings = reading.applied(evidence.situation.settings, settings_of(findings))
+    block = settings_of(findings)
+    if any(each.error for each in readings.values()) or block.keys() & {"timezone", "series_zone"}:
+        settings = reading.applied(evidence.situation.settings, block)
         set_anew = replace(evidence, situation=Situation.of(settings, first))
         again = reading.read_with(run, settings, readings, set_anew)
     is_of_states = any(finding.facts.get("shape") == "states" for finding in findings)

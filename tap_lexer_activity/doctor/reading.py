@@ -124,6 +124,8 @@ def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
 def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evidence: Evidence) -> dict[str, Reading]:
     """The refused streams once more, as a run with these settings reads them: it may send what it needs, as far as requests are left.
 
+    If the settings say where days begin, all series are read: what is right for one may be wrong for another.
+
     Args:
         run: The run of the examination.
         settings: With what the findings say is to be set.
@@ -134,7 +136,9 @@ def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evi
     situation = evidence.situation
     requests = {name: (request, form) for name, request, form in _requests(evidence)}
     found: dict[str, Reading] = {}
-    for name in (name for name, reading in readings.items() if reading.error and requests[name][0] is not None):
+    are_other_days = (settings.zone, settings.series_zone) != (run.settings.zone, run.settings.series_zone)
+    refused = {name for name, reading in readings.items() if reading.error and requests[name][0] is not None}
+    for name in sorted(refused | ({*SERIES[:2]} & readings.keys() if are_other_days else set())):
         form = requests[name][1]
         interval: Any = "day"
         backfill = situation.week if name in SERIES else requests[name][0].asked  # type: ignore[union-attr]  # (lists are left out above)
@@ -172,7 +176,7 @@ def judge(
         return []
     errors = {name: reading for name, reading in readings.items() if reading.error}
     noticed = {name: reading for name, reading in readings.items() if reading.notices}
-    left = {name: again.get(name, reading) for name, reading in errors.items() if name not in elsewhere}
+    left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
     left = {name: reading for name, reading in left.items() if reading.error}
     rows = sum(reading.rows for reading in readings.values())
     facts = {

@@ -129,14 +129,17 @@ def _longest(evidence: Evidence) -> list[Finding]:
                 facts=facts,
             )
         ]
+    part = _cut_part(evidence, days)
+    found = f"{part} days are answered whole, and {next(reversed(tried))} are not."
+    settings_ = {"max_range_days": part}
     return [
         Finding(
             question=LONGEST,
             mark=Mark.SETTLED,
-            found=f"{days} days are answered whole, and {next(iter(reversed(tried)))} are not.",
+            found=found,
             assumed=assumed,
             evidence=said,
-            settings={"max_range_days": _cut_part(evidence, days)},
+            settings=settings_,
             facts=facts,
         )
     ]

@@ -136,12 +136,8 @@ def _volume(evidence: Evidence) -> list[Finding]:
         return [unknown(VOLUME, why, assumed, OTHER_MONTH)]
     findings = [_volume_shape(rows, assumed)]
     other = rows_in(second.content)[0] if second.is_fine else None
-    if not other:
-        why = (
-            f"The days four weeks earlier were not answered: {second.why}."
-            if not second.is_fine
-            else "There are no rows four weeks earlier."
-        )
+    if other is None:
+        why = f"The days four weeks earlier were not answered: {second.why}."
         findings.append(unknown(MOVES, why, moves, OTHER_MONTH))
     elif rows == other:
         findings.append(
