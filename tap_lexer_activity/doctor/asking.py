@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -290,10 +290,8 @@ class Asker:
         self, response: requests.Response, body: bytearray, at: datetime, seconds: float, *, is_secret: bool
     ) -> Answer:
         content, is_json = None, False
-        try:
+        with suppress(FatalAPIError, RetriableAPIError):
             content, is_json = parse_json(body, "the answer", quote=None), True
-        except (FatalAPIError, RetriableAPIError):
-            pass
         is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
         said = "" if is_good else self._client.quote(error_message(body))
         headers = {name.lower(): value for name, value in response.headers.items()}

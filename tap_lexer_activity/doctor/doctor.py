@@ -89,7 +89,7 @@ def plan(situation: Situation, *, with_exports: bool) -> list[str]:
     return lines
 
 
-def examine(
+def examine(  # noqa: PLR0913 (what it works with)
     settings: Settings,
     logger: logging.Logger,
     *,
@@ -124,14 +124,14 @@ def examine(
     begun = clock()
     evidence = Evidence(situation, asker.answers, asker.polls)
     findings: list[Finding] = []
-    kept = FOR_EXPORTS if with_exports else 0
+    kept = min(FOR_EXPORTS, most // 4) if with_exports else 0
     for probe in PROBES:
         _ask_all(probe, evidence, asker, kept)
         if is_hopeless(asker.answers):
             findings = access.PROBES[0].judge(evidence)
             return _diagnosis(situation, findings, asker, clock() - begun)
     if with_exports:
-        jobs = Jobs(asker, settings, clock=clock, sleep=sleep)
+        jobs = Jobs(asker, run.client, settings, clock=clock, sleep=sleep)
         evidence = replace(evidence, jobs=jobs.run(exports.start_asks(evidence)))
     for probe in PROBES:
         findings += _judged(probe, evidence)

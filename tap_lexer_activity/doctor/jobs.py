@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity.doctor.asking import Answer, Ask
 from tap_lexer_activity.doctor.files import FileFacts, look_at
 from tap_lexer_activity.http.reasons import Failures
+from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.job_answers import (
     Complete,
     CompleteWithoutUrl,
@@ -29,7 +29,8 @@ from tap_lexer_activity.shapes import stream_schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tap_lexer_activity.doctor.asking import Asker
+    from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
+    from tap_lexer_activity.lexer.client import LexerClient
     from tap_lexer_activity.settings.settings import Settings
 
 EXPORTS: Final = ("mention_sla_export", "case_details", "nps_submissions")
@@ -55,6 +56,7 @@ class JobSeen:
         why: Why there is no file, or why it can't be read; without a link.
         address: Where its status was found, if not at `export_status_url`.
         file: How its file is written.
+        refused: Why a run does not read it; empty if it does.
     """
 
     kind: str
@@ -67,6 +69,7 @@ class JobSeen:
     why: str = ""
     address: str = ""
     file: FileFacts | None = None
+    refused: str = ""
 
 
 class Jobs:
@@ -75,12 +78,14 @@ class Jobs:
     def __init__(
         self,
         asker: Asker,
+        client: LexerClient,
         settings: Settings,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._asker = asker
+        self._downloader = Downloader(client, settings, logging.getLogger(__name__))
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
@@ -170,6 +175,15 @@ class Jobs:
             job.why = "what is named as the file's address is none"
         else:
             job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
+            job.refused = self._refusal(job, url)
+
+    def _refusal(self, job: JobSeen, url: str) -> str:
+        """Why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""
+        try:
+            self._downloader.fetch(url, f"the export {job.kind}").close()
+        except (FatalAPIError, RetriableAPIError) as error:
+            return str(error)
+        return ""
 
 
 def _is_known(polls: Sequence[Answer]) -> bool:

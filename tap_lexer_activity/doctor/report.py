@@ -33,8 +33,10 @@ def as_text(diagnosis: Diagnosis, file: str | None = None) -> list[str]:
     situation = diagnosis.situation
     last = local_date(situation.week.end, situation.zone)
     lines = [
-        f"Days: {situation.first_day} until {last}, {situation.zone.key}. "
-        f"{diagnosis.requests} requests, {diagnosis.seconds:.0f} s.",
+        (
+            f"Days: {situation.first_day} until {last}, {situation.zone.key}. "
+            f"{diagnosis.requests} requests, {diagnosis.seconds:.0f} s."
+        ),
         f"Marks: {', '.join(f'{sign} {mark.value}' for mark, sign in SIGNS.items())}.",
     ]
     for finding in diagnosis.findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from tap_lexer_activity.sandbox.instants import DAY
 from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
@@ -51,8 +52,11 @@ def _of_now(asked: Asked, answer: Answer) -> None:
 
 
 def _with_quota(limit: int, *, are_counted: bool) -> Callable[[Asked, Answer], None]:
+    spent: Counter[int] = Counter()
+
     def change(asked: Asked, answer: Answer) -> None:
-        left = limit - (asked.count if are_counted or asked.target != "status" else 0)
+        spent[id(asked.account)] += are_counted or asked.target != "status"
+        left = limit - spent[id(asked.account)]
         answer.headers |= {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(left)}
 
     return change
@@ -83,7 +87,7 @@ class Lexers:
     new_sandbox: Callable[..., Sandbox]
     monkeypatch: pytest.MonkeyPatch
 
-    def sandbox(self, *, differences: tuple[str, ...] = (), **options: Any) -> Sandbox:
+    def sandbox(self, *, differences: Sequence[str] = (), **options: Any) -> Sandbox:
         for name, difference in MORE.items():
             self.monkeypatch.setitem(DIFFERENCES, name, difference)
         return self.new_sandbox(**{"export_seconds": 0, "differences": differences} | options)
@@ -91,9 +95,8 @@ class Lexers:
     def examined(self, sandbox: Sandbox, config: Mapping[str, Any] | None = None, **options: Any) -> Diagnosis:
         given = {name: value for name, value in sandbox.config(**config or {}).items() if value is not None}
         settings = parse_settings(given, now=datetime.now(UTC))
-        return examine(
-            settings, logging.getLogger("tests.doctor"), **{"sleep": lambda _: None, "with_exports": False} | options
-        )
+        given_options: dict[str, Any] = {"sleep": lambda _: None, "with_exports": False} | options
+        return examine(settings, logging.getLogger("tests.doctor"), **given_options)
 
 
 def of(diagnosis: Diagnosis, question: str) -> Finding:

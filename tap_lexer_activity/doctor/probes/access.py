@@ -14,7 +14,7 @@ from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
 if TYPE_CHECKING:
     from tap_lexer_activity.doctor.asking import Answer
 
-TOKEN: Final = "Does the token work?"
+TOKEN: Final = "Does the token work?"  # noqa: S105 (a question)
 CLOCK: Final = "Is this machine's clock right?"
 QUOTA: Final = "What is the quota, and do polls count?"
 SPEED: Final = "How long does a request take?"

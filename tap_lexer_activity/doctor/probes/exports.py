@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.names import column_name
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.jobs import EXPORTS
-from tap_lexer_activity.doctor.probes.base import Evidence
 from tap_lexer_activity.doctor.probes.lists import nps_form
 from tap_lexer_activity.doctor.probes.reports import busiest_day
 from tap_lexer_activity.shapes import stream_schema
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.files import FileFacts
     from tap_lexer_activity.doctor.jobs import JobSeen
+    from tap_lexer_activity.doctor.probes.base import Evidence
 
 DOCUMENTED: Final = "mention_sla_export"
 """The export of which a document names the columns."""
@@ -49,7 +50,7 @@ def judge(evidence: Evidence) -> list[Finding]:
             continue
         findings.append(of_job(job, evidence.situation.settings.export_timeout))
         if job.file is not None:
-            findings.append(of_file(job.kind, job.file))
+            findings.append(of_file(job.kind, job.file, job.refused))
     addresses = {job.address for job in evidence.jobs.values() if job.address}
     if addresses:
         (first, *_) = sorted(addresses)
@@ -100,69 +101,84 @@ def of_job(job: JobSeen, limit: int) -> Finding:
     )
 
 
-def of_file(kind: str, file: FileFacts) -> Finding:
-    """How a file is written."""
-    properties = stream_schema(kind)["properties"]
-    has_schema = any(name not in _OWN for name in properties)
-    others = [name for name in file.header if column_name(name) not in properties]
-    facts: dict[str, Any] = {
-        "encoding": file.encoding,
-        "packed": file.packed,
-        "separator": file.separator,
-        "header": list(file.header),
-        "rows": file.rows,
-        "titles": file.titles,
-        "times": dict(file.times),
-        "numbers": dict(file.numbers),
-    }
-    common: dict[str, Any] = {"question": FILE.format(kind), "assumed": ASSUMED_FILE, "facts": facts}
+def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
+    """How a file is written.
+
+    Args:
+        kind: The export.
+        file: The file.
+        refused: Why a run does not read it; empty if it does.
+    """
+    common: dict[str, Any] = {"question": FILE.format(kind), "assumed": ASSUMED_FILE, "facts": _facts(file)}
     if not file.is_csv or not file.header:
-        what = "no CSV" if not file.is_csv else "rows without a header"
+        found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
         return Finding(
-            mark=Mark.OPEN,
-            found=f"It has {what}.",
-            advice="Attach the report to an issue, and ask Lexer's support",
-            **common,
+            mark=Mark.OPEN, found=found, advice="Ask Lexer's support, and attach the report to an issue", **common
         )
+    if file.known == 0 and kind == DOCUMENTED:
+        found = f"It has {len(file.header)} columns, and none of those that Lexer documents."
+        advice = f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}'
+        return Finding(mark=Mark.OPEN, found=found, advice=advice, **common)
     said = [f"{len(file.header)} columns"]
-    differs: list[str] = []
-    settings: dict[str, Any] = {}
-    if has_schema and not file.known:
-        return Finding(
-            mark=Mark.OPEN,
-            found=f"It has {len(file.header)} columns, and none of those that Lexer documents.",
-            advice=f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}',
-            **common,
-        )
+    others = other_columns(kind, file)
     if others and kind != DOCUMENTED:
         said.append(f"of which no document tells: {', '.join(others)}")
-    elif others:
-        differs.append(f"{len(others)} columns that no schema has ({', '.join(others)})")
-        settings["discover_columns"] = True
-    if file.encoding not in {"utf-8", "utf-8-sig", "utf-16"}:
-        differs.append(f"its encoding is {file.encoding}")
-    if file.separator != ",":
-        differs.append(f"columns are separated by {file.separator!r}")
-    if file.packed:
-        differs.append(f"packed as {file.packed}")
-    if file.titles:
-        differs.append(f"{file.titles} lines above the header")
-    for name, forms in file.times.items():
-        differs.append(f"times of {name!r} are {', '.join(forms)}")
-    for name, forms in file.numbers.items():
-        differs.append(f"numbers of {name!r} are {', '.join(forms)}")
-    if file.formats:
-        settings["export_time_formats"] = list(file.formats)
+    differs = differences(kind, file)
     found = f"{'; '.join([*said, *differs])}."
+    if refused:
+        return Finding(
+            mark=Mark.OPEN,
+            found=found,
+            advice=f"A run refuses it: {refused}",
+            settings=settings_for(kind, file),
+            **common,
+        )
     if not differs:
         return Finding(mark=Mark.AS_ASSUMED, found=found, evidence=f"{file.rows} rows", **common)
-    is_open = "not UTF-8" in file.encoding or (file.times and not file.formats)
-    if file.encoding in {"utf-16-le", "utf-16-be"}:
-        settings["export_encoding"] = file.encoding
-    advice = "Name the file's encoding in export_encoding" if "not UTF-8" in file.encoding else ""
     if file.times and not file.formats:
         advice = "Set export_time_formats to the way times are written, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
-    return Finding(mark=Mark.OPEN if is_open else Mark.SETTLED, found=found, settings=settings, advice=advice, **common)
+        return Finding(mark=Mark.OPEN, found=found, settings=settings_for(kind, file), advice=advice, **common)
+    return Finding(mark=Mark.SETTLED, found=found, settings=settings_for(kind, file), **common)
 
 
-_OWN: Final = frozenset({"record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns"})
+def other_columns(kind: str, file: FileFacts) -> list[str]:
+    """Columns that no schema has."""
+    properties = stream_schema(kind)["properties"]
+    return [name for name in file.header if column_name(name) not in properties]
+
+
+def differences(kind: str, file: FileFacts) -> list[str]:
+    """How a file is written otherwise than the tap assumes."""
+    others = other_columns(kind, file) if kind == DOCUMENTED else []
+    is_odd = {
+        f"{len(others)} columns that no schema has ({', '.join(others)})": bool(others),
+        f"its encoding is {file.encoding}": file.encoding not in _UNICODE,
+        f"columns are separated by {file.separator!r}": file.separator != ",",
+        f"packed as {file.packed}": bool(file.packed),
+        f"{file.titles} lines above the header": bool(file.titles),
+    }
+    return [
+        *(said for said, is_so in is_odd.items() if is_so),
+        *(f"times of {name!r} are {', '.join(forms)}" for name, forms in file.times.items()),
+        *(f"numbers of {name!r} are {', '.join(forms)}" for name, forms in file.numbers.items()),
+    ]
+
+
+def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
+    """The settings by which a file is read."""
+    result: dict[str, Any] = {}
+    if kind == DOCUMENTED and other_columns(kind, file):
+        result["discover_columns"] = True
+    if file.formats:
+        result["export_time_formats"] = list(file.formats)
+    if file.encoding in {"utf-16-le", "utf-16-be"}:
+        result["export_encoding"] = file.encoding
+    return result
+
+
+def _facts(file: FileFacts) -> dict[str, Any]:
+    return {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
+
+
+_UNICODE: Final = frozenset({"utf-8", "utf-8-sig", "utf-16"})
+"""Encodings that are read without a setting."""

@@ -173,7 +173,7 @@ def _volume_shape(rows: Sequence[Mapping[str, Any]], assumed: str) -> Finding:
             mark=Mark.SETTLED,
             found="Workflow States: a row for each state.",
             assumed=assumed,
-            advice="Read workflow_states in place of user_volume: --select 'workflow_states,!user_volume' with what else you want, or the same in the catalog",
+            advice="Select workflow_states in place of user_volume, in the catalog or with --select",
             facts={"shape": "states"},
         )
     if all("user_id" in row for row in rows):
@@ -338,40 +338,27 @@ def _nps_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 def _nps(evidence: Evidence) -> list[Finding]:
-    situation = evidence.situation
     assumed = "Each answer shows it; where it does not, the columns that depend on it are null."
     form = nps_form(evidence)
-    if form is None:
-        forms = evidence.of(of_list("forms"))
-        if not forms.is_fine:
-            return [] if forms.is_refused else [unknown(NPS, "The forms are not known.", assumed)]
-        return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
-    window = situation.days_of_utc
-    answer = evidence.of(situation.report("nps_volume", window, form=form))
-    if answer.is_refused:
+    asks = _nps_asks(evidence)
+    if any(evidence.of(ask).is_refused for ask in asks):
         return []
-    if not answer.is_fine:
-        return [unknown(NPS, f"It was not answered: {answer.why}.", assumed)]
-    shaped, _ = survey_shapes.shaped(answer.content)
+    for ask in asks:
+        if not evidence.of(ask).is_fine:
+            return [unknown(NPS, f"{ask.what} was not answered: {evidence.of(ask).why}.", assumed)]
+    if form is None:
+        return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
+    shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)
     rows = rows_in(shaped)[0] or []
     labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
-    if not labels:
-        return [unknown(NPS, "It has no rows that can be read.", assumed, OTHER_MONTH)]
-    shift = label_shift(labels, window)
+    shift = label_shift(labels, evidence.situation.days_of_utc) if labels else None
     if shift is None:
-        return [unknown(NPS, "Neither the first day has a row nor the last.", assumed, OTHER_MONTH)]
+        why = "Neither the first day has a row nor the last." if labels else "It has no rows that can be read."
+        return [unknown(NPS, why, assumed, OTHER_MONTH)]
     edge = "end" if shift else "start"
     said = f"rows of {len(labels)} days go from {min(labels):%Y-%m-%d %H:%M}Z to {max(labels):%Y-%m-%d %H:%M}Z"
-    return [
-        Finding(
-            question=NPS,
-            mark=Mark.AS_ASSUMED,
-            found=f"The {edge}.",
-            assumed=assumed,
-            evidence=said,
-            facts={"edge": edge},
-        )
-    ]
+    common: dict[str, Any] = {"question": NPS, "assumed": assumed, "facts": {"edge": edge}}
+    return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
 
 
 PROBES: Final = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.findings import Finding, Mark
@@ -13,6 +12,7 @@ from tap_lexer_activity.windows import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.doctor.asking import Ask

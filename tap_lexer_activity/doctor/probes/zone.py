@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from tap_lexer_activity.doctor.asking import of_list
@@ -15,14 +15,17 @@ from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
 from tap_lexer_activity.doctor.probes.lists import zones_of_users
 from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, seen
+from tap_lexer_activity.doctor.situation import LONG
+from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
 from tap_lexer_activity.windows import DAY, HOUR
-from tap_lexer_activity.zones import named, offsets
+from tap_lexer_activity.zones import offsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.seen import Seen
+    from tap_lexer_activity.doctor.situation import Situation
     from tap_lexer_activity.windows import Window
 
 ZONE: Final = "Which time zone is the account in?"
@@ -111,143 +114,89 @@ def _judge(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     settings = situation.settings
     counted = settings.series_zone or settings.zone
-    named_ = f"series_zone {counted.key}" if settings.series_zone else f"timezone {counted.key}"
-    assumed = (
-        f"Days are those of {named_}{'' if settings.zone_is_set or settings.series_zone else ', which is not set'}."
-    )
-    users = zones_of_users(evidence)
+    setting = "series_zone" if settings.series_zone else "timezone"
+    is_set = settings.zone_is_set or settings.series_zone
+    assumed = f"Days are those of {setting} {counted.key}{'' if is_set else ', which is not set'}."
     days = seen(evidence, SERIES, situation.week)
-    ends = days is not None and are_ends(days, situation.week, counted)
     if days is not None and is_read_in_utc(days, counted, situation.week):
-        accept = {name: ["utc_labels"] for name in ("states_volume", "response_volume", "case_volume")}
-        return [
-            Finding(
-                question=ZONE,
-                mark=Mark.SETTLED,
-                found=f"{counted.key}; labels are read off a clock in UTC and do not say so.",
-                assumed=assumed,
-                evidence=f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
-                settings={"accept": accept},
-                facts={"zone": counted.key, "labels": "utc"},
-            )
-        ]
+        return [_read_in_utc(counted, days, assumed)]
     if follows_offset(evidence):
-        return [_by_users(users, counted, evidence, assumed, "series are counted by the offset of the request; ")]
-    signs = signs_of(answered(evidence), ends=ends)
+        return [_by_users(counted, evidence, assumed, "series are counted by the offset of the request; ")]
+    signs = signs_of(answered(evidence), ends=days is not None and are_ends(days, situation.week, counted))
     if not signs:
-        return [_by_users(users, counted, evidence, assumed, "no label shows it; ")]
-    said = _in_words(signs)
-    facts = {"shown": said, "users": _counts(users)}
-    if all(sign.fits(counted) for sign in signs):
-        return [
-            Finding(
-                question=ZONE,
-                mark=Mark.AS_ASSUMED,
-                found=f"{counted.key}.",
-                assumed=assumed,
-                evidence=said,
-                facts=facts,
-            )
-        ]
-    theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
-    if theirs:
-        found = f"{theirs[0]}."
-        evidence_ = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
-        settings_ = {"timezone": theirs[0]}
-        if settings.series_zone is not None:
-            settings_["series_zone"] = theirs[0]
-        return [
-            Finding(
-                question=ZONE,
-                mark=Mark.SETTLED,
-                found=found,
-                assumed=assumed,
-                evidence=evidence_,
-                settings=settings_,
-                facts=facts,
-            )
-        ]
-    if all(sign.fits(ZoneInfo("UTC")) for sign in signs):
-        found = "Series are counted in days of UTC."
-        return [
-            Finding(
-                question=ZONE,
-                mark=Mark.SETTLED,
-                found=found,
-                assumed=assumed,
-                evidence=said,
-                settings={"series_zone": "UTC"},
-                facts=facts,
-            )
-        ]
-    return [_of_all(signs, assumed, said, evidence, facts)]
+        return [_by_users(counted, evidence, assumed, "no label shows it; ")]
+    return [by_signs(signs, zones_of_users(evidence), situation, assumed)]
 
 
-def _of_all(signs: Sequence[Sign], assumed: str, said: str, evidence: Evidence, facts: dict[str, object]) -> Finding:
-    """The zones of the world that are possible, where none of a user is."""
-    fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
-    week = evidence.situation.back(359)
-    alike = {offsets(ZoneInfo(name), week) for name in fitting}
-    shown = ", ".join(fitting[:_MOST_NAMED]) + (
-        f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
-    )
-    if len(alike) == 1:
-        found = f"Series are counted in {fitting[0]}, or one like it, where no user is."
-        return Finding(
-            question=ZONE,
-            mark=Mark.SETTLED,
-            found=found,
-            assumed=assumed,
-            evidence=f"{said}: {shown}",
-            settings={"series_zone": fitting[0]},
-            facts=facts,
-        )
-    found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
-    advice = "Set timezone to the account's zone: Lexer's screens show it. If most users are elsewhere, set series_zone"
-    return Finding(
-        question=ZONE, mark=Mark.OPEN, found=found, assumed=assumed, evidence=said, advice=advice, facts=facts
-    )
-
-
-def _by_users(users: Counter[str], zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
-    """The zone by that of most users, where no answer shows it."""
-    within = evidence.situation.back(359)
-    alike: dict[object, Counter[str]] = {}
-    for name, count in users.items():
-        if (found := named(name)) is not None:
-            alike.setdefault(offsets(found, within), Counter())[name] += count
-    facts = {"users": _counts(users)}
-    if not alike:
-        return unknown(ZONE, f"{why[0].upper()}{why[1:]}nor does a user.", assumed, OTHER_MONTH)
-    most = max(alike.values(), key=Counter.total)
-    said = f"{why}{most.total()} of {users.total()} users have {most.most_common(1)[0][0]}"
-    own = alike.get(offsets(zone, within), Counter())
-    if own.total() == most.total():
-        return Finding(
-            question=ZONE,
-            mark=Mark.AS_ASSUMED,
-            found=f"Most likely {zone.key}.",
-            assumed=assumed,
-            evidence=said,
-            facts=facts,
-        )
-    name = most.most_common(1)[0][0]
+def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
     return Finding(
         question=ZONE,
         mark=Mark.SETTLED,
-        found=f"Most likely {name}.",
+        found=f"{zone.key}; labels are read off a clock in UTC and do not say so.",
         assumed=assumed,
-        evidence=said,
-        settings={"timezone": name},
-        facts=facts,
+        evidence=f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
+        settings={"accept": {name: ["utc_labels"] for name in ALL_SERIES}},
+        facts={"labels": "utc"},
     )
 
 
-def _counts(users: Counter[str]) -> dict[str, int]:
-    return dict(users.most_common())
+def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, assumed: str) -> Finding:
+    """The zone that answers show: that of the settings, that of a user, UTC, or another one.
+
+    Args:
+        signs: What answers show.
+        users: The number of users in each zone, the most frequent first.
+        situation: What was asked about.
+        assumed: What the tap assumes, in a sentence.
+    """
+    settings = situation.settings
+    counted = settings.series_zone or settings.zone
+    said = in_words(signs)
+    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "facts": {"shown": said, "users": dict(users)}}
+    if all(sign.fits(counted) for sign in signs):
+        return Finding(mark=Mark.AS_ASSUMED, found=f"{counted.key}.", evidence=said, **common)
+    theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
+    if theirs:
+        block = {"timezone": theirs[0], **({"series_zone": theirs[0]} if settings.series_zone else {})}
+        shown = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
+        return Finding(mark=Mark.SETTLED, found=f"{theirs[0]}.", evidence=shown, settings=block, **common)
+    if all(sign.fits(ZoneInfo("UTC")) for sign in signs):
+        found = "Series are counted in days of UTC, where no user is."
+        return Finding(mark=Mark.SETTLED, found=found, evidence=said, settings={"series_zone": "UTC"}, **common)
+    fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
+    alike = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
+    more = f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
+    shown = f"{', '.join(fitting[:_MOST_NAMED])}{more}"
+    if len(alike) == 1:
+        found = f"Series are counted in {fitting[0]} or one like it, where no user is."
+        evidence = f"{said}: {shown}"
+        return Finding(
+            mark=Mark.SETTLED, found=found, evidence=evidence, settings={"series_zone": fitting[0]}, **common
+        )
+    found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
+    advice = "Set timezone to the account's zone: Lexer's screens show it. If most users are elsewhere, set series_zone"
+    return Finding(mark=Mark.OPEN, found=found, evidence=said, advice=advice, **common)
 
 
-def _in_words(signs: Sequence[Sign]) -> str:
+def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
+    """The zone by that of most users, where no answer shows it."""
+    within, users = evidence.situation.back(LONG), zones_of_users(evidence)
+    alike: dict[object, Counter[str]] = {}
+    for name, count in users.items():
+        alike.setdefault(offsets(ZoneInfo(name), within), Counter())[name] += count
+    if not alike:
+        return unknown(ZONE, f"{why[0].upper()}{why[1:]}nor does a user.", assumed, OTHER_MONTH)
+    most = max(alike.values(), key=Counter.total)
+    name = most.most_common(1)[0][0]
+    said = f"{why}{most.total()} of {users.total()} users have {name}"
+    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "evidence": said, "facts": {"users": dict(users)}}
+    if alike.get(offsets(zone, within), Counter()).total() == most.total():
+        return Finding(mark=Mark.AS_ASSUMED, found=f"Most likely {zone.key}.", **common)
+    return Finding(mark=Mark.SETTLED, found=f"Most likely {name}.", settings={"timezone": name}, **common)
+
+
+def in_words(signs: Sequence[Sign]) -> str:
+    """What answers show, for people."""
     shown: dict[str, list[datetime]] = {}
     for sign in signs:
         if sign.offset is None:
