@@ -11,7 +11,7 @@ from support.lexers import Lexers, as_dict, different, of
 from tap_lexer_activity.doctor import reading
 from tap_lexer_activity.doctor.doctor import MOST
 from tap_lexer_activity.doctor.findings import Mark
-from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, zone
+from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
 from tap_lexer_activity.doctor.report import as_json, as_text
 
 if TYPE_CHECKING:
@@ -116,13 +116,13 @@ CASES: Final[list[tuple[str, dict[str, Any], dict[str, Any], str, Mark, dict[str
     ("young is whole", {"history_start": "2026-04-11"}, {}, ranges.LONGEST, AS_ASSUMED, {}, "359"),
     ("old", {"history_start": "2024-02-10"}, {}, ranges.OLDEST, AS_ASSUMED, {}, "To 2024-02-10."),
     ("retention", {"differences": ["retention"]}, SINCE, ranges.OLDEST, SETTLED, {}, "too old"),
-    ("states", {"user_volume_shape": "states"}, {}, reports.VOLUME, SETTLED, {}, "Workflow States"),
-    ("snapshot", {"differences": ["volume_of_now"]}, {}, reports.MOVES, OPEN, {}, "As they are now"),
+    ("states", {"user_volume_shape": "states"}, {}, volume.VOLUME, SETTLED, {}, "Workflow States"),
+    ("snapshot", {"differences": ["volume_of_now"]}, {}, volume.MOVES, OPEN, {}, "As they are now"),
     (
         "a type",
         {"workflow_states_type": "workflow_states"},
         {},
-        reports.STATES_TYPE,
+        volume.STATES_TYPE,
         SETTLED,
         {"report_parameters": {"workflow_states": {"type": "workflow_states"}}},
         "'workflow_states'",
@@ -251,7 +251,7 @@ def test_one_odd_answer_stops_none_of_the_other_probes(lexers: Lexers, fault: st
     sandbox.fault(fault, match="states_volume", times=None, value={"a": [1]} if fault == "unknown_shape" else None)
     found = lexers.examined(sandbox)
     assert of(found, access.TOKEN).mark is AS_ASSUMED
-    assert of(found, reports.VOLUME).mark is AS_ASSUMED
+    assert of(found, volume.VOLUME).mark is AS_ASSUMED
     assert of(found, reports.NPS).mark is AS_ASSUMED
     assert of(found, series.CLOCK).mark is UNKNOWN
     assert not found.is_settled

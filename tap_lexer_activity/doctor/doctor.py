@@ -11,7 +11,7 @@ from tap_lexer_activity.doctor import reading
 from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
 from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
 from tap_lexer_activity.doctor.jobs import EXPORTS, Jobs
-from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, zone
+from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe
 from tap_lexer_activity.doctor.situation import Situation
 from tap_lexer_activity.run.plan import in_words
@@ -37,6 +37,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     *zone.PROBES,
     *series.PROBES,
     *reports.PROBES,
+    *volume.PROBES,
     *ranges.PROBES,
     *access.PROBES[1:],
 )
@@ -183,7 +184,7 @@ def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
     """What a probe finds. One that fails says why, and stops none of the others."""
     try:
         return probe.judge(evidence)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
         found = f"The probe failed ({type(error).__name__})."
         return [
             Finding(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import Answer
 from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.seen import rows_in
+from tap_lexer_activity.doctor.seen import rows_in, see_series
+from tap_lexer_activity.doctor.situation import range_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.jobs import JobSeen
+    from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
 
 NOT_ASKED: Final = Answer(said="not asked", was_asked=False)
@@ -36,10 +38,18 @@ class Evidence:
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
     polls: Sequence[Answer] = ()
     jobs: Mapping[str, JobSeen] = field(default_factory=dict)
+    _series: dict[Ask, Seen | None] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, ask: Ask) -> Answer:
         """The answer to a question."""
         return self.answers.get(ask, NOT_ASKED)
+
+    def series(self, ask: Ask) -> Seen | None:
+        """The series that answers a question, if it is one that can be read."""
+        answer = self.of(ask)
+        if answer.is_fine and ask not in self._series:
+            self._series[ask] = see_series(ask.type, answer.content, range_of(ask))
+        return self._series.get(ask)
 
     def rows(self, ask: Ask) -> list[dict[str, Any]]:
         """The rows of an answer; none if it has none."""

@@ -111,6 +111,8 @@ def _longest(evidence: Evidence) -> list[Finding]:
     if _is_retention(answer):
         found = f"{LONG} days reach back to what Lexer keeps no longer, so that is not known."
         return [Finding(question=LONGEST, mark=Mark.AS_ASSUMED, found=found, assumed=assumed, evidence=answer.why)]
+    if not answer.was_asked:
+        return [unknown(LONGEST, f"It was {answer.said}.", assumed)]
     days = longest(evidence)
     tried = {f"{length} days": reason for length, reason in reasons.items() if reason}
     facts = {"longest": days, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
-from tap_lexer_activity.doctor.seen import grain_in_words, see_series
-from tap_lexer_activity.doctor.situation import range_of
+from tap_lexer_activity.doctor.seen import grain_in_words
 from tap_lexer_activity.windows import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -31,13 +30,7 @@ _ENOUGH: Final = 5
 
 def seen(evidence: Evidence, kind: str, window: Window) -> Seen | None:
     """The series of a range, if there is one that can be read."""
-    return seen_by(evidence, evidence.situation.report(kind, window))
-
-
-def seen_by(evidence: Evidence, ask: Ask) -> Seen | None:
-    """The series that answers a question, if it is one that can be read."""
-    answer = evidence.of(ask)
-    return see_series(ask.type, answer.content, range_of(ask)) if answer.is_fine else None
+    return evidence.series(evidence.situation.report(kind, window))
 
 
 def answered(evidence: Evidence) -> Iterator[tuple[Seen, Window]]:
@@ -63,7 +56,7 @@ def follows_offset(evidence: Evidence) -> bool | None:
     """Whether the days are those of the offset that a request is written with; `None` if the answers do not tell."""
     situation = evidence.situation
     own = seen(evidence, SERIES, situation.week)
-    other = seen_by(evidence, situation.with_other_offset(SERIES, situation.week))
+    other = evidence.series(situation.with_other_offset(SERIES, situation.week))
     if own is None or other is None or own.total < _ENOUGH:
         return None
     return {at: own.values[at] for at in own.counted} != {at: other.values[at] for at in other.counted}
@@ -112,7 +105,7 @@ def _why_not(evidence: Evidence, *asks: Ask) -> str:
         answer = evidence.of(ask)
         if not answer.is_fine:
             return f"{ask.what} was not answered: {answer.why}."
-        series = seen_by(evidence, ask)
+        series = evidence.series(ask)
         if series is None:
             return f"The answer to {ask.what} has a shape that can't be read."
         if series.total < _ENOUGH:
@@ -158,7 +151,7 @@ def _cases(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     assumed = "As the other series do."
     ask = situation.report("case_volume", situation.hours)
-    answer, series = evidence.of(ask), seen_by(evidence, ask)
+    answer, series = evidence.of(ask), evidence.series(ask)
     if answer.is_refused:
         return []
     grain = None if series is None else series.grain
@@ -197,7 +190,7 @@ def _edge(evidence: Evidence) -> list[Finding]:
     settings = situation.settings
     assumed = f"The {settings.series_label or 'start'}."
     ask = situation.report(SERIES, situation.week)
-    series = seen_by(evidence, ask)
+    series = evidence.series(ask)
     if series is None or not series.values:
         return [unknown(EDGE, _why_not(evidence, ask), assumed, OTHER_MONTH)]
     zone = settings.series_zone or settings.zone
@@ -235,7 +228,7 @@ def _shape(evidence: Evidence) -> list[Finding]:
         answer = evidence.of(ask)
         if not answer.is_fine:
             continue
-        series = seen_by(evidence, ask)
+        series = evidence.series(ask)
         if series is None:
             unread.append(kind)
             continue
