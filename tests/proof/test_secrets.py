@@ -184,6 +184,9 @@ MODES = {
         Mode("columns discovered by the run", settings=DISCOVERED, streams=ALL, sample=False),
         Mode("--plan", line=("--plan",), streams=ALL),
         Mode("--check", line=("--check",)),
+        Mode("--doctor, and its report", line=("--doctor", "--report", "/dev/stdout"), says="Nothing is to be done."),
+        Mode("--doctor without rights", line=("--doctor", "--report", "/dev/stdout"), says="No: 403",
+             faults=(("echo_token", None, None, 403, 0),), code=1),
         Mode("--about", line=("--about", "--format", "json")),
         Mode("--version", line=("--version",), sample=False),
         Mode("--test", line=("--test",), streams=ALL, quotes=True),  # of the streams that are not selected by default, too
