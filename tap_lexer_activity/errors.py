@@ -17,7 +17,19 @@ _SHORTEST_PART: Final = 8
 
 
 class AccessDeniedError(FatalAPIError):
-    """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either."""
+    """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either.
+
+    A 403 may also be for what was asked for alone: that shows when another call is accepted.
+
+    Attributes:
+        status: 401 or 403.
+        said: What Lexer answered, without advice.
+    """
+
+    def __init__(self, said: str, advice: str, status: int) -> None:
+        super().__init__(f"{said}. {advice}")
+        self.said = said
+        self.status = status
 
 
 class NotAllowedError(FatalAPIError):
@@ -75,7 +87,7 @@ class UnavailableError(RetriableAPIError):
 
 
 class QuotaExceededError(UnavailableError):
-    """A host answered 429."""
+    """A host answered 429, or in other words that the quota is used up."""
 
 
 class RequestsSpentError(FatalAPIError):

@@ -56,6 +56,11 @@ class Notices:
         self._found[stream, kind] = Notice(stream, kind, said)
         self._logger.getChild(stream).warning("%s", said)
 
+    def summary(self) -> list[str]:
+        """Lines for the end of a run: what was accepted, and how often."""
+        times = [(notice, f"{notice.count:,} times" if notice.count > 1 else "once") for notice in self.all]
+        return [f"Accepted: {notice.stream}: {notice.kind}, {often}" for notice, often in times]
+
     @property
     def all(self) -> list[Notice]:
         """All notices, in the order in which they came."""

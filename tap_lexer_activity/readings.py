@@ -222,7 +222,7 @@ def as_list(value: Any) -> list[Any] | None:
             found = _of_json(value, "[")
             if isinstance(found, list):
                 return found
-            return [part.strip() for part in value.split(",")] if value.strip() else None
+            return [part.strip() for part in value.split(",")] if value.strip() else []
         case dict():
             numbers = [str(number) for number in range(len(value))]
             return list(value.values()) if value and set(value) == set(numbers) else None

@@ -56,6 +56,8 @@ class TapLexerActivity(SingerTap):
         finally:
             for line in self.current.progress.summary([stream.name for stream in self.selected]):
                 self.logger.info("%s", line)
+            for line in self.current.notices.summary():
+                self.logger.info("%s", line)
         say_outcome(self.engine, got_further=values_of_bookmarks(self.state) != values_of_bookmarks(before))
 
     def check(self) -> None:

@@ -285,10 +285,6 @@ STUMBLES = [
     (with_length(b"[1,", 10), "the connection broke off (ChunkedEncodingError) (HOST)"),
     (with_length(b"no gzip", more=b"Content-Encoding: gzip\r\n"), "the answer can't be unpacked (HOST)"),
     (with_length(b"<html>"), "the answer is not JSON: <html>"),
-    (with_length(b""), "the answer is not JSON: "),
-    (with_length(b'{"a": NaN}'), 'the answer is not JSON: {"a": NaN}'),
-    (with_length(b'{"a": -Infinity}'), 'the answer is not JSON: {"a": -Infinity}'),
-    (with_length(b'"\xff"'), 'the answer is not JSON: "�"'),
     (with_length(DEEP[-1]), f"the answer is not JSON: {'[' * QUOTE}"),
 ]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from conftest import Warehouse, select
 from support.contact import Case, check
+
+from tap_lexer_activity.sandbox.differences import series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,3 +90,21 @@ def test_a_difference_is_dealt_with_as_the_table_says(
     case: Case, tap: Tap, new_sandbox: Callable[..., Sandbox]
 ) -> None:
     check(case, tap, new_sandbox)
+
+
+def test_differences_that_fit_together_leave_no_row_out(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    names = [name for name, difference in series.DIFFERENCES.items() if difference.is_contrary]
+    catalog = select(*SERIES, *SURVEYS)
+    tables = []
+    for differences in ([], names):
+        run = tap.run(new_sandbox(differences=differences).config(**LONG), catalog=catalog)
+        assert run.code == 0, run.log
+        rows = Warehouse().load(run).tables
+        tables.append(
+            {
+                (stream, key): {name: value for name, value in row.items() if name != "date_label"}
+                for stream, table in rows.items()
+                for key, row in table.items()
+            }
+        )
+    assert tables[0] == tables[1]

@@ -45,7 +45,6 @@ def statuses(sandbox: Sandbox, stream: str) -> list[int]:
         ("cut_chunked", None),
         ("not_json", None),
         ("truncated_json", None),
-        ("nan", None),
     ],
 )
 def test_a_passing_fault_is_tried_again(
@@ -115,7 +114,8 @@ def test_a_refused_token_ends_the_run_at_once(tap: Tap, sandbox: Sandbox, fault:
     assert (run.code, run.out) == (1, "")
     assert len(run.errors) == 1
     assert "The api_token is wrong" in run.errors[0]
-    assert len(sandbox.requests) == 1
+    # (A 403 may be for the first list alone, so it takes a second one.)
+    assert len(sandbox.requests) == (2 if fault == "forbidden" else 1)
 
 
 @pytest.mark.parametrize(("fault", "status"), [("unauthorized", 401), ("forbidden", 403)])
@@ -184,7 +184,8 @@ def test_a_list_of_forms_that_is_refused_once_is_not_taken_for_a_token_that_was_
     assert run.code == 1
     assert "Failed: forms, nps_summary, nps_volume, nps_submissions" in run.log
     assert "may have been reset" not in run.log
-    assert len([request for request in sandbox.requests if request.path == "/v1/forms"]) == 1
+    # (A 401 in the middle of a run may be a slip, so it is asked once more.)
+    assert len([request for request in sandbox.requests if request.path == "/v1/forms"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -206,39 +207,68 @@ def test_an_unknown_series_is_an_error_and_never_a_row(
 @pytest.mark.parametrize(
     "answer",
     [
-        "{}",
-        "[]",
         "5",
-        "null",
         '"text"',
         '{"a": 1}',
         "[1]",
         '[{"a": 1}]',
         '{"closed": [{"value": 1}]}',
-        '{"total_volume": "many"}',
+        '{"volume": "many"}',
         '[{"user_id": "x", "states": {}}]',
     ],
 )
 def test_a_shape_that_is_not_documented_is_an_error_and_never_a_row(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, answer: str
 ) -> None:
-    nothing_happened = {"user_volume": "[]", "states_volume": "{}", "nps_volume": "[]", "summary": None, "users": "[]"}
-    for stream in nothing_happened:
+    streams = ("user_volume", "states_volume", "nps_volume", "summary", "users")
+    for stream in streams:
         sandbox.fault("unknown_shape", stream, times=None, value=json.loads(answer))
-    run = tap.run(sandbox.config(**ONE_DAY, form_ids=[55]), catalog=catalog_of(*nothing_happened))
-    failed = [stream for stream, empty in nothing_happened.items() if answer != empty]
-    assert run.code == 1
-    assert set(run.records) <= {"states_volume"} - set(failed)
-    for stream in failed:
+    run = tap.run(sandbox.config(**ONE_DAY, form_ids=[55]), catalog=catalog_of(*streams))
+    assert (run.code, dict(run.records)) == (1, {})
+    for stream in streams:
         said = [line for line in run.errors if line.startswith((f"{stream} failed:", f"{stream}:"))]
         assert len(said) == 2, "when it happens, and at the end"
-        assert all("is not as Lexer documents it" in line and "it begins" in line for line in said)
+        assert all("is not as Lexer documents it" in line or "set accept to" in line for line in said), said
         assert not any(bookmark(state, stream) for state in run.states)
 
 
+@pytest.mark.parametrize("answer", ["{}", "[]"])
+def test_nothing_is_an_empty_window_and_never_the_end_of_a_stream(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, answer: str
+) -> None:
+    expected = {"user_volume": "[]", "states_volume": "{}", "nps_volume": "[]", "summary": "", "groups": "[]"}
+    for stream in expected:
+        sandbox.fault("unknown_shape", stream, times=None, value=json.loads(answer))
+    run = tap.run(sandbox.config(**ONE_DAY, form_ids=[55]), catalog=catalog_of(*expected))
+    assert (run.code, dict(run.records)) == (0, {})
+    for stream, empty in expected.items():
+        assert (f"{stream}: nothing" in run.log) == (answer != empty)
+        assert stream in {"groups", "nps_volume"} or bookmark(run.states[-1], stream)
+
+
 @pytest.mark.parametrize("stream", ["classifications", "user_volume", "case_classifications", "users"])
-def test_two_rows_for_one_key_are_an_error(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, stream: str) -> None:
-    sandbox.fault("duplicate_rows", stream, times=None)
+def test_a_row_that_comes_twice_and_is_alike_is_one(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, stream: str
+) -> None:
+    found = []
+    for fault in (None, "duplicate_rows"):
+        sandbox = new_sandbox()
+        if fault:
+            sandbox.fault(fault, stream, times=None)
+        run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of(stream))
+        assert run.code == 0
+        assert ("a row came twice, and is taken once" in run.log) == bool(fault)
+        found.append(run.records)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("stream", ["classifications", "user_summary", "users"])
+def test_two_rows_for_one_key_that_differ_are_an_error(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, stream: str
+) -> None:
+    key = {"id": 1, "user_id": 1, "classification_id": 1, "state": "new"}
+    rows = [key | {"first_name": name, "volume": number} for number, name in enumerate(("Jo", "Mo"))]
+    sandbox.fault("unknown_shape", stream, times=None, value=rows)
     run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of(stream))
     assert (run.code, dict(run.records)) == (1, {})
     assert "the answer has two rows for" in run.errors[0]

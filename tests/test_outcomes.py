@@ -38,9 +38,11 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
 )
 from tap_lexer_activity.http.limiter import Limiter
-from tap_lexer_activity.lexer import decode
+from tap_lexer_activity.lexer import archives
 from tap_lexer_activity.lexer.client import LexerClient
-from tap_lexer_activity.lexer.jobs import Exporter
+from tap_lexer_activity.lexer.job_answers import Pending
+from tap_lexer_activity.lexer.jobs import GRACE, Exporter
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.parse import parse_settings
 
 if TYPE_CHECKING:
@@ -61,11 +63,19 @@ FAR_AWAY = b"Wed, 21 Oct 2099 07:28:00 GMT"
 def exporter_of(clock: Clock) -> Callable[..., Exporter]:
     """Makes one for a host."""
 
-    def make(host: Host, while_waiting: Callable[[], float] = lambda: float("inf")) -> Exporter:
-        settings = parse_settings(host.config(export_timeout=TIMEOUT), now=datetime(2026, 2, 1, tzinfo=UTC))
+    def make(host: Host, while_waiting: Callable[[], float] = lambda: float("inf"), timeout: int = TIMEOUT) -> Exporter:
+        settings = parse_settings(host.config(export_timeout=timeout), now=datetime(2026, 2, 1, tzinfo=UTC))
         client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"), clock=clock, sleep=clock.sleep)
         logger = logging.getLogger("test.exports")
-        return Exporter(client, settings, logger, clock=clock, sleep=clock.sleep, while_waiting=while_waiting)
+        return Exporter(
+            client,
+            settings,
+            logger,
+            notices=Notices(logging.getLogger("test.notices")),
+            clock=clock,
+            sleep=clock.sleep,
+            while_waiting=while_waiting,
+        )
 
     return make
 
@@ -82,7 +92,9 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def read(exporter: Exporter) -> str:
-    with exporter.fetch(exporter.start(BODY)) as file:
+    file = exporter.fetch(exporter.start(BODY))
+    assert file is not None, "Lexer says that there is no data"
+    with file:
         return file.read()
 
 
@@ -138,10 +150,21 @@ def test_a_job_that_lexer_gives_up_fails_at_once(exporter_of: Callable[..., Expo
     assert host.asked == ["start token", "status token"]
 
 
-def test_a_status_of_no_document_fails_with_its_word(exporter_of: Callable[..., Exporter]) -> None:
-    with Host(FILE, statuses=[status("thinking", "ORIGIN/file")]) as host, pytest.raises(ExportFailedError) as raised:
+@pytest.mark.parametrize("word", ["thinking", "SUCCESS", "Ready", "", None])
+def test_a_link_counts_for_more_than_a_word(exporter_of: Callable[..., Exporter], word: str | None) -> None:
+    with Host(FILE, statuses=[status(word, "ORIGIN/file")]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+def test_a_status_of_no_document_is_waited_for_and_named_in_the_end(exporter_of: Callable[..., Exporter]) -> None:
+    statuses = [status("thinking"), status(None), status("checking")]
+    with Host(FILE, statuses=[*statuses, COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    with Host(FILE, statuses=statuses) as host, pytest.raises(ExportTimedOutError) as raised:
         read(exporter_of(host))
-    assert str(raised.value) == f"{WHAT}: its status is one that no document names: 'thinking'"
+    assert f"{WHAT}: not complete after {TIMEOUT} s (export_timeout). Its status is 'checking' then" in str(
+        raised.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,16 +180,26 @@ def test_a_status_of_no_document_fails_with_its_word(exporter_of: Callable[..., 
         "gescheitert \N{EN DASH} leider",
     ],
 )
-def test_a_status_that_may_hold_a_secret_is_not_shown(exporter_of: Callable[..., Exporter], word: str) -> None:
-    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportFailedError) as raised:
-        read(exporter_of(host))
-    assert str(raised.value) == f"{WHAT}: its status is one that no document names: (not shown)"
+def test_a_status_that_may_hold_a_secret_is_not_shown(
+    exporter_of: Callable[..., Exporter], caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportTimedOutError) as raised:
+        read(exporter_of(host, timeout=2))
+    shown = "(not shown)" if word else "(none)"
+    assert f"{WHAT}: not complete after 2 s (export_timeout). Its status is {shown} then" in str(raised.value)
+    assert not word or word not in caplog.text + str(raised.value)
 
 
 @pytest.mark.parametrize("word", ["in review", "on-hold", "half_done2", "s" * 30])
-def test_a_status_that_is_a_plain_word_is_shown(exporter_of: Callable[..., Exporter], word: str) -> None:
-    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportFailedError, match=f": '{word}'$"):
-        read(exporter_of(host))
+def test_a_status_that_is_a_plain_word_is_shown(
+    exporter_of: Callable[..., Exporter], caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    said = (
+        f"an export that is not complete yet has the status '{word}', which no document names. It is taken for pending"
+    )
+    with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportTimedOutError, match=f"'{word}'"):
+        read(exporter_of(host, timeout=2))
+    assert caplog.messages == [said], "once"
 
 
 @pytest.mark.parametrize("is_redirect", [False, True])
@@ -257,13 +290,47 @@ def test_a_link_that_is_refused_is_asked_for_anew_and_then_the_whole_job(
 
 
 def test_a_job_that_lexer_has_forgotten_is_started_anew_once(exporter_of: Callable[..., Exporter]) -> None:
-    unknown = with_length(b"", status=b"404 Not Found")
-    with Host(FILE, statuses=[unknown, COMPLETE]) as host:
+    with Host(FILE, statuses=[PENDING, *[UNKNOWN] * 5, COMPLETE]) as host:
         assert read(exporter_of(host)) == (HEADER + ROW).decode()
-    assert host.asked == ["start token", "status token", "start token", "status token", "file"]
-    with Host(FILE, statuses=[unknown]) as host, pytest.raises(NotFoundError):
+    polls = ["status token"] * 6  # after 1, 2, 4, 8, 16 and 32 s
+    assert host.asked == ["start token", *polls, "start token", "status token", "file"]
+    with Host(FILE, statuses=[PENDING, *[UNKNOWN]]) as host, pytest.raises(NotFoundError):
         read(exporter_of(host))
-    assert host.asked == ["start token", "status token"] * 2
+    assert host.asked == ["start token", *polls] * 2
+
+
+UNKNOWN = with_length(b"", status=b"404 Not Found")
+
+
+def test_a_job_that_lexer_does_not_know_yet_is_asked_for_again(
+    exporter_of: Callable[..., Exporter], clock: Clock
+) -> None:
+    with Host(FILE, statuses=[UNKNOWN, UNKNOWN, COMPLETE]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert clock.sleeps == [1, 1, 2]
+    assert host.asked.count("start token") == 1
+    with Host(FILE, statuses=[UNKNOWN]) as host:
+        exporter = exporter_of(host)
+        job = exporter.start(BODY)
+        assert exporter.poll(job, tries=1) == Pending()
+        clock.sleep(GRACE)
+        with pytest.raises(NotFoundError):
+            exporter.poll(job, tries=1)
+
+
+@pytest.mark.parametrize("place", ["/v1/activity/reports/status?token=", "/v1/activity/reports?status="])
+def test_a_status_is_sought_where_lexer_once_meant_it_to_be(
+    exporter_of: Callable[..., Exporter], caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    with Host(FILE, statuses=[UNKNOWN]) as host:
+        host.elsewhere = {place: COMPLETE}
+        exporter = exporter_of(host)
+        for _ in range(2):
+            assert read(exporter) == (HEADER + ROW).decode()
+    assert host.asked.count("status token") == 1, "never again where it is not"
+    assert caplog.messages == [
+        f"the status of exports is found at {host.origin}{place.partition('?')[0]}, and not at export_status_url"
+    ]
 
 
 @pytest.mark.parametrize(("sent", "said"), CUT)
@@ -426,11 +493,50 @@ def test_a_file_host_that_redirects_in_a_circle_is_asked_five_times(exporter_of:
     assert host.asked.count("file") == 5 * 31
 
 
-@pytest.mark.parametrize("url", ["/file", "http://[bad/file", "ftp://127.0.0.1/file", "http:///file"])
+@pytest.mark.parametrize("url", ["http://[bad/file", "ftp://127.0.0.1/file", "http:///file"])
 def test_an_address_that_is_none_is_an_error_and_not_shown(exporter_of: Callable[..., Exporter], url: str) -> None:
     with Host(FILE, statuses=[status("complete", url)]) as host, pytest.raises(UnexpectedAnswerError) as raised:
         read(exporter_of(host))
     assert str(raised.value) == f"{WHAT}: what Lexer names as the file's address is none (it is not shown)"
+
+
+@pytest.mark.parametrize("url", ["/file", "//HOST/file"])
+def test_an_address_without_a_host_is_one_of_the_host_that_names_it(
+    exporter_of: Callable[..., Exporter], url: str
+) -> None:
+    with Host(FILE) as host:
+        host.answers["status"] = [status("complete", url.replace("HOST", host.origin[7:]))]
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "complete", "file_url": "ORIGIN/file"},
+        {"status": "complete", "url": None, "links": {"download": "ORIGIN/file"}},
+        {"data": {"state": "Done", "location": "ORIGIN/file"}},
+        [{"status": "complete", "url": "ORIGIN/file"}],
+        {"state": "complete", "url": "ORIGIN/file"},
+    ],
+)
+def test_a_link_is_found_under_another_name_and_in_an_envelope(
+    exporter_of: Callable[..., Exporter], answer: object
+) -> None:
+    with Host(FILE, statuses=[with_length(json.dumps(answer).encode())]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+
+
+@pytest.mark.parametrize("more", [{"message": "No data for this range"}, {"rows": 0}, {"meta": {"total": 0}}])
+def test_complete_without_a_file_and_with_the_word_that_there_is_no_data_is_no_data(
+    exporter_of: Callable[..., Exporter], caplog: pytest.LogCaptureFixture, more: dict[str, object]
+) -> None:
+    answer = {"status": "complete", "url": None, "token": JOB, **more}
+    with Host(FILE, statuses=[PENDING, with_length(json.dumps(answer).encode())]) as host:
+        exporter = exporter_of(host)
+        assert exporter.fetch(exporter.start(BODY)) is None
+    assert caplog.messages == [
+        f"{WHAT}: an export is complete, has no file, and Lexer says that there is no data: it is read as one without rows"
+    ]
 
 
 @pytest.mark.parametrize("token", [None, ""])
@@ -438,6 +544,18 @@ def test_a_job_without_a_token_is_an_error(exporter_of: Callable[..., Exporter],
     with Host(FILE, starts=[status("pending", token=token)]) as host, pytest.raises(UnexpectedAnswerError) as raised:
         exporter_of(host).start(BODY)
     assert str(raised.value) == f"{WHAT}: Lexer named no token to ask for the file by"
+    with Host(FILE, starts=[status("complete", "ORIGIN/file", token=token)]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode(), "it needs none if it is complete at once"
+    assert host.asked == ["start token", "file"]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"token": 77}, {"id": "77"}, {"report_token": 77}, [{"status": "x", "token": "77"}]]
+)
+def test_a_token_may_be_a_number_and_have_another_name(exporter_of: Callable[..., Exporter], answer: object) -> None:
+    with Host(FILE, starts=[with_length(json.dumps(answer).encode())]) as host:
+        assert read(exporter_of(host)) == (HEADER + ROW).decode()
+    assert host.jobs[1] == "token=77"
 
 
 def test_a_job_is_asked_for_by_the_name_that_lexer_gave_it(exporter_of: Callable[..., Exporter]) -> None:
@@ -449,7 +567,6 @@ def test_a_job_is_asked_for_by_the_name_that_lexer_gave_it(exporter_of: Callable
 @pytest.mark.parametrize(
     ("sent", "error", "said", "count"),
     [
-        (b'{"state": "%s"}' % JOB.encode(), UnexpectedAnswerError, "the answer is not as Lexer documents it", 1),
         (b'{"status": "%s",' % JOB.encode(), RetriableAPIError, "the answer is not JSON", 2),
     ],
 )
@@ -502,7 +619,9 @@ def test_a_job_that_was_asked_for_ahead_is_not_asked_for_again(
         clock.sleep(1)
         exporter.poll(job)
         assert not exporter.is_due(job), "its file is known"
-        with exporter.fetch(job) as file:
+        file = exporter.fetch(job)
+        assert file is not None
+        with file:
             assert file.read() == (HEADER + ROW).decode()
     assert host.asked == ["start token", "status token", "status token", "file"]
 
@@ -558,8 +677,8 @@ def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], se
     packed = b"".join(map(gzip.compress, content))
     chunks = (packed[start : start + sent] for start in range(0, len(packed), sent))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "_CHUNK", small := 64)
-        pieces = list(decode.unpacked(chunks, WHAT))
+        patch.setattr(archives, "CHUNK", small := 64)
+        pieces = list(archives.unpacked(chunks, WHAT))
     assert b"".join(pieces) == b"".join(content)
     assert max(map(len, pieces)) <= small
 
@@ -576,7 +695,8 @@ def test_a_file_that_is_cut_off_says_why(clock: Clock, is_silent: bool, why: str
         with Host(sent, statuses=[there if is_silent else COMPLETE]) as host:
             settings = parse_settings(host.config(request_timeout=1), now=datetime(2026, 2, 1, tzinfo=UTC))
             client = LexerClient(settings, Limiter(5000, 10), logging.getLogger("test"), clock=clock, sleep=clock.sleep)
-            exporter = Exporter(client, settings, logging.getLogger("test"), clock=clock, sleep=clock.sleep)
+            logger = logging.getLogger("test")
+            exporter = Exporter(client, settings, logger, notices=Notices(logger), clock=clock, sleep=clock.sleep)
             with pytest.raises(TruncatedError) as raised:
                 read(exporter)
         silent.shutdown(socket.SHUT_RDWR)

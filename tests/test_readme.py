@@ -23,7 +23,8 @@ from tap_lexer_activity.http.limiter import shared_file
 from tap_lexer_activity.lexer.jobs import FIRST_WAIT, LONGEST_WAIT
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
-from tap_lexer_activity.streams.exports import OWN_COLUMNS, CaseDetails, MentionSlaExport, NpsSubmissions
+from tap_lexer_activity.streams.export_files import OWN_COLUMNS
+from tap_lexer_activity.streams.exports import CaseDetails, MentionSlaExport, NpsSubmissions
 from tap_lexer_activity.streams.job_queue import JOBS_AHEAD
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.streams.reports import Report

@@ -207,6 +207,7 @@ def test_every_shape_has_all_the_numbers(found: dict[str, dict[str, Any]]) -> No
         series,
         {"data": series},
         {"data": series, "meta": {"total": 5}},
+        [series],
         [{"state": key, **row} for key, rows in series.items() for row in rows],
         [{"name": key, "data": rows} for key, rows in series.items()],
         by_date(found),
@@ -222,6 +223,24 @@ def test_every_shape_has_all_the_numbers(found: dict[str, dict[str, Any]]) -> No
         assert plain(series_shapes.shaped(shape, "state", None).answer) == found, shape
 
 
+def test_a_list_of_buckets_is_of_the_one_thing_that_is_counted() -> None:
+    rows = [{"value": 5, "date_range": {"date_from": "2026-05-01 00:00"}}]
+    for answer in (rows, {"data": rows}):
+        assert series_shapes.shaped(answer, "metric", "avg_response_time").answer == {"avg_response_time": rows}
+
+
+def test_buckets_that_do_not_say_what_is_counted_are_known_as_such() -> None:
+    rows = [{"value": 5, "date_range": {"date_from": "2026-05-01 00:00"}}]
+    for answer in (rows, {"data": rows}, {"2026-05-01": 5}, {"2026-05-01": {"value": 5}}):
+        assert series_shapes.shaped(answer, "state", None).is_keyless
+        assert not series_shapes.shaped(answer, "state", "closed").is_keyless
+
+
+def test_pairs_are_buckets() -> None:
+    shape = series_shapes.shaped({"new": [["2026-05-01 00:00", 5]]}, "state", None)
+    assert plain(shape.answer) == {"new": {"2026-05-01 00:00": 5}}
+
+
 @given(counts)
 def test_the_documented_shape_stays_as_it_is_and_nothing_is_said(found: dict[str, dict[str, Any]]) -> None:
     shape = series_shapes.shaped(documented(found), "state", None)
@@ -233,6 +252,7 @@ def test_the_documented_shape_stays_as_it_is_and_nothing_is_said(found: dict[str
     "answer",
     [
         [{"value": 5, "date_range": {"date_from": "2026-05-01 00:00"}}],  # of what?
+        {"data": [{"value": 5, "date_range": {"date_from": "2026-05-01 00:00"}}]},
         {name: {"new": [{"value": 5, "date": "2026-05-01"}]} for name in ("data", "result")},  # which of them?
         {"value": 5, "date_range": {"date_from": "2026-05-01 00:00"}},
         "closed",
@@ -268,7 +288,7 @@ def test_whatever_comes_is_shaped_without_a_crash(answer: Any) -> None:
 
 @given(st.lists(st.integers(1, 28), unique=True, min_size=1), st.sampled_from([0, 1, 2, 3, 4, 5]))
 def test_rows_of_surveys_are_those_of_their_days(found: list[int], way: int) -> None:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for day in found:
         at = datetime(2026, 5, day, tzinfo=UTC)
         rows.append(

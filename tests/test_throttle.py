@@ -365,3 +365,38 @@ def test_where_there_are_no_users_any_folder_will_do(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr("os.getuid")
     (tmp_path / "tap-lexer-activity-0").mkdir(mode=0o755)
     assert shared_file("token").parent == tmp_path / "tap-lexer-activity-0"
+
+
+def test_a_second_refusal_below_the_limit_lowers_it_to_the_more_that_was_accepted() -> None:
+    clock = Clock()
+    limiter = Limiter(100, 10, clock=clock, sleep=clock.sleep)
+    found = []
+    for accepted in (30, 29):
+        for _ in range(accepted + 1):
+            with limiter.call():
+                pass
+        found += [limiter.learn_of_refusal(), limiter.learn_of_refusal()]
+        clock.sleep(11)
+    assert found == [None, None, 30, None]
+    assert limiter.available() == 30
+
+
+def test_refusals_after_few_calls_lower_nothing() -> None:
+    clock = Clock()
+    limiter = Limiter(100, 10, clock=clock, sleep=clock.sleep)
+    for _ in range(3):
+        with limiter.call():
+            pass
+        assert limiter.learn_of_refusal() is None
+        clock.sleep(11)
+    assert limiter.available() == 100
+
+
+def test_a_limiter_that_is_held_begins_no_call() -> None:
+    clock = Clock()
+    limiter = Limiter(100, 10, clock=clock, sleep=clock.sleep)
+    limiter.hold(5)
+    before = clock()
+    assert limiter.available() == 0
+    with limiter.call():
+        assert clock() == before + 5

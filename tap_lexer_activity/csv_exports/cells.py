@@ -34,6 +34,15 @@ _LONG: Final = 300
 _match_usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
 """Matches cells, a line each, that are numbers without an exponent."""
 _match_number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
+_match_dot_for_decimals: Final = re.compile(
+    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+|\+\d+)", re.ASCII
+).fullmatch
+"""Matches numbers as people write them, such as `1,234.5` and `+.5`, that have one reading, in which a dot is before the decimals."""
+_match_comma_for_decimals: Final = re.compile(
+    r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}|0,\d+|[1-9]\d*,(?:\d{1,2}|\d{4,})|\d{4,},\d+)",
+    re.ASCII,
+).fullmatch
+"""Matches those with one reading in which it is a comma, such as `1.234,5` and `12,5`."""
 
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
@@ -61,7 +70,7 @@ def _read_time(cell: str) -> str | None:
 
 
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
-    """Numbers with all their digits; `None` for a cell that is not written as JSON writes numbers."""
+    """Numbers with all their digits; `None` for a cell that is none, or can be read in more ways than one, such as `1,234`."""
     lines = "\n".join([*cells, ""])
     if _match_usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
         return list(map(Decimal, cells))
@@ -69,8 +78,15 @@ def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
 
 
 def _read_number(cell: str) -> Decimal | None:
-    number = Decimal(cell) if _match_number(cell) else None
-    return number if number is not None and fits_float(number) else None
+    if _match_number(cell):
+        number = Decimal(cell)
+    elif _match_dot_for_decimals(cell):
+        number = Decimal(cell.replace(",", ""))
+    elif _match_comma_for_decimals(cell):
+        number = Decimal(cell.replace(".", "").replace(",", "."))
+    else:
+        return None
+    return number if fits_float(number) else None
 
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
@@ -99,8 +115,15 @@ def read_booleans(cells: Sequence[str]) -> Sequence[bool | None]:
     return list(map(_WORDS.get, cells))
 
 
-def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[Any]] | None:
-    """The function that reads the cells of a column with this schema; `None` for text, which stays as it is."""
+def reader_for(
+    schema: Mapping[str, Any], of_times: Callable[[Sequence[str]], Sequence[Any]] = read_times
+) -> Callable[[Sequence[str]], Sequence[Any]] | None:
+    """The function that reads the cells of a column with this schema; `None` for text, which stays as it is.
+
+    Args:
+        schema: The column's.
+        of_times: What reads times.
+    """
     kinds = schema.get("type", ())
     if "boolean" in kinds:
         return read_booleans
@@ -108,4 +131,4 @@ def reader_for(schema: Mapping[str, Any]) -> Callable[[Sequence[str]], Sequence[
         return read_numbers
     if "integer" in kinds:
         return read_integers
-    return read_times if schema.get("format") == "date-time" else None
+    return of_times if schema.get("format") == "date-time" else None

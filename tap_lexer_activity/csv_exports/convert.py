@@ -7,12 +7,13 @@ at run time: a column that the stream's schema knows is typed, and all else arri
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.csv_exports.cells import read_times, reader_for
+from tap_lexer_activity.csv_exports.cells import read_booleans, read_integers, read_numbers, read_times, reader_for
 from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import matched, unique_headers
+from tap_lexer_activity.csv_exports.times import UnreadTimes, is_in_utc, time_reader
 from tap_lexer_activity.values import storable
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     """Cells that have no column of their own, by the number of the row and the column's header."""
 
 
+_OTHER_READERS: Final = (read_booleans, read_integers, read_numbers)
+
+
 class Converter:
     """Converts the rows of one export to columns of values, many rows at a time: Python is fast with whole columns.
 
     Attributes:
         columns: Names of the columns: `record_id`, those that the schema and the export have in common, `local_date` if it is wanted
             and the export has a time to take it from, `additional_columns`.
-        surprises: Sentences about the rows so far that should be said once, one for each kind of surprise.
     """
 
     def __init__(  # noqa: PLR0913 (what an export and a catalog are made of)
@@ -44,6 +47,8 @@ class Converter:
         by_the_clock: bool = False,
         dated_by: Iterable[str] = (),
         zone: ZoneInfo | None = None,
+        time_formats: Sequence[str] = (),
+        before: Converter | None = None,
     ) -> None:
         """Match a header with a schema.
 
@@ -57,30 +62,49 @@ class Converter:
             by_the_clock: See `Identity`.
             dated_by: Names of the column that says when a row happened: see `place_of_time`.
             zone: The zone whose calendar dates the rows; without it there is no `local_date`.
+            time_formats: Forms of times that are not written as year, month and day, as `strptime` knows them.
+            before: What converted the rows above, if they are under another header of the same file.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
         self._width = len(headers)
         self._keys = unique_headers(headers)
-        self._known = [(place, reader_for(properties[name])) for place, name in known]
+        of_times = [
+            time_reader(time_formats, None if is_in_utc(header) else zone) if time_formats else read_times
+            for header in headers
+        ]
+        self._known = [(place, reader_for(properties[name], of_times[place])) for place, name in known]
         self._others = [place for place, name in enumerate(names) if name is None]
         self._identity = Identity(headers, stable, window, by_the_clock=by_the_clock)
+        if before is not None:
+            self._identity.go_on_from(before._identity)  # noqa: SLF001 (of its own class)
         self._dates: LocalDates | None = None
         if zone is not None and "local_date" in wanted and (time := place_of_time(headers, dated_by)) is not None:
-            self._dates, self._time = LocalDates(zone), time
-            typed = (
-                number for number, (place, read) in enumerate(self._known, 1) if (place, read) == (time, read_times)
-            )
+            self._dates, self._time, self._read_times = LocalDates(zone), time, of_times[time]
+            own = (time, of_times[time])
+            typed = (number for number, (place, read) in enumerate(self._known, 1) if (place, read) == own)
             self._typed_time = next(typed, None)  # the number of its column, if that has times already
         dates = () if self._dates is None else ("local_date",)
         self.columns = ("record_id", *(name for _, name in known), *dates, "additional_columns")
-        self.surprises: dict[str, str] = {}
+        self._unread: dict[int, UnreadTimes] = {}
+        self._surprises: dict[str, str] = {} if before is None else dict(before.surprises)
         if stable and not self._identity.is_stable:
             lacking = ", ".join(choice[0] for choice in stable)
-            self.surprises["identity"] = (
+            self._surprises["identity"] = (
                 f"the export lacks one of the columns {lacking}; a row's id is made of all its columns instead, "
                 "so a row that changes becomes a new one"
             )
+
+    @property
+    def surprises(self) -> dict[str, str]:
+        """Sentences about the rows so far that should be said once, one for each kind of surprise."""
+        unread = {f"{self._keys[place]} (times)": said for place, each in self._unread.items() if (said := each.advice)}
+        return {**self._surprises, **unread}
+
+    def forget_surprises(self) -> None:
+        """Say nothing of the rows so far."""
+        self._surprises.clear()
+        self._unread.clear()
 
     @property
     def has_timeless(self) -> bool:
@@ -104,7 +128,9 @@ class Converter:
         columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
         if self._dates is not None:
             column = cells[self._time]
-            times = read_times(column) if self._typed_time is None else columns[self._typed_time]
+            times = self._read_times(column) if self._typed_time is None else columns[self._typed_time]
+            if self._typed_time is None and None in times:
+                self._note_unread(self._time, column, times)
             columns.append(self._dates.of(times, column))
         columns.append(self._additional(cells, extras, len(rows)))
         self._note_weak_ids()
@@ -112,7 +138,7 @@ class Converter:
 
     def _fit_to_header(self, row: list[str], extra: dict[str, str | None]) -> list[str]:
         """A row that is too short or too long, as wide as the header; the cells beyond it go to `extra`."""
-        self.surprises.setdefault(
+        self._surprises.setdefault(
             "ragged",
             f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
         )
@@ -138,6 +164,8 @@ class Converter:
             values = [next(rest) if cell else None for cell in column]
         if NoneType in map(type, found):  # (to compare decimals with `None` takes six times as long)
             self._keep_unread(place, column, values, extras)
+            if read not in _OTHER_READERS:
+                self._note_unread(place, column, values)
         return values
 
     def _keep_unread(self, place: int, column: Sequence[str], values: Sequence[Any], extras: Extras) -> None:
@@ -146,10 +174,15 @@ class Converter:
         for number, (cell, value) in enumerate(zip(column, values, strict=True)):
             if cell and value is None:
                 extras.setdefault(number, {})[key] = cell
-                self.surprises.setdefault(
+                self._surprises.setdefault(
                     key,
                     f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
                 )
+
+    def _note_unread(self, place: int, column: Sequence[str], values: Sequence[Any]) -> None:
+        """Note times that can't be read, for the advice how they could be."""
+        unread = self._unread.setdefault(place, UnreadTimes(self._keys[place]))
+        unread.add(cell for cell, value in zip(column, values, strict=True) if value is None)
 
     def _additional(self, cells: Sequence[tuple[str, ...]], extras: Extras, count: int) -> Sequence[Any]:
         """The column `additional_columns` of so many rows."""
@@ -165,19 +198,19 @@ class Converter:
     def _note_weak_ids(self) -> None:
         """Add the surprises about rows whose ids may not last."""
         if self._identity.timeless:
-            self.surprises.setdefault(
+            self._surprises.setdefault(
                 "timeless",
                 "a row has no time to know it by; such rows are doubled if they change, or are read again with another export_window_days, "
                 "and may take each other's place if a backfill reads a part of their window",
             )
         if self._identity.undated:
-            self.surprises.setdefault(
+            self._surprises.setdefault(
                 "undated",
                 "a row is dated without a time of day, which many may share; its id is made of all its columns instead, "
                 "so if it changes it becomes a new row",
             )
         if self._identity.alike and self._identity.is_stable:
-            self.surprises.setdefault(
+            self._surprises.setdefault(
                 "alike",
                 "rows are alike in all that can't change, and are told apart by their order; if only some of them come again, "
                 "one may take another's place",

@@ -62,6 +62,11 @@ class Identity:
         self._count = 0
         self._repeats: dict[int, int] = {}
 
+    def go_on_from(self, before: Identity) -> None:
+        """Count the rows of another header of the same file, which came before, among those that may be alike."""
+        self._seen, self._count, self._repeats = before._seen, before._count, before._repeats
+        self.timeless, self.undated, self.alike = before.timeless, before.undated, before.alike
+
     def of(self, cells: Sequence[Sequence[str]]) -> list[str]:
         """Ids of rows, 32 hex digits each.
 

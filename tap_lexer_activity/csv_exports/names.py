@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from copy import deepcopy
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_lexer_activity.csv_exports.cells import read_numbers, read_times, reader_for
 from tap_lexer_activity.values import storable
 
 if TYPE_CHECKING:
@@ -28,6 +30,15 @@ _JOINERS: Final = "\u200c\u200d"
 """Characters that say how the letters beside them are joined in writing, and are not seen themselves."""
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 """Where a word of `camelCase` begins."""
+
+
+_TIME: Final = ("Time in UTC.", {"type": ["null", "string"], "format": "date-time"})
+_MINUTES: Final = ("Minutes.", {"type": ["null", "number"]})
+_NUMBER: Final = ("Number.", {"type": ["null", "number"]})
+_YES_OR_NO: Final = ("Yes or no.", {"type": ["null", "boolean"]})
+_TEXT: Final = ("Text.", {"type": ["null", "string"]})
+_ENOUGH_CELLS: Final = 3
+"""Cells that have to be numbers or times, to make a column of such. One or two answers to a question may be, by chance."""
 
 
 def column_name(header: str) -> str:
@@ -67,17 +78,36 @@ def _cut(name: str, longest: int) -> str:
     return name.encode()[:longest].decode(errors="ignore").rstrip("_")
 
 
-def column_schema(header: str) -> dict[str, Any]:
-    """JSON schema of a column by its header: `(UTC)` is a time, `(min)` a number, `Within ... SLA` a yes or no, all else text."""
+def column_schema(header: str, cells: Iterable[str] = ()) -> dict[str, Any]:
+    """JSON schema of a column: `(UTC)` in its header is a time, `(min)` a number, `Within ... SLA` a yes or no, all else text.
+
+    Its cells have a say: a type that none of them has is none, and where the header says none, they are times or numbers if all are.
+
+    Args:
+        header: The header.
+        cells: Some of its cells.
+    """
     description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
+    filled = [cell for cell in cells if cell.strip()]
+    said, kind = _kind_by_header(header)
+    reader = reader_for(kind)
+    if reader is not None and filled and all(value is None for value in reader(filled)):
+        said, kind = _TEXT
+    if kind == _TEXT[1] and len(filled) >= _ENOUGH_CELLS:
+        if None not in read_times(filled):
+            said, kind = _TIME
+        elif None not in read_numbers(filled):
+            said, kind = _NUMBER
+    return {"description": f"{description} {said}", **deepcopy(kind)}
+
+
+def _kind_by_header(header: str) -> tuple[str, dict[str, Any]]:
     lowered = header.strip().lower()
     if lowered.endswith("(utc)"):
-        return {"description": f"{description} Time in UTC.", "type": ["null", "string"], "format": "date-time"}
+        return _TIME
     if lowered.endswith("(min)"):
-        return {"description": f"{description} Minutes.", "type": ["null", "number"]}
-    if lowered.startswith("within ") and lowered.endswith(" sla"):
-        return {"description": f"{description} Yes or no.", "type": ["null", "boolean"]}
-    return {"description": f"{description} Text.", "type": ["null", "string"]}
+        return _MINUTES
+    return _YES_OR_NO if lowered.startswith("within ") and lowered.endswith(" sla") else _TEXT
 
 
 def unique_headers(headers: Iterable[str]) -> list[str]:
@@ -121,7 +151,12 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
     return found
 
 
-def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: Iterable[str] = ()) -> dict[str, Any]:
+def with_columns(
+    properties: Mapping[str, Any],
+    headers: Sequence[str],
+    taken: Iterable[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+) -> dict[str, Any]:
     """The properties, and a new one for each header that has none: see `column_schema`. Its `title` is the header.
 
     Two headers may make the same name, and a long name is cut. Then a digest of the whole header stands behind the name, so that the
@@ -131,6 +166,7 @@ def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: I
         properties: Properties of the stream's schema.
         headers: The cells of the first row.
         taken: Columns of the tap's own, which no column of the export may be named as.
+        rows: Some rows, which have a say in the types.
     """
     result = dict(properties)
     known = matched(headers, properties, taken)
@@ -143,5 +179,6 @@ def with_columns(properties: Mapping[str, Any], headers: Sequence[str], taken: I
                 digest = blake2b(salt.encode(), digest_size=_DIGEST // 2).hexdigest()
                 name = f"{_cut(whole, LONGEST_NAME - 1 - _DIGEST)}_{digest}"
                 salt += " "
-            result[name] = {"title": key, **column_schema(header)}
+            cells = [row[place - 1] for row in rows if len(row) >= place]
+            result[name] = {"title": key, **column_schema(header, cells)}
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import stat
@@ -26,6 +27,8 @@ _KEPT: Final = 2 * _LONGEST_PERIOD
 """Seconds that a call is kept: a limiter counts it for a period from its end, which may be as much as a period after its begin."""
 _LONGEST_CALL: Final = 3600.0
 """Seconds that are looked back at least for calls that have not ended long ago: in a short period, one may last for many of them."""
+_LONGEST_HOLD: Final = 6
+"""Periods of the quota that no call begins at most, whatever the other side says."""
 _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
@@ -76,6 +79,9 @@ class Limiter:
         self._on_trouble = on_trouble
         self.spent = 0
         """Calls so far."""
+        self._held_until = -math.inf
+        self._refusals: list[float] = []
+        self._accepted = 0
         self._is_shared = file is not None
         try:
             self._use(_opened(_MEMORY) if file is None else self._patiently(lambda: _opened_or_made_anew(file)))
@@ -112,15 +118,44 @@ class Limiter:
 
     def available(self) -> int:
         """Calls that could begin now without a wait."""
+        if self._clock() < self._held_until:
+            return 0
         return max(0, self._calls - len(self._guarded(self._ends)))
 
     def next_free_at(self) -> float:
         """When the next call can begin, in seconds of the clock."""
         ends = self._guarded(self._ends)
-        return self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
+        free = self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
+        return max(free, self._held_until)
+
+    def hold(self, seconds: float) -> None:
+        """Begin no call for so long: the other side says that it has no room before."""
+        self._held_until = max(self._held_until, self._clock() + min(seconds, _LONGEST_HOLD * self._seconds))
+
+    def learn_of_refusal(self) -> int | None:
+        """Learn from a call that was refused for the quota though there was room.
+
+        One time may be the fault of calls that nobody here knows of. If it comes again in another period, the more that was accepted in
+        one of the two is the limit from now on. (Few calls are no sign: then somebody else uses the quota up.)
+
+        Returns:
+            The limit, if it has become another.
+        """
+        now = self._clock()
+        self._refusals = [each for each in self._refusals if each > now - self._seconds] + [now]
+        accepted = len(self._guarded(self._ends)) - len(self._refusals)
+        if len(self._refusals) > 1 or not self._calls // 10 < accepted < self._calls:
+            return None
+        before, self._accepted = self._accepted, accepted
+        if not before:
+            return None
+        self._calls, self._accepted = max(before, accepted), 0
+        return self._calls
 
     def _enter(self) -> int | None:
         """Take a place, if there is one."""
+        if self._clock() < self._held_until:
+            return None
         with self._database as database:
             database.execute("BEGIN IMMEDIATE")
             if len(self._ends()) >= self._calls:

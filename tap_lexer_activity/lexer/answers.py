@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import RetriableAPIError
@@ -33,6 +34,9 @@ _OF_LENGTHS: Final = re.compile(
     r"longer than|greater than|limited to|up to \d",
     re.IGNORECASE,
 )
+_OF_QUOTA: Final = re.compile(
+    r"\brate.?limit|\bquota\b|too many (?:requests|calls)|throttl|(?:request|call|api) limit|slow down", re.IGNORECASE
+)
 _NO_WORD: Final = re.compile(
     r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
 )
@@ -54,11 +58,36 @@ def read_body(response: requests.Response, what: str) -> bytearray:
     return body
 
 
-def parse_json(body: bytearray, what: str, *, quote: Callable[[str], str] | None) -> Any:
+def is_nothing(response: requests.Response, body: bytearray) -> bool:
+    """Whether an answer has no body on purpose. One that ends with its connection may have been cut off."""
+    if response.status_code in {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT}:
+        return True
+    is_bounded = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return is_bounded and not bytes(body).strip()
+
+
+def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
+    """The text of an answer, and whether characters of it are lost.
+
+    It is in Unicode, whatever its type says, if it can be; else as its type says, or with U+FFFD for what is no character.
+    """
+    try:
+        return json_text(body), False
+    except UnicodeDecodeError:
+        pass
+    try:
+        return json_text(body.decode(charset or "").encode()), False
+    except (LookupError, UnicodeError):
+        return json_text(body.decode(errors="replace").encode()), True
+
+
+def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:
     """The JSON of an answer, its decimals as `Decimal` with all their digits.
 
+    What Python and others write for numbers that are none (`NaN`, `Infinity`) is read as that text.
+
     Args:
-        body: The answer.
+        text: The answer.
         what: What was asked for, for errors.
         quote: Makes a part of the answer fit for an error. `None`: errors show nothing of it.
 
@@ -68,10 +97,10 @@ def parse_json(body: bytearray, what: str, *, quote: Callable[[str], str] | None
     """
     try:
         return json.loads(
-            json_text(body),
+            text,
             parse_float=read_decimal,
             parse_int=read_integer,
-            parse_constant=_refuse_constant,
+            parse_constant=str,
             object_pairs_hook=_reject_duplicate_keys,
         )
     except _DuplicateKeyError as error:
@@ -79,7 +108,7 @@ def parse_json(body: bytearray, what: str, *, quote: Callable[[str], str] | None
         msg = f"{what}: the answer has {name} twice in one object"
         raise UnexpectedAnswerError(msg) from None  # its own text is the name
     except (ArithmeticError, ValueError, RecursionError):
-        shown = quote(_text(body)) if quote else NOT_SHOWN
+        shown = quote(text) if quote else NOT_SHOWN
         msg = f"{what}: the answer is not JSON: {shown}"
         raise RetriableAPIError(msg) from None
 
@@ -89,7 +118,7 @@ def error_message(body: bytearray) -> str:
     try:
         said = json.loads(json_text(body))
     except (ValueError, RecursionError):
-        return _text(body)
+        return body.decode(errors="replace")
     if isinstance(said, dict):
         said = next((said[name] for name in ("error", "message", "errors") if said.get(name)), said)
     return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
@@ -102,7 +131,7 @@ def is_range_too_long(said: str) -> bool:
 
 def is_of_quota(said: str) -> bool:
     """Whether the words of a refusal are about the quota."""
-    return bool(re.search(r"rate.?limit|too many requests|throttl", said, re.IGNORECASE))
+    return bool(_OF_QUOTA.search(said))
 
 
 def quoted(text: str, token: str) -> str:
@@ -119,10 +148,6 @@ def plain_words(text: str) -> str:
     return _NO_WORD.sub("[...]", text)
 
 
-def _text(body: bytearray) -> str:
-    return body.decode(errors="replace")
-
-
 class _DuplicateKeyError(Exception):
     """A JSON object has the same name twice."""
 
@@ -133,8 +158,3 @@ def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
     return result
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)

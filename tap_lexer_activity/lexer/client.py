@@ -5,41 +5,26 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_lexer_activity.errors import (
-    AccessDeniedError,
-    NotAllowedError,
-    NotFoundError,
-    QuotaExceededError,
-    RangeTooLongError,
-    UnavailableError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from tap_lexer_activity.errors import QuotaExceededError, UnreachableError
+from tap_lexer_activity.http.quota import wait_when_spent
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
-from tap_lexer_activity.http.retry import ApiWaits, is_transient, retry_after
+from tap_lexer_activity.http.retry import ApiWaits
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, ThrottledAdapter, origin
-from tap_lexer_activity.lexer.answers import (
-    NOT_SHOWN,
-    error_message,
-    is_of_quota,
-    is_range_too_long,
-    parse_json,
-    plain_words,
-    quoted,
-    read_body,
-)
-from tap_lexer_activity.lexer.envelopes import error_in
-from tap_lexer_activity.lexer.pages import sign_of_more
+from tap_lexer_activity.lexer.answers import NOT_SHOWN, is_nothing, parse_json, quoted, read_body, text_of_body
+from tap_lexer_activity.lexer.verdicts import Verdicts
+from tap_lexer_activity.lexer.whole import Reply, WholeAnswers
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.checks import SANDBOX
 
 if TYPE_CHECKING:
@@ -49,6 +34,7 @@ if TYPE_CHECKING:
     import requests
 
     from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.lexer.envelopes import Expected
     from tap_lexer_activity.settings.settings import Settings
 
 
@@ -80,12 +66,13 @@ class LexerClient:
         http: What requests go through.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it works with)
         self,
         settings: Settings,
         limiter: Limiter,
         logger: logging.Logger,
         *,
+        notices: Notices | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -95,11 +82,15 @@ class LexerClient:
             settings: The tap's.
             limiter: The quota.
             logger: Told before a request is tried again.
+            notices: Told of answers that differ from what Lexer documents.
             clock: Seconds that never run backwards, for the waits between tries.
             sleep: Waits that many seconds between tries.
         """
         self._settings = settings
-        self._accepted = 0
+        self._logger = logger
+        self._notices = Notices(logger) if notices is None else notices
+        self._verdicts = Verdicts(settings.rate_limit_seconds, self.quote)
+        self._whole = WholeAnswers(self._notices, self.quote)
         self.limiter = limiter
         hosts = frozenset({origin(settings.api_url), origin(settings.export_status_url)})
         session = SessionWithToken(settings.api_token, hosts)
@@ -108,11 +99,20 @@ class LexerClient:
         adapter = ThrottledAdapter(limiter, hosts)
         self.http = HttpClient(session, adapter, logger, timeout=settings.request_timeout, clock=clock, sleep=sleep)
 
-    def get(self, path: str, *, tries: int) -> Any:
-        """The objects of a resource, such as `/users`."""
-        return self._send("GET", f"{self._settings.api_url.rstrip('/')}{path}", what=path.strip("/"), tries=tries)
+    def get(self, path: str, *, tries: int, expected: Expected | None = None) -> Any:
+        """The objects of a resource, such as `/users`; out of their envelope and from all pages, if it is said what is expected."""
+        url = f"{self._settings.api_url.rstrip('/')}{path}"
+        return self._send("GET", url, what=path.strip("/"), tries=tries, expected=expected)
 
-    def report(self, body: Mapping[str, Any], *, what: str, is_secret: bool = False, tries: int = TRIES) -> Any:
+    def report(
+        self,
+        body: Mapping[str, Any],
+        *,
+        what: str,
+        is_secret: bool = False,
+        tries: int = TRIES,
+        expected: Expected | None = None,
+    ) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
         Args:
@@ -120,13 +120,12 @@ class LexerClient:
             what: What is asked for, for errors and the log.
             is_secret: Whether the answer has something in it that no log may have, such as the token of an export job.
             tries: Tries of the request.
+            expected: What is expected, to be taken out of its envelope and read from all pages; nothing is `[]`, `{}` or `None` then.
         """
         url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
-        return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, json=body)
+        return self._send("POST", url, what=what, is_secret=is_secret, tries=tries, expected=expected, json=body)
 
-    def status(
-        self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None
-    ) -> Any:
+    def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
         """How an export job stands.
 
         Args:
@@ -143,82 +142,65 @@ class LexerClient:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
         return quoted(text, self._settings.api_token)
 
-    def _send(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Any:
+    def _send(
+        self, method: str, url: str, *, what: str, tries: int, expected: Expected | None = None, **content: Any
+    ) -> Any:
+        """The answer to a request, out of its envelope and with all its pages."""
+        reply = self._reply(method, url, what=what, tries=tries, **content)
+        if expected is None:
+            return reply.answer
+
+        def ask(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
+            return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
+
+        accepted = self._settings.accept.get(expected.stream, frozenset())
+        return self._whole.read(reply, ask, replace(expected, accepted={*accepted, *expected.accepted}), what)
+
+    def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is an answer that means something, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
 
-        def send_once() -> Any:
+        def send_once() -> Reply:
             with self.http.open(method, url, failures, **content) as response:
                 body = read_body(response, what)
-            self._check_status(response, body, what, is_secret=is_secret)
-            answer = parse_json(body, what, quote=None if is_secret else self.quote)
-            if not is_secret:
-                self._check_whole(response, answer, what)
-            self._accepted += 1
-            return answer
+            if (wait := wait_when_spent(response.headers)) is not None:
+                self.limiter.hold(wait)
+            try:
+                self._verdicts.check_status(response, body, what, is_secret=is_secret, may_try_again=tries > 1)
+                answer = self._read(response, body, what, is_secret=is_secret)
+                if not is_secret:
+                    self._verdicts.check_words(response, answer, what)
+            except QuotaExceededError:
+                self._learn_of_refusal()
+                raise
+            self._verdicts.accept()
+            return Reply(answer, response.status_code, response.headers, url)
 
         try:
             return self.http.retry(send_once, ApiWaits(tries, self._settings.rate_limit_seconds))
         except NoConnectionError as error:
             raise failures.without_connection(error) from error
 
-    def _check_whole(self, response: requests.Response, answer: Any, what: str) -> None:
-        """Raise the error that an answer with a good status says, and refuse one page of several: its rows would not be all."""
-        if said := error_in(answer):
-            shown = self.quote(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str))
-            said = f"{what}: {response.status_code}, and yet Lexer says: {shown}"
-            if is_of_quota(shown):
-                wait = retry_after(response.headers.get("Retry-After"))
-                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
-            raise FatalAPIError(said)
-        if sign := sign_of_more(response.headers, answer):
-            msg = f"{what}: the answer is one page of several: {self.quote(sign)}. Rows that are not all there are would be wrong"
-            raise UnexpectedAnswerError(msg)
+    def _read(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> Any:
+        """The JSON of an answer; `None` if it has no body on purpose."""
+        if is_nothing(response, body) and not (is_secret and response.ok and response.status_code == HTTPStatus.OK):
+            return None
+        text, is_broken = text_of_body(body, get_encoding_from_headers(response.headers))
+        answer = parse_json(text, what, quote=None if is_secret else self.quote)
+        if is_broken:
+            said = f"{what}: the answer has bytes that are no text in UTF-8. What they stand for is lost: U+FFFD (\N{REPLACEMENT CHARACTER}) is there"
+            self._notices.accept(what.split("'")[1] if "'" in what else what, "bytes that are no text", said)
+        return answer
 
-    def _check_status(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> None:
-        """Raise what an error status means."""
-        status = response.status_code
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return
-        said = self._said(response, body, what, is_secret=is_secret)
-        wait = retry_after(response.headers.get("Retry-After"))
-        match status:
-            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                raise self._refused(said, status)
-            case HTTPStatus.TOO_MANY_REQUESTS:
-                raise QuotaExceededError(said, self._settings.rate_limit_seconds if wait is None else wait)
-            case HTTPStatus.NOT_FOUND:
-                said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
-                raise NotFoundError(said)
-            case _ if is_transient(status):
-                raise UnavailableError(said, wait or 0.0)
-            case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE | HTTPStatus.UNPROCESSABLE_ENTITY if (
-                response.request.method == "POST" and is_range_too_long(error_message(body))
-            ):
-                said += ". Set max_range_days to the longest range that Lexer accepts"
-                raise RangeTooLongError(said)
-            case _:
-                raise FatalAPIError(said)
-
-    def _refused(self, said: str, status: int) -> FatalAPIError:
-        """What a 401 or 403 means: that the token is wrong, or, if it was accepted before, that it is not allowed for this."""
-        if self._accepted:
-            return NotAllowedError(f"{said}. The token was accepted earlier in this run", status, self._accepted)
-        return AccessDeniedError(
-            f"{said}. The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
-            "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team"
-        )
-
-    def _said(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> str:
-        """An error status with Lexer's words for it, as far as a log may have them."""
-        status = response.status_code
-        if is_secret and response.request.method == "GET":  # of a job that has been started
-            return f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
-        shown = plain_words if is_secret else str
-        said = f"{what}: {status} {shown(self.quote(response.reason or ''))}".rstrip()
-        if message := self.quote(error_message(body)):
-            said += f", Lexer says: {shown(message)}"
-        return said
+    def _learn_of_refusal(self) -> None:
+        if (limit := self.limiter.learn_of_refusal()) is not None:
+            self._logger.warning(
+                "Lexer refuses requests for its quota though fewer than rate_limit_requests have been sent: this run sends at most %d in %d s "
+                "from now on. If nothing else uses this token, set rate_limit_requests to %d",
+                limit,
+                self._settings.rate_limit_seconds,
+                limit,
+            )
 
 
 class _ApiFailures(Failures):

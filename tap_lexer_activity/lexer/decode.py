@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -15,12 +14,13 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 from urllib3.exceptions import HTTPError
 
+from tap_lexer_activity.csv_exports.lines import from_header
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import (
     TruncatedError,
-    UnexpectedAnswerError,
 )
 from tap_lexer_activity.http.reasons import reason
+from tap_lexer_activity.lexer.archives import CHUNK, GZIP, ZIP, unpacked, unzipped
 from tap_lexer_activity.lexer.encodings import (
     AS_BROKEN,
     BYTE_ORDER_MARKS,
@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-_CHUNK: Final = 1 << 18
 _LONGEST_HEADER: Final = 1 << 16
-_GZIP: Final = b"\x1f\x8b"
 _NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')
-_OTHER_SEPARATORS: Final = ";\t|"
 _ENDS_OF_LINES: Final = frozenset({b"\n", b"\r"})
 
 
@@ -62,9 +59,9 @@ def spooled(
         say: Told how many cells have a letter that can't be read.
 
     Raises:
-        TruncatedError: If it is shorter than announced, if its gzip stream has no end, or, where its length was not announced, if
+        TruncatedError: If it is shorter than announced, if what it is packed as has no end, or, where its length was not announced, if
             it does not end with a line break.
-        UnexpectedAnswerError: If it is in another encoding, or does not begin with its header.
+        UnexpectedAnswerError: If it is in another encoding, or a zip with anything but one CSV in it.
         FatalAPIError: If there is no room for it.
     """
     try:
@@ -103,7 +100,7 @@ def write_and_verify(
     spool.flush()
     spool.seek(0)
     _check_beginning(spool.read(_LONGEST_HEADER), what, seen.letters.encoding)
-    if not (_has_known_length(response) or seen.is_gzip or seen.ends_a_line):
+    if not (_has_known_length(response) or seen.is_packed or seen.ends_a_line):
         msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
         raise TruncatedError(msg)
     spool.seek(0)
@@ -117,13 +114,13 @@ class _Seen:
     """What was seen of a file while it was written.
 
     Attributes:
-        is_gzip: Whether it came packed.
+        is_packed: Whether it came packed, and so with an end of its own.
         quotes: Number of quotes.
         last: The last byte, if there is any.
         letters: Its encoding, and whether a letter could not be read.
     """
 
-    is_gzip: bool
+    is_packed: bool
     quotes: int
     last: bytes
     letters: Letters
@@ -137,9 +134,11 @@ def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: s
     """Write the body to a file, unpacked and in UTF-8."""
     quotes = 0
     last = b""
-    first, body = _begun(_raw(response), len(_GZIP))
-    is_gzip = first.startswith(_GZIP)  # whatever the headers say: no CSV begins so
-    first, body = _begun(unpacked(body, what) if is_gzip else body, LONGEST_MARK)
+    first, body = _begun(_raw(response), len(ZIP))
+    is_gzip = first.startswith(GZIP)  # whatever the headers say: no CSV begins so
+    is_zip = first.startswith(ZIP)
+    body = unpacked(body, what) if is_gzip else unzipped(body, what) if is_zip else body
+    first, body = _begun(body, LONGEST_MARK)
     letters = Letters(next((name for mark, name in BYTE_ORDER_MARKS if first.startswith(mark)), encoding))
     for piece in chain(body, [None]):
         try:
@@ -149,7 +148,7 @@ def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: s
         spool.write(chunk)
         quotes += chunk.count(b'"')
         last = chunk[-1:] or last
-    return _Seen(is_gzip, quotes, last, letters)
+    return _Seen(is_gzip or is_zip, quotes, last, letters)
 
 
 def _has_known_length(response: requests.Response) -> bool:
@@ -162,9 +161,6 @@ def _check_beginning(beginning: bytes, what: str, encoding: str) -> None:
     """Refuse a file that does not begin with the header of an export, by its first bytes."""
     if b"\x00" in beginning[:LONGEST_MARK]:  # no name has one: each of these bytes is half a letter
         raise in_another_encoding(what, encoding, "its header", such_as="UTF-16-LE")
-    if is_title_of_one_cell(beginning):
-        msg = f"{what}: {NOT_THE_HEADER}"
-        raise UnexpectedAnswerError(msg)
     if said := why_not_csv(beginning):
         msg = f"{what}: {said}"
         raise TruncatedError(msg)
@@ -211,63 +207,22 @@ def _begun(pieces: Iterator[bytes], count: int) -> tuple[bytes, Iterator[bytes]]
     return first, chain([first], pieces)
 
 
-NOT_THE_HEADER: Final = (
-    "the file does not begin with its header: there is another line above it. Ask Lexer for files without that line"
-)
-
-
-def is_title_of_one_cell(beginning: bytes) -> bool:
-    """Whether a file begins with a line of one cell, and goes on with columns, by its first bytes."""
-    text = beginning.decode("utf-8-sig", errors="replace").lstrip()
-    rows = read_rows(io.StringIO(text, newline=""), strict=False)
-    header = next(rows, [])
-    if len(header) != 1 or _NO_CSV.match(text) or any(sign in header[0] for sign in _OTHER_SEPARATORS):
-        return False
-    # A cell that begins with a blank is a part of a sentence.
-    return any(len(row) > 1 and not any(cell.startswith(" ") for cell in row) for row in rows)
-
-
 def why_not_csv(beginning: bytes) -> str | None:
     """Why a file is no CSV of an export, by its first bytes; `None` if it may be one.
 
     No export has a single column, and a header whose names begin with blanks is a sentence, if nothing follows.
     """
     text = beginning.decode("utf-8-sig", errors="replace").lstrip()
-    rows = read_rows(io.StringIO(text, newline=""), strict=False)
-    header = next(rows, [])
+    header, above, rows = from_header(read_rows(io.StringIO(text, newline=""), strict=False))
     is_sentence = any(cell.startswith(" ") for cell in header[1:]) and next(rows, None) is None
-    if _NO_CSV.match(text) or is_sentence:
+    if _NO_CSV.match(text) or is_sentence or (len(header) == 1 and not above):
         return "the file host sent a page, an object or a sentence in place of a CSV"
-    if len(header) != 1:
-        return None
-    separator = next((sign for sign in _OTHER_SEPARATORS if sign in header[0]), None)
-    if separator is None:
-        return "the file host sent a page, an object or a sentence in place of a CSV"
-    return f"the columns of the file are separated by {separator!r}, and should be by commas"
-
-
-def unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """The content of a gzip stream that has to have an end, in pieces that are small whatever they were packed to."""
-    unpack = zlib.decompressobj(wbits=31)
-    try:
-        for chunk in chunks:
-            data = chunk
-            while data:
-                yield unpack.decompress(data, _CHUNK)
-                data = unpack.unconsumed_tail or unpack.unused_data
-                if unpack.eof and data:
-                    unpack = zlib.decompressobj(wbits=31)  # another member of the same file
-    except zlib.error as error:
-        msg = f"{what}: the file is not valid gzip"
-        raise TruncatedError(msg) from error
-    if not unpack.eof:
-        msg = f"{what}: the file was cut off"
-        raise TruncatedError(msg)
+    return None
 
 
 def _raw(response: requests.Response) -> Iterator[bytes]:
     """The body as sent: requests unpacks gzip by itself, and does not notice when a stream has no end."""
     try:
-        yield from response.raw.stream(_CHUNK, decode_content=False)
+        yield from response.raw.stream(CHUNK, decode_content=False)
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error) from error

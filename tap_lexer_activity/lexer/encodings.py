@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, Final
 
+from tap_lexer_activity.csv_exports.lines import from_header
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 
@@ -75,8 +76,7 @@ def broken_cells(text: TextIO, what: str, encoding: str) -> int:
             than one row of a hundred has one, and more letters beyond ASCII are broken than whole (in another encoding, hardly any is
             whole by chance; where texts were cut off in the middle of a letter, most of the others are).
     """
-    rows = read_rows(text, strict=False)
-    header = next(rows, [])
+    header, _, rows = from_header(read_rows(text, strict=False))
     count = broken_rows = cells = broken = whole = 0
     for row in rows:
         count += 1

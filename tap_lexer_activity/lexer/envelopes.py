@@ -5,6 +5,9 @@ Pure functions.
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
@@ -12,12 +15,59 @@ from tap_lexer_activity.errors import UnexpectedAnswerError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-Shape: TypeAlias = Literal["list", "object", "series"]
-"""A list of rows, one object of metrics, or an object of lists of buckets."""
+Shape: TypeAlias = Literal["list", "object", "series", "surveys"]
+"""A list of rows, one object of metrics, an object of lists of buckets, or the list of the days of surveys.
+
+The streams of the last two read more shapes than one, and envelopes as well: what stands beside buckets says how long they are.
+"""
 
 _BROKEN: Final = frozenset({"error", "fail", "failed", "failure"})
+_AROUND: Final = frozenset({
+    "meta", "metadata", "_meta", "links", "_links", "pagination", "paging", "page_info", "pageinfo", "errors", "warnings", "messages",
+})  # fmt: skip
+"""Names of what stands beside rows and is none."""
+_NAMES: Final = frozenset({
+    "data", "result", "results", "response", "rows", "records", "items", "report", "reports", "payload", "content", "body", "entries",
+    "objects", "list", "metrics", "stats", "statistics", "value", "values", "output", "agents", "team", "tags",
+})  # fmt: skip
+"""Names of what may stand around an answer, beside the stream's own. Under any other, it may be that of one group of several."""
+_DEEPEST: Final = 3
 
-_FINE: Final = frozenset({"success", "ok"})
+
+@dataclass(frozen=True)
+class Expected:
+    """The answer that a stream expects.
+
+    Attributes:
+        stream: Its name.
+        shape: The shape of the answer.
+        known: Names of fields of a row or an object: what has one of them is no envelope.
+        accepted: The words of the setting `accept` for the stream.
+        may_be_cut: Whether a usual number of rows may be all that a server gives at once.
+    """
+
+    stream: str
+    shape: Shape
+    known: tuple[str, ...] = ()
+    accepted: Collection[str] = ()
+    may_be_cut: bool = False
+
+    def setting(self, word: str) -> str:
+        """The setting `accept` with a word for this stream."""
+        return f"accept to {json.dumps({self.stream: [word]})}"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is in an answer.
+
+    Attributes:
+        rows: A list of rows, an object, a series; or nothing, as `[]`, `None` or `{}`.
+        notice: A kind of difference, if it is not as it was expected, and a sentence about it.
+    """
+
+    rows: Any
+    notice: tuple[str, str] | None = None
 
 
 def error_in(answer: Any, known: Collection[str] = ()) -> Any:
@@ -43,57 +93,130 @@ def _is_rows(said: Any, name: str) -> bool:
     return name == "errors" and isinstance(said, list) and all(isinstance(one, dict) and "value" in one for one in said)
 
 
-def unwrap(answer: Any, shape: Shape, *, known: Collection[str] = (), accepted: Collection[str] = (), what: str) -> Any:
-    """The part of an answer that has the shape that is expected, or the answer as it is if nothing stands around it.
+def opened(answer: Any, expected: Expected, what: str) -> Content:
+    """What is in an answer, out of its envelope. What nothing can be taken out of stays as it is, for the check of its shape to refuse.
 
     Args:
-        answer: Its JSON.
-        shape: The shape.
-        known: Names of the fields of a row or an object: what has one of them is no envelope.
-        accepted: The words of the setting `accept` for the stream.
+        answer: Its JSON; `None` for an answer without a body.
+        expected: What is expected.
         what: What was asked for, for errors.
 
     Raises:
         UnexpectedAnswerError: If two parts could be meant, or the one that `accept` names is not there.
     """
-    if not isinstance(answer, dict) or not answer:
-        return answer
-    if member := next((word.partition(":")[2] for word in accepted if word.startswith("member:")), None):
+    inner, path = _unwrapped(answer, expected, what)
+    notice = None
+    if path:
+        said = (
+            f"the answer has what was asked for under {'.'.join(path)!r}, which no document says. It is read from there"
+        )
+        notice = f"under {path[-1]}", said
+    if _is_nothing(inner) and inner != _nothing(expected.shape):
+        shown = json.dumps(inner)
+        said = f"{what}: the answer is {shown} where {_SHAPES[expected.shape]} was expected. Such answers are taken for nothing: no rows"
+        return Content(_nothing(expected.shape), ("nothing", said))
+    if _is_nothing(inner):
+        return Content(inner, notice or _nothing_at_all(expected, what))
+    if expected.shape == "list" and _is_row(inner, expected.known):
+        said = "one object came where a list was expected. It is taken for a list of one"
+        is_documented = expected.known == ("id",)  # (of lists, Lexer's text and its samples disagree)
+        return Content([inner], notice or (None if is_documented else ("one object", said)))
+    if expected.shape == "object" and isinstance(inner, list) and len(inner) == 1 and _is_row(inner[0], expected.known):
+        return Content(
+            inner[0],
+            notice or ("list of one", "a list of one came where an object was expected. It is taken for that object"),
+        )
+    return Content(inner, notice)
+
+
+_SHAPES: Final[dict[Shape, str]] = {
+    "list": "a list",
+    "object": "an object",
+    "series": "an object of lists",
+    "surveys": "a list",
+}
+
+
+def _nothing(shape: Shape) -> Any:
+    return [] if shape in {"list", "surveys"} else {} if shape == "series" else None
+
+
+def _nothing_at_all(expected: Expected, what: str) -> tuple[str, str] | None:
+    """A notice for nothing, where it is of the right shape and yet odd."""
+    if expected.shape == "list" and expected.stream == "users":
+        return "nothing", f"{what} is empty, though whoever made the token is a user. No rows come of it"
+    return None
+
+
+def _is_nothing(answer: Any) -> bool:
+    return answer is None or answer in ([], {})
+
+
+def _is_row(answer: Any, known: Collection[str]) -> bool:
+    return isinstance(answer, dict) and any(name in answer for name in known)
+
+
+def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tuple[Any, tuple[str, ...]]:
+    """The part of an answer that has the shape that is expected, and the names that lead to it; or the answer itself."""
+    if not isinstance(answer, dict) or not answer or expected.shape in {"series", "surveys"}:
+        return answer, ()
+    member = next((word.partition(":")[2] for word in expected.accepted if word.startswith("member:")), None)
+    if member is not None and not depth:
         if member in answer:
-            return answer[member]
+            return answer[member], (member,)
         msg = f"{what}: the answer has no member {member!r}, which the setting accept names"
         raise UnexpectedAnswerError(msg)
-    if any(name in answer for name in known):
-        return answer
-    found = [name for name, part in answer.items() if _fits(part, shape, known)]
+    if _is_row(answer, expected.known):
+        return answer, ()
+    if found := [name for name, part in answer.items() if _fits(part, name, expected)]:
+        _check_names(found, expected, what)
+        return answer[found[0]], (found[0],)
+    return _from_within(answer, expected, what, depth)
+
+
+def _check_names(found: list[str], expected: Expected, what: str) -> None:
+    """Refuse more than one part that may be meant, and one that may be a part of it alone."""
+    way = f"set {expected.setting(f'member:{found[0]}')}"
     if len(found) > 1:
         named = " and ".join(map(repr, found))
+        msg = f"{what}: what was asked for may be under {named}. Say which: {way}, or another of them"
+        raise UnexpectedAnswerError(msg)
+    if not _is_of_envelopes(found[0], expected.stream):
         msg = (
-            f"{what}: the rows may be under {named}. "
-            f'Say which in the setting accept, by the name of the stream: {{"STREAM": ["member:{found[0]}"]}}'
+            f"{what}: something of the shape that was asked for came under {found[0]!r}, and it may be a part alone. "
+            f"If it is all, {way}"
         )
         raise UnexpectedAnswerError(msg)
-    if not found:
-        return answer
-    part = answer[found[0]]
-    beside = {name: other for name, other in answer.items() if name != found[0]}
-    return part if _is_harmless(beside, len(part) if isinstance(part, list) else None) else answer
 
 
-def _fits(part: Any, shape: Shape, known: Collection[str]) -> bool:
-    match shape:
-        case "list":
-            return isinstance(part, list) and all(isinstance(row, dict) for row in part)
-        case "object":
-            return isinstance(part, dict) and any(name in part for name in known)
-        case _:
-            return False
+def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: int) -> tuple[Any, tuple[str, ...]]:
+    """What is in an envelope within an envelope, or nothing that is named as if it were something."""
+    inner = [
+        (part, (name, *path))
+        for name, each in (answer.items() if depth < _DEEPEST else ())
+        if name.lower() not in _AROUND and isinstance(each, dict) and each
+        for part, path in [_unwrapped(each, expected, what, depth + 1)]
+        if path
+    ]
+    if len(inner) == 1:
+        return inner[0]
+    named_so = [name for name in answer if name.lower() in _NAMES]
+    if len(named_so) == 1 and _is_nothing(answer[named_so[0]]):
+        return answer[named_so[0]], (named_so[0],)
+    return answer, ()
 
 
-def _is_harmless(beside: Any, count: int | None) -> bool:
-    """Whether what stands beside the rows can't say that there are more: a total of another number does, and so may a cursor."""
-    if isinstance(beside, dict):
-        return all(_is_harmless(part, count) or (name in _FINE and part is True) for name, part in beside.items())
-    if beside is None or beside is False or beside in ("", []):
-        return True
-    return isinstance(beside, int) and not isinstance(beside, bool) and beside == count
+def _is_of_envelopes(name: str, stream: str) -> bool:
+    """Whether a name is usual around an answer, or of the same words as the stream's."""
+    words = {word.rstrip("s") for word in re.findall("[a-z]+", name.lower())}
+    return name.lower() in _NAMES or bool(words & {word.rstrip("s") for word in stream.split("_")})
+
+
+def _fits(part: Any, name: str, expected: Expected) -> bool:
+    """Whether a part of an answer may be what is expected."""
+    if name.lower() in _AROUND:
+        return False
+    is_list = isinstance(part, list) and all(isinstance(row, dict) for row in part)
+    if expected.shape == "list":
+        return is_list
+    return _is_row(part, expected.known) or (is_list and len(part) == 1 and _is_row(part[0], expected.known))

@@ -106,7 +106,7 @@ def parse_status(answer: Mapping[str, Any], base: str = "") -> Status:
     text = word if isinstance(word, str) else ""
     known = text.strip().lower()
     if len(links) == 1 and known not in FAILED:
-        return Complete(urljoin(base, links.pop()))
+        return Complete(_whole(links.pop(), base))
     if known in FAILED:
         return Failed(text)
     if known in COMPLETE:
@@ -125,11 +125,16 @@ def _first(answer: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _links(answer: Mapping[str, Any]) -> set[str]:
-    """The one link of an answer under `url`, or else all of its values that are links."""
+    """The one link of an answer under `url`, or else all of its values that are links, also in objects within it."""
     url = answer.get("url")
-    if isinstance(url, str) and url:
+    if isinstance(url, str) and "/" in url:
         return {url}
-    return {value for value in answer.values() if isinstance(value, str) and _is_link(value)}
+    return {value for _, value in _leaves(answer) if isinstance(value, str) and _is_link(value)}
+
+
+def _whole(link: str, base: str) -> str:
+    """A link with a host. One that has a scheme stays as it is to the letter: it may be signed."""
+    return link if ":" in link.partition("/")[0] else urljoin(base, link)
 
 
 def _is_link(text: str) -> bool:

@@ -12,11 +12,14 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
 from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
     LinkExpiredError,
     NotFoundError,
+    RequestsSpentError,
     UnexpectedAnswerError,
     without_token,
 )
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from singer_sdk.exceptions import FatalAPIError
-
     from tap_lexer_activity.lexer.client import LexerClient
     from tap_lexer_activity.lexer.job_answers import Status
     from tap_lexer_activity.notices import Notices
@@ -51,6 +52,7 @@ GRACE: Final = 30.0
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
+
 
 @dataclass(slots=True)
 class Job:
@@ -66,6 +68,7 @@ class Job:
         wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.
         is_polled_ahead: Whether it is polled ahead of its turn; not any more after an error.
+        is_sought: Whether it has been asked for at other addresses, after one that does not know it.
     """
 
     what: str
@@ -76,6 +79,7 @@ class Job:
     wait: float = FIRST_WAIT
     url: str | None = None
     is_polled_ahead: bool = True
+    is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
         """What a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
@@ -97,7 +101,11 @@ class Job:
 
 
 class Exporter:
-    """Runs export jobs. One for the whole tap."""
+    """Runs export jobs. One for the whole tap.
+
+    Attributes:
+        longest_days: Days of the longest export that Lexer starts, as far as that is known.
+    """
 
     def __init__(  # noqa: PLR0913 (what it works with)
         self,
@@ -121,11 +129,12 @@ class Exporter:
             sleep: Waits that many seconds.
             while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
         """
+        self.longest_days: float = math.inf
         self._client = client
         self._settings = settings
         self._logger = logger
         self._notices = notices
-        self._addresses = [None, *drafts(settings.api_url)]
+        self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
         self._clock = clock
         self._sleep = sleep
         self._while_waiting = while_waiting
@@ -136,7 +145,9 @@ class Exporter:
         what = f"export {request_label(body)}"
         answer = opened(self._client.report(body, what=what, is_secret=True, tries=tries))
         if answer is None:
-            msg = f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
+            msg = (
+                f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
+            )
             raise UnexpectedAnswerError(msg)
         now = self._clock()
         job = Job(what, body, token_of(answer) or "", begun=now, due=now + FIRST_WAIT)
@@ -176,23 +187,38 @@ class Exporter:
         return found
 
     def _status(self, job: Job, *, tries: int) -> Status:
+        """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
         what = f"the status of {job.what}"
-        for address in list(self._addresses):
+        try:
+            address = self._addresses[0]
+            answer = self._client.status(job.token, what=what, tries=tries, address=address)
+        except NotFoundError:
+            is_late = self._clock() >= job.begun + min(GRACE, self._settings.export_timeout)
+            found = self._elsewhere(job, what) if is_late or not job.is_sought else None
+            job.is_sought = True
+            if found is None and is_late:
+                raise
+            if found is None:
+                return Pending()  # it may be on its way to the host that was asked
+            address, answer = found
+        self._addresses = [address]
+        content = opened(answer)
+        return Pending("", is_known=answer is None) if content is None else parse_status(content, self._base(address))
+
+    def _elsewhere(self, job: Job, what: str) -> tuple[tuple[str, str], Any] | None:
+        """The other address that knows a job, and its answer. An error of these addresses, which may not exist, says nothing."""
+        for address in filter(None, self._addresses[1:]):
             try:
-                answer = self._client.status(job.token, what=what, tries=tries, address=address)
-            except NotFoundError:
-                if self._clock() < job.begun + GRACE:
-                    return Pending()  # it may be on its way to the host that was asked
-                if address is self._addresses[-1]:
-                    raise
+                answer = self._client.status(job.token, what=what, tries=1, address=address)
+            except RequestsSpentError:
+                raise
+            except (FatalAPIError, RetriableAPIError):
                 continue
-            if address is not None and self._addresses != [address]:
-                self._addresses = [address]
-                said = f"the status of exports is found at {address[0]}, and not at export_status_url. Set that to {address[0]}"
+            if opened(answer) is not None:
+                said = f"the status of exports is found at {address[0]}, and not at export_status_url"
                 self._notices.accept(str(job.body["type"]), "address of statuses", said)
-            found = opened(answer)
-            return Pending("", is_known=answer is None) if found is None else parse_status(found, self._base(address))
-        raise AssertionError  # the loop ends by an answer or an error
+                return address, answer
+        return None
 
     def _base(self, address: tuple[str, str] | None) -> str:
         return address[0] if address else self._settings.export_status_url
@@ -224,7 +250,7 @@ class Exporter:
         except (LinkExpiredError, NotFoundError):
             self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
             spool = self._file_of(self.start(job.body))
-        return spool and io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
+        return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
     def _file_of(self, job: Job) -> IO[bytes] | None:
         for link in range(1, LINKS + 1):
@@ -262,9 +288,9 @@ class Exporter:
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
         if isinstance(found, CompleteWithoutUrl):
             return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
-        last = "" if found.is_known else f", and its status is {self._shown(found.word, job)} then"
+        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
         msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last}. "
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
             "Allow it more time, or ask for less with a smaller export_window_days"
         )
         return ExportTimedOutError(msg)

@@ -1,44 +1,169 @@
-"""Pages: signs that an answer is not all there is."""
+"""Pages: signs that an answer is not all there is, and where the next page is. Pure functions."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from tap_lexer_activity.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-_NEXT: Final = ("next_page", "next", "next_url", "next_page_url", "nextPage", "next_cursor")
-_AROUND: Final = ("links", "_links", "meta", "pagination", "paging", "page_info")
-_TOTALS: Final = ("X-Total-Count", "X-Total")
-_LINK: Final = re.compile(r'rel\s*=\s*"?\s*next\b', re.IGNORECASE)
-_RANGE: Final = re.compile(r"\w+\s+(\d+)-(\d+)/(\d+)")
+USUAL_SIZES: Final = frozenset({50, 100, 200, 250, 500, 1_000, 5_000, 10_000})
+"""Numbers of rows that a server may give at once."""
+
+_AROUND: Final = frozenset({"links", "meta", "metadata", "pagination", "paging", "pageinfo", "page", "cursors"})
+_NEXT: Final = re.compile(r"next(?:page|url|link|href|pageurl|pagelink)?")
+_CURSOR: Final = re.compile(
+    r"(?:next)?(?:cursor|(?:page|continuation)?token|aftercursor|after|offset)|endcursor|scrollid"
+)
+_MORE: Final = frozenset(
+    {"hasmore", "hasnext", "hasnextpage", "more", "moreavailable", "truncated", "istruncated", "incomplete"}
+)
+_TOTALS: Final = re.compile(
+    r"(?:total|count|total(?:count|results?|records?|items?|elements?|rows?|entries)|(?:record|row|result|item)count)"
+)
+_SIZES: Final = frozenset({"limit", "perpage", "pagesize", "size", "xperpage", "xpagesize"})
+_PAGES: Final = frozenset({"pages", "totalpages", "pagecount", "numpages", "lastpage"})
+_PAGE: Final = frozenset({"page", "currentpage", "pagenumber"})
+_TOTAL_HEADERS: Final = ("X-Total-Count", "X-Total", "Total-Count", "X-Pagination-Total-Count")
+_LINK: Final = re.compile(r"<([^>]*)>([^<]*)")
+_REL_NEXT: Final = re.compile(r"""rel\s*=\s*["']?[^"',;]*\bnext\b""", re.IGNORECASE)
+_RANGE: Final = re.compile(r"\s*\w+\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)\s*")
 
 
-def sign_of_more(headers: Mapping[str, str], answer: Any) -> str | None:
-    """What says that there is more than this answer, or `None`.
+@dataclass
+class Signs:
+    """What an answer says of how much there is.
+
+    Attributes:
+        more: Why there is another page; empty if nothing says so but the total.
+        next: Where the next page is: an address, a number, or the value of a parameter.
+        parameter: The parameter that `next` is the value of; None if `next` is an address.
+        total: How many rows there are altogether.
+        size: How many rows a page has.
+    """
+
+    more: str = ""
+    next: str | int | None = None
+    parameter: str | None = None
+    total: int | None = None
+    size: int | None = None
+
+    def why(self, count: int) -> str:
+        """Why there is more than so many rows; empty if nothing says so."""
+        is_short = self.total is not None and self.total > count
+        return self.more or (f"it says that there are {self.total:,}, and {count:,} came" if is_short else "")
+
+
+def signs_of_pages(status: int, headers: Mapping[str, str], answer: Any, count: int) -> Signs:
+    """What an answer says of how much there is.
 
     Args:
-        headers: The answer's.
-        answer: Its JSON.
+        status: Its status.
+        headers: Its headers.
+        answer: Its JSON, with its envelope.
+        count: How many rows it has.
     """
-    if _LINK.search(headers.get("Link", "")):
-        return "its header Link names a next page"
-    if (part := _RANGE.fullmatch(headers.get("Content-Range", ""))) and int(part[2]) + 1 < int(part[3]):
-        return f"its header Content-Range is {part[0]}"
-    if isinstance(answer, list):
-        for name in _TOTALS:
-            said = headers.get(name, "")
-            if said.isdecimal() and int(said) > len(answer):
-                return f"its header {name} says {said}, and {len(answer)} came"
-    return _sign_in_body(answer) if isinstance(answer, dict) else None
+    signs = Signs()
+    _read_headers(status, headers, count, signs)
+    if isinstance(answer, dict):
+        page, pages = 1, 1
+        for name, value in _members(answer):
+            if name in _PAGES and (number := _number(value)) is not None:
+                pages = max(pages, number)
+            elif name in _PAGE and (number := _number(value)) is not None:
+                page = max(page, number)
+            else:
+                _read_member(name, value, signs)
+        if pages > page:
+            signs.more = signs.more or f"it is page {page} of {pages}"
+    return signs
 
 
-def _sign_in_body(answer: Mapping[str, Any]) -> str | None:
-    for part in (answer, *(answer[name] for name in _AROUND if isinstance(answer.get(name), dict))):
-        for name in _NEXT:
-            if (said := part.get(name)) and isinstance(said, (str, int, dict)):
-                return f"it has {name}"
-        if part.get("has_more") is True:
-            return "it has has_more"
-    return None
+def _read_headers(status: int, headers: Mapping[str, str], count: int, signs: Signs) -> None:
+    for address, parameters in _LINK.findall(headers.get("Link", "")):
+        if _REL_NEXT.search(parameters):
+            signs.more, signs.next = "its header Link names a next page", address
+    for name in _TOTAL_HEADERS:
+        if (total := _number(headers.get(name))) is not None:
+            signs.total = total
+    signs.size = _number(headers.get("X-Per-Page")) or _number(headers.get("X-Page-Size"))
+    if part := _RANGE.fullmatch(headers.get("Content-Range", "")):
+        signs.total = int(part[3]) if part[3] != "*" else signs.total
+        if part[2] and part[3] == "*" and status == HTTPStatus.PARTIAL_CONTENT:
+            signs.more = signs.more or f"its header Content-Range is {part[0].strip()}"
+    elif status == HTTPStatus.PARTIAL_CONTENT:
+        signs.more = signs.more or f"its status is 206, with {count:,} rows"
+
+
+def _members(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The members that may speak of pages, with plain names: those of the answer itself, and of what may stand around the rows."""
+    for name, value in answer.items():
+        plain = re.sub(r"[^a-z]", "", name.lower())
+        if plain in _AROUND and isinstance(value, dict):
+            yield from _members(value)
+        else:
+            yield plain, value
+
+
+def _read_member(name: str, value: Any, signs: Signs) -> None:
+    if isinstance(value, dict) and _NEXT.fullmatch(name):
+        value = value.get("href") or value.get("url")
+    if isinstance(value, bool):
+        if value and name in _MORE:
+            signs.more = signs.more or f"it has {name}"
+    elif name in _SIZES:
+        signs.size = _number(value) or signs.size
+    elif _TOTALS.fullmatch(name) and (total := _number(value)) is not None:
+        signs.total = max(total, signs.total or 0)
+    elif isinstance(value, str | int) and value and (_NEXT.fullmatch(name) or _CURSOR.fullmatch(name)):
+        if name == "offset" or (name == "after" and isinstance(value, int)):
+            return  # where this page begins
+        signs.more = signs.more or f"it has {name}"
+        if signs.next is None:
+            signs.next, signs.parameter = value, _parameter(name, value)
+
+
+def _parameter(name: str, value: str | int) -> str | None:
+    """The parameter that a value is for; `None` for an address."""
+    if isinstance(value, str) and ("/" in value or value.startswith("?")) and _NEXT.fullmatch(name):
+        return None
+    if _number(value) is not None and _NEXT.fullmatch(name):
+        return "page"
+    return {
+        "nextpagetoken": "page_token",
+        "pagetoken": "page_token",
+        "endcursor": "after",
+        "nextoffset": "offset",
+        "nextafter": "after",
+    }.get(name, "cursor")
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    text = str(value or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004 (digits)
+
+
+def same_host(url: str, address: str, what: str) -> str:
+    """The URL of a next page, on the host that was asked, and by the way that it was asked.
+
+    A server behind a proxy may not know that it is asked by HTTPS.
+
+    Raises:
+        UnexpectedAnswerError: If it is on another host: it would get the token.
+    """
+    asked, found = urlsplit(url), urlsplit(urljoin(url, address))
+    usual = {None, asked.port} | ({80, 443} if asked.port in {None, 443, 80} else set())
+    if found.scheme not in {"http", "https"} or found.hostname != asked.hostname or found.port not in usual:
+        msg = f"{what}: the next page is said to be on another host, {found.hostname}, which is not asked: it would get the token"
+        raise UnexpectedAnswerError(msg)
+    return urlunsplit((asked.scheme, asked.netloc, found.path, found.query, ""))

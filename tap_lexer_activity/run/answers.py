@@ -120,7 +120,7 @@ class Answers:
             return
         if "merge_doubles" in self._accepted:
             said = f"{label}: two rows that differ came for {self._quote(named)}; the first is taken, as the setting accept says"
-            self._notices.accept(self._stream, f"rows that differ: {named}", said)
+            self._notices.accept(self._stream, "rows that differ", said)
             return
         msg = f"{label}: the answer has two rows for {named}. To take the first of such rows, set accept to "
         msg += f'{{"{self._stream}": ["merge_doubles"]}}'

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.shapes import ADDITIONAL, stream_schema
+from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, stream_schema
+from tap_lexer_activity.values import to_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tap_lexer_activity.run.events import Row
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
+"""A name that every database takes for a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +46,45 @@ class Columns:
     def keep_additional(self) -> bool:
         """Whether `additional_columns` is loaded."""
         return ADDITIONAL in self.selected
+
+    def with_late(self, row: Row) -> Row:
+        """A row that was read when fewer columns were known: what has a column now is moved into it."""
+        late = self.properties.keys() - row.keys()
+        found = {name: value for name, value in (row.get(ADDITIONAL) or {}).items() if name in late}
+        if not found:
+            return row
+        rest = {name: value for name, value in row[ADDITIONAL].items() if name not in found}
+        return {**row, **found, ADDITIONAL: rest or None}
+
+
+def with_found(properties: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
+    """The properties, and one for each field that rows have beside them, if its values are all of one type and its name is plain.
+
+    Args:
+        properties: Properties of the stream's schema.
+        rows: Rows as they were read, with such fields in `additional_columns`.
+    """
+    values: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in (row.get(ADDITIONAL) or {}).items():
+            values.setdefault(name, []).append(value)
+    result = dict(properties)
+    taken = {name.casefold() for name in (*properties, *ADDED_COLUMNS)}
+    for name, sent in values.items():
+        kind = _type_of([value for value in sent if value is not None])
+        if kind is not None and _PLAIN_NAME.fullmatch(name) and name.casefold() not in taken:
+            description = f"Field {name!r} of the answer, found by discovery. Not named in any document of Lexer."
+            result[name] = {"description": description, **kind}
+            taken.add(name.casefold())
+    return result
+
+
+def _type_of(values: Sequence[Any]) -> dict[str, Any] | None:
+    """The type of values, if they have one, and a column can be of it."""
+    for kinds, name in (((bool,), "boolean"), ((int, Decimal), "number"), ((str,), "string")):
+        if values and all(
+            isinstance(value, kinds) and (name == "boolean" or not isinstance(value, bool)) for value in values
+        ):
+            is_time = name == "string" and all(to_utc(value) for value in values)
+            return {"type": ["null", name]} | ({"format": "date-time"} if is_time else {})
+    return None

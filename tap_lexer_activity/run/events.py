@@ -49,11 +49,11 @@ class ReadUpTo:
     Attributes:
         instant: Up to where everything has been read: the new bookmark. None if there is none, because the window has not ended yet, or
             because a backfill leaves the bookmarks as they are.
-        request: The request.
+        request: The request; None if the windows were passed over without one.
     """
 
     instant: datetime | None
-    request: Request
+    request: Request | None = None
 
 
 Event = Row | Block | ReadUpTo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_lexer_activity.lexer.envelopes import unwrap
+from tap_lexer_activity.lexer.envelopes import Expected
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,8 +28,8 @@ def fetch_list(  # noqa: PLR0913 (what it works with)
         tries: Tries of the one request.
         accepted: The words of the setting `accept` for it.
     """
+    expected = Expected(name, "list", known=("id",), accepted=accepted, may_be_cut=True)
     with progress.requests_of(name):
-        answer = client.get(f"/{name}", tries=tries)
+        answer = client.get(f"/{name}", tries=tries, expected=expected)
     label = f"the list of {name}"
-    answer = unwrap(answer, "list", known=("id",), accepted=accepted, what=label)
-    return answers.distinct(answers.checked([answer] if isinstance(answer, dict) else answer, label), label)
+    return answers.distinct(answers.checked(answer, label), label)

@@ -10,6 +10,7 @@ from tap_lexer_activity import windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.settings.settings import Settings
@@ -43,6 +44,24 @@ class Plan:
     def windows(self) -> int:
         """Windows (of a series: buckets; of an export: days) in it."""
         return sum(len(request.windows) for request in self.requests)
+
+
+def reason_for(requests: Sequence[Request], *, bookmark: datetime | None, first: datetime, since: datetime) -> str:
+    """Why these requests and no others.
+
+    Args:
+        requests: The requests.
+        bookmark: The bookmark; None before the first window.
+        first: Where they begin.
+        since: Up to where everything had been read before.
+    """
+    if not requests:
+        return "nothing new"
+    if bookmark is None:
+        return "first load"
+    if requests[-1].windows[-1].end <= since:
+        return "lookback"
+    return "new, and lookback" if first < since else "new"
 
 
 def seconds_within(quota: tuple[int, int], requests: int, *, free: int | None = None) -> int:

@@ -88,7 +88,7 @@ class Run:
         pace = PACE_OF_A_TERMINAL if sys.stderr and sys.stderr.isatty() else PACE_OF_A_FILE
         quota = settings.rate_limit_requests, settings.rate_limit_seconds
         progress = Progress(quota, limiter, logger, zone=settings.zone, pace=pace)
-        client = LexerClient(settings, limiter, logger, **clock)
+        client = LexerClient(settings, limiter, logger, notices=notices, **clock)
 
         def work_while_waiting() -> float:
             wanted = run.poll_ahead()
@@ -109,7 +109,7 @@ class Run:
             settings=settings,
             client=client,
             exporter=Exporter(client, settings, logger, notices=notices, while_waiting=work_while_waiting, **clock),
-            forms=Forms(client, progress, answers, settings.form_ids),
+            forms=Forms(client, progress, answers, settings.form_ids, notices=notices),
             progress=progress,
             refusals=Refusals(progress),
             notices=notices,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WORDS: Final[dict[str, str]] = {
     "member:NAME": "the rows are those under NAME, whatever else the answer has",
+    "one_page": "the answer is all there is, whatever it says of pages and totals",
     "day_first": "labels of series such as 01/02/2018 have the day first",
     "key:NAME": "buckets of a series that do not say what is counted are of NAME",
     "merge_doubles": "of rows that have one key and differ, the first is taken",
@@ -21,6 +22,7 @@ WORDS: Final[dict[str, str]] = {
     "month_first": "labels of series such as 01/02/2018 have the month first",
     "utc_labels": "labels of series that name no zone are read off a clock in UTC",
     "utc_times": "times that name no zone are in UTC",
+    "any_columns": "files of this export are read though none of their columns is known",
 }
 """Words that the setting `accept` knows, and what each means for a stream's answers. NAME is to be put in."""
 

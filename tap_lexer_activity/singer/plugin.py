@@ -26,7 +26,6 @@ from tap_lexer_activity.singer.output import StreamOutput, write_steps
 from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.singer.stream import SingerStream
 from tap_lexer_activity.singer.writer import MessageWriter
-from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
 from tap_lexer_activity.sync.checks import discover_columns
 from tap_lexer_activity.sync.engine import Engine
@@ -158,27 +157,29 @@ class SingerTap(Tap):
                 for name in known:
                     found[name].selected = name in wanted
             if self._discovers and self._should_discover:
-                for name, properties in discover_columns(self.discovery, self._exports()):
+                for name, properties in discover_columns(self.discovery, self._discoverable()):
                     self.of(name).discover(properties)
         return self._streams
 
-    def _exports(self) -> list[str]:
-        """Names of the exports whose columns may be discovered: not those that `--select` leaves out, for they cost no request."""
-        exports = [name for name, kind in BY_NAME.items() if issubclass(kind, Export)]
-        return [name for name in exports if self._select is None or self.of(name).selected]
+    def _discoverable(self) -> list[str]:
+        """Names of the streams whose columns may be discovered: not those that `--select` leaves out, for they cost no request."""
+        is_wide = bool(self._config.get("discover_columns"))
+        names = [name for name, kind in BY_NAME.items() if kind.is_export or (is_wide and kind.selected_by_default)]
+        return [name for name in names if self._select is None or self.of(name).selected]
 
     @property
     def _should_discover(self) -> bool:
-        return bool(self._config.get("discover_export_columns")) and self.input_catalog is None
+        wanted = self._config.get("discover_export_columns") or self._config.get("discover_columns")
+        return bool(wanted) and self.input_catalog is None
 
     def leave_discovery_out(self) -> list[str]:
-        """Ask for no export to see its columns.
+        """Ask for nothing to see its columns.
 
         Returns:
-            The names of the exports that would be asked for.
+            The names of the streams that would be asked for.
         """
         self._discovers = False
-        return self._exports() if self._should_discover else []
+        return self._discoverable() if self._should_discover else []
 
     @classmethod
     def variable_prefix(cls) -> str:

@@ -16,18 +16,21 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.lexer.client import request_label
+from tap_lexer_activity.lexer.envelopes import Expected
 from tap_lexer_activity.run.answers import Answers
-from tap_lexer_activity.run.columns import Columns
+from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
-from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.run.plan import Plan, reason_for
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
+from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from tap_lexer_activity.lexer.envelopes import Shape
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
@@ -104,6 +107,14 @@ class LexerStream(ABC):
         """What this run asks for, for each part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
 
+    def discovered(self) -> dict[str, Any]:
+        """The stream's properties, and those of fields that a short read of it shows beside them."""
+        return with_found(self.schema["properties"], self.sample())
+
+    @abstractmethod
+    def sample(self) -> Iterable[Row]:
+        """A few rows, to see which columns there are."""
+
     @abstractmethod
     def events(self, form_id: int | None) -> Generator[Event]:
         """The rows of one part, and how far they go.
@@ -119,6 +130,8 @@ class WindowedStream(LexerStream):
     bookmark_column: ClassVar[str | None] = "date_from"
     report_parameters: ClassVar[Mapping[str, Any]] = {}
     """What every request body has beside `type`, `date_from` and `date_to`."""
+    shape: ClassVar[Shape] = "list"
+    """The shape of an answer."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -168,7 +181,7 @@ class WindowedStream(LexerStream):
         settings, zone = self.settings, self.zone
         if settings.backfill is not None:
             wanted = self._due(settings.backfill.start, until=settings.backfill.end)
-            return self._planned(form_id, self.requests(wanted), "backfill")
+            return self._planned(form_id, self._cut(wanted), "backfill")
         bookmark = self.bookmark(form_id)
         caution = None
         if bookmark is not None and bookmark > datetime.now(UTC):
@@ -184,23 +197,19 @@ class WindowedStream(LexerStream):
                 "what lies between them is not read"
             )
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
-        key = (type(self).requests, first, self.interval, zone.key)
-        requests = self.run.requests_once(key, lambda: self.requests(self._due(first)))
+        key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
+        requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
         since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
-        if not requests:
-            reason = "nothing new"
-        elif bookmark is None:
-            reason = "first load"
-        elif requests[-1].windows[-1].end <= since:
-            reason = "lookback"
-        else:
-            reason = "new, and lookback" if first < since else "new"
+        reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
         rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(form_id, requests, reason, caution, rereads)
 
     def _due(self, first: datetime, until: datetime | None = None) -> list[windows.Window]:
         present, partial = self.settings.present, self.settings.include_partial
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
+
+    def _cut(self, wanted: list[windows.Window]) -> list[Request]:
+        return skipping.cut(self.run, self.name, wanted, self.zone, self.requests)
 
     def _planned(
         self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0
@@ -225,11 +234,20 @@ class WindowedStream(LexerStream):
     @cached_property
     def ranges(self) -> Ranges:
         """What is asked for in place of ranges that Lexer does not answer."""
-        return Ranges(self.run, self.name, self.interval, self.requests)
+        return Ranges(self.run, self.name, self.interval, self._cut)
+
+    @override
+    def sample(self) -> Iterator[Row]:
+        end = windows.floor(self.settings.present, self.interval, self.zone)
+        last = windows.Window(windows.floor(end - windows.SECOND, self.interval, self.zone), end)
+        for form_id in self.parts():
+            for request in self.requests([last]):
+                yield from self._rows_of(request, form_id)
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
         left = list(self.plan(form_id).requests)
+        end = left[-1].windows[-1].end if left else self.bookmark(form_id) or self.start
         while left:
             request, *left = [*self.ranges.parts(left[0]), *left[1:]]
             try:
@@ -237,23 +255,34 @@ class WindowedStream(LexerStream):
             except (FatalAPIError, RetriableAPIError) as error:
                 again = self.ranges.after(error, request, left, lambda each: self.asked(each, form_id))
                 if again is None:
+                    skipping.name_the_setting(error, self.name, request, self.zone)
                     raise
                 left = again
                 continue
             yield from rows
             yield self.read_up_to(request)
+        if passed := skipping.end_of_passed(end, self.settings, self.name, self.interval, self.zone):
+            yield ReadUpTo(passed)
+
+    @cached_property
+    def expected(self) -> Expected:
+        """The answer that it expects."""
+        keys = tuple(name for name in self.keys if name not in ADDED_COLUMNS)
+        return Expected(self.name, self.shape, keys, may_be_cut=self.shape == "list")
 
     def asked(self, request: Request, form_id: int | None) -> tuple[Any, str]:
         """The answer to a request, and what was asked for, for people."""
         body = self.body(request, form_id)
         label = f"report {request_label(body)}"
         with self.run.progress.requests_of(self.name):
-            return self.run.client.report(body, what=label), label
+            return self.run.client.report(body, what=label, expected=self.expected), label
 
     def _rows_of(self, request: Request, form_id: int | None) -> list[Row]:
         """The rows of a request's windows."""
         more = {} if form_id is None else {"form_id": form_id}
         answer, label = self.asked(request, form_id)
+        if answer is None:  # nothing came where an object of metrics was expected
+            return []
         return self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
 
     def read_up_to(self, request: Request) -> ReadUpTo:

@@ -4,57 +4,48 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
-from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
 from typing_extensions import override
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.csv_exports.convert import Converter
-from tap_lexer_activity.csv_exports.names import matched, with_columns
-from tap_lexer_activity.csv_exports.rows import is_title, read_rows, without_headers
-from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.lexer.decode import NOT_THE_HEADER
-from tap_lexer_activity.run.events import Block
-from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
-from tap_lexer_activity.streams.export_rows import TimelessError, chunks_of, unreadable, values_of
-from tap_lexer_activity.streams.job_queue import JobQueue
+from tap_lexer_activity.csv_exports.names import with_columns
+from tap_lexer_activity.errors import (
+    ExportFailedError,
+    ExportTimedOutError,
+    RangeTooLongError,
+    UnexpectedAnswerError,
+)
+from tap_lexer_activity.streams.base import PerFormStream
+from tap_lexer_activity.streams.export_files import OWN_COLUMNS, ExportFiles
+from tap_lexer_activity.streams.export_rows import TimelessError, may_be_cut_short, unreadable
+from tap_lexer_activity.streams.job_queue import JobQueue, halves
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from tap_lexer_activity.lexer.jobs import Job
-    from tap_lexer_activity.run.events import Event, Row
+    from tap_lexer_activity.run.events import Block, Event
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
 
-_MOST_TITLES: Final = 20
-"""Lines above the header that are looked for."""
 
-OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
-"""Columns of the tap's own, which no column of an export may be named as."""
+_ROWS_OF_DISCOVERY: Final = 1000
+"""Rows whose cells have a say in the types of columns that discovery finds."""
 
 
-class Export(WindowedStream):
+class Export(ExportFiles):
     """A CSV export: one job for some days, one row for each row of its file."""
 
     is_export = True
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
-    stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
-    by_the_clock: ClassVar[bool] = False
-    """Whether little but their time tells rows apart, so that a date alone does not."""
-    dated_by: ClassVar[tuple[str, ...]] = ()
-    """Names of the column that says when a row happened; if none, it is found by its name (see `place_of_time`)."""
-    is_documented: ClassVar[bool] = False
-    """Whether a document names the columns."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._queues: dict[int | None, JobQueue] = {}
-        self._said: set[str] = set()
+        self._caps: set[int] = set()
+        """Numbers of rows of which Lexer sends no more in one file."""
 
     @property
     @override
@@ -68,7 +59,7 @@ class Export(WindowedStream):
 
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:
-        return windows.export_requests(wanted, self.settings.present, self.settings.export_window_days, self.zone)
+        return windows.export_requests(wanted, self.settings.present, self.window_days, self.zone)
 
     # Jobs
 
@@ -92,11 +83,70 @@ class Export(WindowedStream):
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
-        for request, job in self._queue(form_id):
-            yield from self._blocks_of_job(request, job, form_id)
-            yield self.read_up_to(request)
+        queue = self._queue(form_id)
+        for request, job in queue:
+            try:
+                file = self._fetch(job)
+            except (ExportFailedError, ExportTimedOutError) as error:
+                queue.put_back_failed(request, error)
+                continue
+            count = 0
+            if file is not None:
+                for block in self._blocks_of_job(request, job, file, form_id, is_cut=queue.is_cut(request)):
+                    count += block.count
+                    yield block
+            if may_be_cut_short(count) and self._is_cut_short(request, count, form_id):
+                queue.put_back(halves(request))
+            else:
+                yield self.read_up_to(request)
 
-    def _blocks_of_job(self, request: Request, job: Job, form_id: int | None) -> Iterator[Block]:
+    def _fetch(self, job: Job) -> TextIO | None:
+        with self.run.progress.requests_of(self.name):
+            return self.run.exporter.fetch(job)
+
+    def _start(self, request: Request, form_id: int | None) -> Job:
+        with self.run.progress.requests_of(self.name):
+            return self.run.exporter.start(self.body(request, form_id))
+
+    def _is_cut_short(self, request: Request, count: int, form_id: int | None) -> bool:
+        """Whether there are more rows than a file has whose number of rows is a round one: whether its halves have more."""
+        round_number = f"an export has exactly {count:,} rows"
+        if len(request.windows) == 1:
+            said = f"{round_number} for one day. Lexer may not send more in one file: see whether rows are missing"
+            self.run.notices.accept(self.name, "round number of rows", said)
+            return False
+        if count in self._caps:
+            return True
+        try:
+            parts = [self._count(part, form_id) for part in halves(request)]
+        except (ExportFailedError, ExportTimedOutError, RangeTooLongError) as error:
+            said = f"{round_number}, and whether there are more is not known ({error}). Set a smaller export_window_days to see"
+            self.run.notices.accept(self.name, "round number of rows", said)
+            return False
+        if sum(parts) <= count:
+            return False
+        self._caps.add(count)
+        said = f"{round_number}, though there are more: Lexer sends no more in one file"
+        days = len(halves(request)[0].windows)
+        self.run.notices.accept(
+            self.name,
+            "most rows of a file",
+            f"{said}. Such exports are asked for in halves; set export_window_days to {days} or less, and they need not be",
+        )
+        return True
+
+    def _count(self, request: Request, form_id: int | None) -> int:
+        """The number of rows that an export has."""
+        job = self._start(request, form_id)
+        file = self._fetch(job)
+        if file is None:
+            return 0
+        with file as lines:
+            return sum(len(chunk) for _, chunk in self.opened(lines, job.what).chunks())
+
+    def _blocks_of_job(
+        self, request: Request, job: Job, file: TextIO, form_id: int | None, *, is_cut: bool
+    ) -> Iterator[Block]:
         """The rows of a job.
 
         Where rows have no time, only their order tells them apart, and that stays the same in a file of the whole window alone. So if
@@ -104,156 +154,49 @@ class Export(WindowedStream):
         have been yielded by then have the same ids in there, and are left out.
         """
         begin = self._begin_of_window(request.asked.start)
-        with self.run.progress.requests_of(self.name):
-            file = self.run.exporter.fetch(job)
         with file as lines:
             try:
-                yield from self._blocks(lines, request, form_id, job.what, is_part=begin != request.asked.start)
+                yield from self.blocks(
+                    lines, request, form_id, job.what, is_part=is_cut or begin != request.asked.start
+                )
             except TimelessError as found:
-                written = self._ids(lines, request, job.what, found.written)
+                if is_cut:
+                    raise self._not_to_be_cut(request, job) from None
+                written = self.ids_of(lines, request, job.what, found.written)
             else:
                 return
-        whole = replace(request, asked=windows.Window(begin, request.asked.end))
-        with self.run.progress.requests_of(self.name):
-            job = self.run.exporter.start(self.body(whole, form_id))
-            self.logger.info(
-                "%s: there are rows without a time, so the window is read from its start: %s", self.name, job.what
-            )
-            file = self.run.exporter.fetch(job)
-        with file as lines:
-            yield from self._blocks(lines, request, form_id, job.what, written=written)
+        job, whole = self._whole(replace(request, asked=windows.Window(begin, request.asked.end)), form_id)
+        if whole is not None:
+            with whole as lines:
+                yield from self.blocks(lines, request, form_id, job.what, written=written)
 
-    def _ids(self, lines: TextIO, request: Request, what: str, count: int) -> set[str]:
-        """The ids of so many rows, the first of a file."""
-        lines.seek(0)
-        headers, rows = self._header(lines, what)
-        converter = self._converter(headers, request)
-        chunks = (without_headers(chunk, headers) for chunk in chunks_of(rows, lines))
-        ids = chain.from_iterable(converter.convert(chunk)[0] for chunk in chunks if chunk)
-        return set(islice(ids, count))
+    def _whole(self, request: Request, form_id: int | None) -> tuple[Job, TextIO | None]:
+        """The job for a window from its start, and its file. It is started again if it fails, and not cut."""
+        retries = self.settings.export_retries
+        while True:
+            job = self._start(request, form_id)
+            said = "there are rows without a time, so the window is read from its start"
+            self.logger.info("%s: %s: %s", self.name, said, job.what)
+            try:
+                return job, self._fetch(job)
+            except (ExportFailedError, ExportTimedOutError) as error:
+                if not retries:
+                    raise
+                retries -= 1
+                self.logger.warning("%s; its job is started again (export_retries)", error)
+
+    def _not_to_be_cut(self, request: Request, job: Job) -> UnexpectedAnswerError:
+        days = len(request.windows)
+        return UnexpectedAnswerError(
+            f"{job.what}: there are rows without a time in a window that had to be cut, and only their order in the file of a whole "
+            f"window tells them apart. Set export_window_days to {days} or less: then the windows are as short from the start"
+        )
 
     def _begin_of_window(self, instant: datetime) -> datetime:
         """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
-        start = windows.export_window(instant, self.settings.export_window_days, self.zone).start
+        start = windows.export_window(instant, self.window_days, self.zone).start
         first = windows.floor(self.start, "day", self.zone)
         return max(start, first) if first <= instant else start
-
-    # Rows
-
-    def _blocks(  # noqa: PLR0913 (what a file is read with)
-        self,
-        lines: TextIO,
-        request: Request,
-        form_id: int | None,
-        what: str,
-        *,
-        is_part: bool = False,
-        written: AbstractSet[str] = frozenset(),
-    ) -> Iterator[Block]:
-        """The rows of a file.
-
-        Args:
-            lines: The file.
-            request: What was asked for.
-            form_id: The form, if it is a stream per form.
-            what: The job's name for errors.
-            is_part: Whether the file is of a part of its window.
-            written: Ids of rows that have been yielded already.
-
-        Raises:
-            TimelessError: Before the first rows without a time, if it is of a part.
-        """
-        converter: Converter | None = None
-        try:
-            headers, rows = self._header(lines, what)
-            if not headers:
-                self.logger.warning("%s: the file is empty, without even a header", what)
-                return
-            wanted = self.columns.selected
-            converter = self._converter(headers, request)
-            form = {} if form_id is None else {"form_id": form_id}
-            fixed = dict.fromkeys(wanted) | self.window_columns(self._window(request)) | form
-            own = {name: value for name, value in fixed.items() if name not in converter.columns and name in wanted}
-            names = (*converter.columns, *own)
-            count = 0
-            chunks = self._without_headers(chunks_of(rows, lines), headers, what)
-            for values in values_of(converter, chunks, is_part=is_part, written=written):
-                count += (size := len(values[0]))
-                if size:
-                    yield Block(names, [*values, *map(repeat, own.values())], size)
-            self._check_header(headers, count, what)
-        except csv.Error as error:
-            raise unreadable(what, error) from error
-        finally:
-            self._say_surprises(converter, what)
-
-    def _say_surprises(self, converter: Converter | None, what: str) -> None:
-        for surprise in converter.surprises.values() if converter is not None else ():
-            if surprise not in self._said:
-                self.logger.warning("%s: %s", what, surprise)
-                self._said.add(surprise)
-
-    def _window(self, request: Request) -> Window:
-        """The window of the grid that a request is for, or for a part of."""
-        return windows.export_window(request.asked.start, self.settings.export_window_days, self.zone)
-
-    def _converter(self, headers: list[str], request: Request) -> Converter:
-        return Converter(
-            headers,
-            self.columns.properties,
-            self.columns.selected,
-            self.stable,
-            taken=OWN_COLUMNS,
-            window=windows.to_text(self._window(request).start),
-            by_the_clock=self.by_the_clock,
-            dated_by=self.dated_by,
-            zone=self.zone,
-        )
-
-    @property
-    def _known_columns(self) -> dict[str, Any]:
-        """The columns of the schema and of the catalog, by which a header is known."""
-        return {**self.schema["properties"], **self.columns.properties}
-
-    def _header(self, lines: TextIO, what: str) -> tuple[list[str], Iterator[list[str]]]:
-        """The header, empty if there is none, and the rows below it."""
-        rows = read_rows(lines)
-        headers = next(rows, [])
-        properties = self._known_columns
-        if any(matched(headers, properties, OWN_COLUMNS)):
-            return headers, rows
-        below = list(islice(rows, _MOST_TITLES))
-        if is_title(headers, below, properties.keys() - set(OWN_COLUMNS)):
-            msg = f"{what}: {NOT_THE_HEADER}"
-            raise UnexpectedAnswerError(msg)
-        return headers, chain(below, rows)
-
-    def _without_headers(
-        self, chunks: Iterator[list[list[str]]], headers: list[str], what: str
-    ) -> Iterator[list[list[str]]]:
-        """Rows without those that are the header once more, of which is told."""
-        repeated = 0
-        try:
-            for chunk in chunks:
-                rows = without_headers(chunk, headers)
-                repeated += len(chunk) - len(rows)
-                if rows:
-                    yield rows
-        finally:
-            if repeated:
-                self.logger.warning("%s: lines that are the header once more, and are left out: %d", what, repeated)
-
-    def _check_header(self, headers: list[str], count: int, what: str) -> None:
-        """Refuse a file without rows if nothing says that it is an export: it may be a sentence of some proxy."""
-        if not count and self.is_documented and not any(matched(headers, self._known_columns, OWN_COLUMNS)):
-            msg = f"{what}: the file has no rows, and none of the columns of {self.name}"
-            raise UnexpectedAnswerError(msg)
-
-    @override
-    def window_columns(self, window: Window) -> Row:
-        # (The date of a row is its own.)
-        columns = super().window_columns(window)
-        return {name: columns[name] for name in ("date_from", "date_to")}
 
     # Discovery
 
@@ -266,14 +209,17 @@ class Export(WindowedStream):
         day = windows.Window(windows.floor(last_day, "day", self.zone), last_day + windows.SECOND)
         for form_id in self.parts():
             (request,) = self.requests([day])
-            with self.run.progress.requests_of(self.name):
-                file = self.run.exporter.fetch(self.run.exporter.start(self.body(request, form_id)))
+            file = self._fetch(self._start(request, form_id))
+            if file is None:
+                continue
             with file as lines:
                 try:
-                    headers, _ = self._header(lines, self.name)
+                    found = self.opened(lines, self.name)
+                    headers = found.header
+                    _, some = next(found.chunks(), (headers, []))
                 except csv.Error as error:
                     raise unreadable(self.name, error) from error
-            properties = with_columns(properties, headers, OWN_COLUMNS)
+            properties = with_columns(properties, headers, OWN_COLUMNS, some[:_ROWS_OF_DISCOVERY])
         return properties
 
 

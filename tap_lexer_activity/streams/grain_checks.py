@@ -63,6 +63,8 @@ class GrainChecks:
         self._longest_in_hours = windows.HOUR * 0
         self._longest_in_days = windows.HOUR * 0
         self._has_asked_for_silence = False
+        self.has_shown_starts = False
+        """Whether a bucket came again when the time from its label on was asked for."""
 
     def check_lengths(
         self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, what_came: str
@@ -109,6 +111,7 @@ class GrainChecks:
         if not grain.are_days(counted, short, largest):
             return False
         self._longest_in_days = max(self._longest_in_days, request.asked.length)
+        self.has_shown_starts |= windows.local_date(week.start, self._zone) == largest.date()
         return True
 
     def is_of_hours(self, buckets: Mapping[str, Window], request: Request) -> bool:

@@ -20,8 +20,11 @@ _NOBODY: Final = frozenset(
     {"", "unassigned", "notassigned", "nobody", "none", "null", "nil", "na", "unknown", "undefined"}
     | {"unclassified", "notclassified", "noclassification", "nouser", "noagent"}
 )
-_TOTAL: Final = frozenset({"total", "totals", "grandtotal", "all", "sum", "overall"})
+_TOTAL: Final = re.compile(
+    r"(?:all|sum|overall)|.*\b(?:total|totals|subtotal)\b.*|all (?:agents|users|teams|classifications|cases|messages)"
+)
 _NO_LETTERS: Final = re.compile(r"[\W_]+")
+_WORDS: Final = re.compile(r"[^\W_]+")
 _DIGITS: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 _DOCUMENTED_AS_TEXT: Final = "user_id"
@@ -90,21 +93,17 @@ def _kind(row: Any, column: str, *, may_be_missing: bool) -> int | None:
     given = row.get(column)
     if given is not None and not isinstance(given, str):
         return None
-    word = _letters(given or "")
-    if word in _TOTAL:
+    if given and _says_total(given):
         return TOTAL
-    if word not in _NOBODY or (given and any(sign.isdecimal() for sign in given)):
+    if _letters(given or "") not in _NOBODY or any(sign.isdecimal() for sign in given or ""):
         return None
-    says_total = any(isinstance(text, str) and _letters(text) in _TOTAL for name, text in row.items() if name != column)
-    return TOTAL if says_total and not _is_state_alone(row, column) else NOBODY
+    # (A state may be `all` of them, also of messages without an id.)
+    texts = [text for name, text in row.items() if name not in {column, "state"} and isinstance(text, str)]
+    return TOTAL if any(map(_says_total, texts)) else NOBODY
 
 
-def _is_state_alone(row: Mapping[str, Any], column: str) -> bool:
-    """Whether the one text that says so is a state: `all` of them, of messages without an id."""
-    texts = [
-        name for name, text in row.items() if name != column and isinstance(text, str) and _letters(text) in _TOTAL
-    ]
-    return texts == ["state"]
+def _says_total(text: str) -> bool:
+    return _TOTAL.fullmatch(" ".join(_WORDS.findall(text.casefold()))) is not None
 
 
 def _letters(text: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, RangeTooLongError
 from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
     import logging
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.lexer.jobs import Job
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.windows import Request
 
 JOBS_AHEAD: Final = 3
 """Jobs of one bookmark that are started ahead of their turn, for links expire."""
@@ -45,8 +47,12 @@ class JobQueue:
             logger: The stream's part of the log.
         """
         self._name = name
-        self._requests = deque(requests)
+        self._planned = tuple(requests)
+        self._requests = deque(self._planned)
         self._jobs: deque[tuple[Request, Job]] = deque()
+        self._again: deque[Request] = deque()
+        """Requests that come before all others: their jobs failed, or are for a part of what failed."""
+        self._retries = run.settings.export_retries
         self._body = body
         self._run = run
         self._logger = logger
@@ -56,16 +62,50 @@ class JobQueue:
     def __iter__(self) -> Iterator[tuple[Request, Job]]:
         """The jobs in their order, each with its request, until there is none or something ends it."""
         try:
-            while self._jobs or self._requests:
+            while self._again or self._jobs or self._requests:
+                if self._again:
+                    yield self._started(self._again)
+                    continue
                 if not self._jobs:
-                    self._start()
+                    self._jobs.append(self._started(self._requests))
+                self._retries = self._run.settings.export_retries
                 found = self._jobs.popleft()
                 if not self._jobs:
                     self.start_ahead()
                 yield found
         finally:
-            self._requests.clear()
-            self._jobs.clear()
+            for left in (self._requests, self._jobs, self._again):
+                left.clear()
+
+    def is_cut(self, request: Request) -> bool:
+        """Whether a request is for a part of what was planned as one."""
+        return request not in self._planned
+
+    def put_back(self, requests: Iterable[Request]) -> None:
+        """Read these before all others."""
+        self._again.extendleft(reversed(list(requests)))
+
+    def put_back_failed(self, request: Request, error: FatalAPIError) -> None:
+        """Start the job of a request again, or, if it was started often enough, those of its halves.
+
+        Raises:
+            FatalAPIError: If it is for one day, which is not cut.
+        """
+        days = len(request.windows)
+        if self._retries:
+            self._retries -= 1
+            self._logger.warning("%s; its job is started again (export_retries)", error)
+            self.put_back([request])
+        elif days > 1:
+            self._logger.warning("%s; it is asked for in halves", error)
+            self.put_back(halves(request))
+        else:
+            day = windows.local_date(request.windows[0].start, self._run.settings.zone).isoformat()
+            msg = (
+                f"{error}. That is for one day, {day}, which is not cut. "
+                f"Allow it more time (export_timeout), or pass over it: skip_windows: {{{self._name!r}: [{day!r}]}}"
+            )
+            raise type(error)(msg) from error
 
     def start_ahead(self) -> None:
         """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
@@ -75,10 +115,10 @@ class JobQueue:
         Raises:
             EndOfRun: If the token does not work.
         """
-        if self._is_held or self._run.settings.max_requests is not None:
+        if self._is_held or not self._requests or self._run.settings.max_requests is not None:
             return
         try:
-            self._start(tries=1)
+            self._jobs.append(self._started(self._requests, tries=1))
         except AccessDeniedError as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
@@ -98,11 +138,29 @@ class JobQueue:
             self.start_ahead()
         return min((job.due for _, job in self._jobs if job.is_polled_ahead and not job.url), default=math.inf)
 
-    def _start(self, *, tries: int = TRIES) -> None:
-        if self._requests:
-            with self._run.progress.requests_of(self._name):
-                job = self._run.exporter.start(self._body(self._requests[0]), tries=tries)
-            self._jobs.append((self._requests.popleft(), job))
+    def _started(self, requests: deque[Request], *, tries: int = TRIES) -> tuple[Request, Job]:
+        """Take the first of some requests, and start its job. If it is too long for Lexer, a part takes its place, and the run remembers."""
+        exporter = self._run.exporter
+        while True:
+            first, *rest = in_parts(requests[0], exporter.longest_days)
+            if rest:
+                requests.popleft()
+                requests.extendleft(reversed([first, *rest]))
+            try:
+                with self._run.progress.requests_of(self._name):
+                    job = exporter.start(self._body(first), tries=tries)
+            except RangeTooLongError:
+                days = len(first.windows)
+                if days == 1:
+                    raise
+                exporter.longest_days = shorter = days // 2
+                said = (
+                    f"Lexer refuses an export of {days} days as too long, so exports are asked for {shorter} days at a time. "
+                    f"Set export_window_days (or max_range_days) to what it accepts, and the next run need not learn it"
+                )
+                self._run.notices.accept(self._name, "longest export", said)
+                continue
+            return requests.popleft(), job
 
     def _poll(self, job: Job) -> None:
         """Poll a job ahead of its turn. After an error it is left for its turn, which meets it again."""
@@ -112,3 +170,20 @@ class JobQueue:
         except (FatalAPIError, RetriableAPIError) as error:
             self._logger.debug("%s; left for its turn", error)
             job.is_polled_ahead = False
+
+
+def in_parts(request: Request, days: float) -> list[Request]:
+    """A request in as few parts as there can be with so many days each, about equal in size."""
+    count = math.ceil(len(request.windows) / days)
+    if count <= 1:
+        return [request]
+    bounds = [len(request.windows) * number // count for number in range(count + 1)]
+    groups = [request.windows[low:high] for low, high in pairwise(bounds)]
+    starts = [request.asked.start, *(group[0].start for group in groups[1:])]
+    ends = [*starts[1:], request.asked.end]
+    return [Request(Window(start, end), group) for start, end, group in zip(starts, ends, groups, strict=True)]
+
+
+def halves(request: Request) -> list[Request]:
+    """A request of several days in two parts."""
+    return in_parts(request, math.ceil(len(request.windows) / 2))

@@ -12,6 +12,7 @@ from tap_lexer_activity.errors import RangeTooLongError, RangeTooShortError, Une
 from tap_lexer_activity.streams.grain_checks import GrainChecks, has_values
 from tap_lexer_activity.streams.label_texts import read_label
 from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, edges, place
+from tap_lexer_activity.streams.ranges import SHORTEST
 from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class LabelChecks:
         self._stream = stream
         self._interval = interval
         self._zone = zone
+        self._ask = ask
         self._grain = GrainChecks(run.settings, interval, zone, ask)
         self._rule: Rule | None = None
         self._is_shown = False
@@ -127,6 +129,8 @@ class LabelChecks:
         if not beside or len(offsets) > 1 or settings.series_label is not None:
             if at_start and not beside and not found.rule.ends:
                 self._is_shown = True
+            elif not (self._is_shown or beside or found.rule.ends or found.rule.in_utc or settings.series_label):
+                self._check_starts(has_value, found, request, asked_for)
             return found
         if beside == {"after"} and not at_start and not found.rule.ends and not (self._is_shown and self._rule):
             return self._as_ends(rows, request, asked_for)
@@ -138,6 +142,34 @@ class LabelChecks:
             f"So Lexer's {self._interval}s are not those of {self._zone.key}. Set timezone to that of the account; "
             "if it is, set series_zone to the zone in which Lexer counts, such as UTC; "
             "if they are those and one more comes, set series_label to start (or to end, if labels are the ends of buckets)"
+        )
+        raise UnexpectedAnswerError(msg)
+
+    def _check_starts(self, has_value: Mapping[str, bool], found: Placed, request: Request, asked_for: str) -> None:
+        """Ask once for the time from a label on, if neither the first nor the last bucket has one: a label that is a start comes again."""
+        asked = request.asked
+        # (The last day has something but for quiet accounts; of hours the last is often empty.)
+        if self._grain.has_shown_starts or any(
+            bucket.start <= asked.start < bucket.end or (self._interval == "day" and bucket.end >= asked.end)
+            for bucket in found.buckets.values()
+        ):
+            self._is_shown = True
+            return
+        length = SHORTEST[self._interval]
+        latest = self._run.settings.present - length
+        counted = [label for label, bucket in found.buckets.items() if has_value[label] and bucket.start <= latest]
+        if not counted:
+            return
+        label = min(counted, key=lambda each: found.buckets[each])
+        start = found.buckets[label].start
+        end = windows.floor(start + length + windows.HOUR * 2, self._interval, self._zone)
+        again = self._ask(Request(Window(start, min(end, self._run.settings.present)), ()))
+        if any(row.label == label and row.value for row in again):
+            self._is_shown = True
+            return
+        msg = (
+            f"{asked_for}: asked for the time from {self._quoted([label])} on, Lexer has nothing under this label, as it had before. "
+            "So labels may be the ends of buckets. Set series_label to end if they are, to start if they are not, and read again from start_date on"
         )
         raise UnexpectedAnswerError(msg)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity import windows
@@ -46,15 +46,6 @@ def grain_is_wrong(labels: Iterable[str], asked: Window, interval: Interval) -> 
     shown = list(labels)
     longer_than_a_day = asked.length >= windows.USUAL_HOURLY - timedelta(hours=1)
     return interval == "hour" and longer_than_a_day and bool(shown) and all(label.endswith(" 00:00") for label in shown)
-
-
-def is_day(label: str) -> bool:
-    """Tell whether a label is that of a day, and written as all labels are: another way to write it might be of a day that was asked for."""
-    try:
-        shown = datetime.strptime(label, _LABEL)  # noqa: DTZ007 (a wall clock time)
-    except ValueError:
-        return False
-    return shown.time() == time() and shown.strftime(_LABEL) == label
 
 
 def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:

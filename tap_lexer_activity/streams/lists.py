@@ -30,6 +30,10 @@ class ListStream(LexerStream):
         return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries, accepted=accepted)
 
     @override
+    def sample(self) -> list[Row]:
+        return self.fetch()
+
+    @override
     def events(self, form_id: int | None) -> Generator[Event]:
         yield from self.fetch()
 
@@ -66,4 +70,5 @@ class Forms(ListStream):
 
     @override
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
-        return self.run.forms.all(tries=tries)
+        # (The list may have been read before discovery found columns in it.)
+        return [self.columns.with_late(form) for form in self.run.forms.all(tries=tries)]

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
+from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams import grain
 from tap_lexer_activity.streams.base import PerFormStream
 from tap_lexer_activity.streams.labels import label_shift
@@ -35,6 +36,7 @@ class NpsVolume(PerFormStream):
     """
 
     name = "nps_volume"
+    shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
 
@@ -70,7 +72,7 @@ class NpsVolume(PerFormStream):
         counts = {name: kind for name, kind in row["properties"].items() if name not in outer}
         item = {
             "type": "object",
-            "properties": {**outer, "data": {"type": "object", "properties": counts}},
+            "properties": {**outer, "data": {"type": "object", "properties": counts}, ADDITIONAL: {}},
             "required": ["date", "timestamp", "data"],
         }
         return {"type": "array", "items": item}
@@ -162,7 +164,8 @@ class NpsVolume(PerFormStream):
     def _record(self, row: Mapping[str, Any], label: datetime, shift: timedelta | None) -> Row:
         bucket = None if shift is None else windows.Window(label - shift, label - shift + windows.DAY)
         added = {"interval": "day"} if bucket is None else self.window_columns(bucket)
-        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], **added}
+        more = {**(row.get(ADDITIONAL) or {}), **(row["data"].get(ADDITIONAL) or {})}
+        return {**row["data"], "date": row["date"], "timestamp": row["timestamp"], ADDITIONAL: more or None, **added}
 
 
 def _counted(

@@ -97,7 +97,7 @@ class Ranges:
         """
         if isinstance(error, AccessDeniedError | NotAllowedError):
             return None
-        if isinstance(error, FatalAPIError) and _RETAINED.search(str(error)):
+        if isinstance(error, FatalAPIError) and _is_too_old(error):
             return self._moved_up(error, [request, *left], ask)
         if isinstance(error, RangeTooShortError):
             return [request, *left] if self._is_longer_learnt(error, request) else None
@@ -138,6 +138,8 @@ class Ranges:
         """Whether a longer range may be answered in days; if so, the run remembers its length."""
         length = 2 * max(self.shortest, request.asked.length)
         if length > min(_LONGEST_SHORTEST, self.longest):
+            # The length was not what it was about, and other streams shall not be asked for more for it.
+            self._run.learnt_lengths.pop((self._interval, "shortest"), None)
             return False
         self._run.learnt_lengths[self._interval, "shortest"] = length
         said = f"{error}. From here on ranges have at least {length // windows.DAY} days"
@@ -159,7 +161,7 @@ class Ranges:
             except RetriableAPIError:
                 raise
             except FatalAPIError as refusal:
-                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _RETAINED.search(str(refusal)):
+                if isinstance(refusal, AccessDeniedError | NotAllowedError) or not _is_too_old(refusal):
                     raise
                 return False
             return True
@@ -178,3 +180,8 @@ class Ranges:
             f'Set start_dates to {{"{self._stream}": "{first}"}}, and the next run need not find that out',
         )
         return self._cut(wanted[high:])
+
+
+def _is_too_old(error: FatalAPIError) -> bool:
+    """Whether Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
+    return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -9,14 +11,17 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, text_of
+from tap_lexer_activity.streams.alike import Alike
 from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 from tap_lexer_activity.streams.ids import NOBODY, TOTAL, Identified, identified
 from tap_lexer_activity.streams.states import STATES, by_documented_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-    from tap_lexer_activity.run.events import Row
+    from tap_lexer_activity.lexer.envelopes import Expected
+    from tap_lexer_activity.run.events import Event, Row
+    from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request
 
 
@@ -82,6 +87,12 @@ class SummaryReport(Report):
     """A report that answers one object for its window."""
 
     keys: ClassVar[tuple[str, ...]] = ("date_from", "interval")
+    shape = "object"
+
+    @cached_property
+    @override
+    def expected(self) -> Expected:
+        return replace(super().expected, known=tuple(self.row_schema()["properties"].keys() - {ADDITIONAL}))
 
     @override
     def answer_schema(self) -> dict[str, Any]:
@@ -112,6 +123,26 @@ class NpsSummary(PerFormStream, SummaryReport):
 
     name = "nps_summary"
     keys = ("form_id", "date_from", "interval")
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._alike = Alike()
+
+    @override
+    def events(self, form_id: int | None) -> Generator[Event]:
+        for event in super().events(form_id):
+            if isinstance(event, dict) and form_id is not None:
+                added = {*ADDED_COLUMNS, ADDITIONAL}
+                numbers = {name: value for name, value in event.items() if name not in added}
+                self._alike.take(form_id, event["date_from"], numbers)
+            yield event
+        if self._alike.is_suspicious and form_id == self.parts()[-1]:
+            self.run.notices.accept(
+                self.name,
+                "the same numbers for all forms",
+                "every form had the same numbers in every window: Lexer may not know the parameter that names the form, and give those "
+                "of the whole account. Compare them with the screen; set report_parameters if Lexer's support names another parameter",
+            )
 
 
 class Classifications(Report):

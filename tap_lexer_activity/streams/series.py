@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 class Series(WindowedStream):
     """A series that answers an object of lists: what is counted, to its buckets."""
 
+    shape = "series"
     dimension: ClassVar[str]
     """Column for the object's keys."""
     only_key: ClassVar[str | None] = None
@@ -127,9 +128,9 @@ class Series(WindowedStream):
             self.run.notices.accept(
                 self.name, kind, f"{label}: {self.run.client.quote(said)}; read as Lexer documents it"
             )
-        if isinstance(shape.answer, list) and shape.answer and self.only_key is None:
+        if shape.is_keyless:
             msg = (
-                f"{label}: a list came that does not say which {self.dimension} its buckets are of. If all are of one, "
+                f"{label}: the answer does not say which {self.dimension} its buckets are of. If all are of one, "
                 f'set accept to {{"{self.name}": ["key:NAME"]}}'
             )
             raise UnexpectedAnswerError(msg)

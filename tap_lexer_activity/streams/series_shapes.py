@@ -24,7 +24,7 @@ _FROM: Final = ("date_from", "from", "start", "begin")
 _TO: Final = ("date_to", "to", "end")
 _LABELS: Final = (_RANGE, *_FROM, "date", "label", "timestamp")
 """Names that a bucket's label may have, the likeliest first."""
-_AROUND: Final = ("data", "result", "results", "series", "report", "response", "values", "items")
+_AROUND: Final = ("data", "result", "results", "series", "report", "values", "items")
 """Names of what may stand around a series. Each of them has to be the only part that holds buckets."""
 _GRAINS: Final = ("interval", "granularity", "grain", "resolution", "bucket", "period", "group_by", "unit")
 
@@ -38,12 +38,14 @@ class Shaped:
         ends: Ends of buckets by their labels, as they came.
         said: Kinds of differences, each with a clause for people.
         grains: What the answer calls the length of its buckets.
+        is_keyless: Whether there are buckets that do not say what is counted.
     """
 
     answer: Any
     ends: dict[Any, Any] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     grains: list[str] = field(default_factory=list)
+    is_keyless: bool = False
 
 
 def shaped(answer: Any, dimension: str, key: str | None) -> Shaped:
@@ -70,11 +72,14 @@ def shaped(answer: Any, dimension: str, key: str | None) -> Shaped:
 
 def _taken_out(answer: Any, result: Shaped) -> Any:
     """The part of an answer that has the buckets."""
+    if isinstance(answer, list) and len(answer) == 1 and _is_series(answer[0]):
+        result.said[OTHER] = "the series came in a list of one"
+        return answer[0]
     if not isinstance(answer, dict):
         return answer
     inside = [name for name, part in answer.items() if name in _AROUND and _holds_buckets(part)]
     others = [name for name, part in answer.items() if name not in _AROUND and _holds_buckets(part)]
-    if len(inside) != 1 or others or _is_list_of_plain_buckets(answer[inside[0]]):
+    if len(inside) != 1 or others:
         if (
             not inside
             and not others
@@ -91,9 +96,13 @@ def _taken_out(answer: Any, result: Shaped) -> Any:
     return answer[name]
 
 
-def _is_list_of_plain_buckets(part: Any) -> bool:
-    """Whether a part is a list of buckets that are labelled, as those of one state are: its name may be that of a state."""
-    return isinstance(part, list) and all(isinstance(row, dict) and set(row) <= {"value", _RANGE} for row in part)
+def _is_series(part: Any) -> bool:
+    """Whether a part is an object of lists of buckets, and nothing else."""
+    return (
+        isinstance(part, dict)
+        and bool(part)
+        and all(isinstance(inner, list) and (not inner or _holds_buckets(inner)) for inner in part.values())
+    )
 
 
 def _holds_buckets(part: Any) -> bool:
@@ -171,6 +180,7 @@ def _of_list(rows: list[Any], dimension: str, key: str | None, result: Shaped) -
     for row in rows:
         named = row.get(dimension, key)
         if not isinstance(named, str):
+            result.is_keyless = True
             return None
         found[named].append(row)
     result.said[OTHER] = "buckets came in one list"
@@ -186,6 +196,7 @@ def _of_dates(
         if isinstance(part, dict) and "value" in part:
             named = part.get(dimension, key)
             if not isinstance(named, str):
+                result.is_keyless = True
                 return None
             found[named].append(_dated(label, part))
         elif isinstance(part, dict):
@@ -196,6 +207,7 @@ def _of_dates(
         elif key is not None and _is_number(part):
             found[key].append(_dated(label, part))
         else:
+            result.is_keyless = _is_number(part)
             return None
     result.said[OTHER] = "buckets came by their dates"
     return dict(found)

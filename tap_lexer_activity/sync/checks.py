@@ -1,15 +1,14 @@
-"""What can be found out without reading a stream: whether the token works, what a run would ask for, which columns exports have."""
+"""What can be found out without a sync: whether the token works, what a run would ask for, which columns streams have."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import RetriableAPIError
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity.errors import NotAllowedError
+from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, UnreachableError
 from tap_lexer_activity.run.plan import Plan, format_plan, in_words, seconds_within
-from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import alternatives, cautions
 from tap_lexer_activity.sync.engine import ask_for_zone
@@ -56,8 +55,13 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
         run.forms.nps_ids()
     plans = engine.plans()
     if discovers:
-        jobs = sum(len(BY_NAME[name](run).parts()) for name in discovers)
-        plans.insert(0, Plan(stream="(columns of exports)", reason="discover_export_columns", count=jobs, polls=jobs))
+        parts = {name: len(BY_NAME[name](run).parts()) for name in discovers}
+        jobs = sum(count for name, count in parts.items() if BY_NAME[name].is_export)
+        reads = sum(parts.values()) - jobs
+        reason = "discover_columns" if reads else "discover_export_columns"
+        plans.insert(0, Plan(stream="(columns of exports)", reason=reason, count=jobs, polls=jobs))
+        if reads:
+            plans.insert(0, Plan(stream="(columns)", reason=reason, count=reads))
     for caution in cautions(settings, plans, needs_forms=engine.needs_forms):
         run.logger.warning("%s", caution)
     total = sum(plan.count + plan.polls for plan in plans)
@@ -74,16 +78,23 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
 
 
 def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The properties of exports with the columns that a short export of each has, by the stream's name.
+    """The properties of streams with the columns that a short export, or a short read, of each has, by the stream's name.
 
     Raises:
-        FatalAPIError, RetriableAPIError: If an export can't be had. One that the token may not read is left out.
+        FatalAPIError, RetriableAPIError: If an export can't be had. One that the token may not read is left out; so is any other stream
+            that can't be read.
     """
     for name in names:
         stream = BY_NAME[name](run)
-        assert isinstance(stream, Export)  # noqa: S101 (for the type checker; callers pass names of exports)
-        run.logger.info("Reading the columns of %s from a short export", name)
+        if stream.is_export:
+            run.logger.info("Reading the columns of %s from a short export", name)
         try:
             yield name, stream.discovered()
+        except (AccessDeniedError, UnreachableError):
+            raise
         except NotAllowedError as error:
             run.logger.warning("%s: its columns can't be read: %s%s", name, error, run.refusals.advice(name, error))
+        except (FatalAPIError, RetriableAPIError) as error:
+            if stream.is_export:
+                raise
+            run.logger.warning("%s: its columns can't be read: %s", name, error)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import TypeIs
 
 from tap_lexer_activity.errors import (
     AccessDeniedError,
@@ -58,6 +60,7 @@ class Engine:
         """
         self.run = run
         self.streams = [BY_NAME[name](run) for name in names]
+        self._refused: AccessDeniedError | None = None
 
     @property
     def windowed(self) -> list[WindowedStream]:
@@ -92,7 +95,24 @@ class Engine:
         is_worth_it = self.run.settings.max_requests is None and any(plan.requests for plan in plans)
         return is_worth_it and not self._reads("users")
 
+    def _may_be_of_one(self, error: AccessDeniedError | UnreachableError) -> TypeIs[AccessDeniedError]:
+        """Tell whether a refusal may be for one list or report alone: the first 403, until another one shows that nothing is allowed."""
+        if not isinstance(error, AccessDeniedError) or error.status != HTTPStatus.FORBIDDEN:
+            return False
+        if self._refused is None and len(self.streams) > 1:
+            self._refused = error
+        return self._refused is not None and str(self._refused) == str(error)  # (whoever needs the forms asks again)
+
     # Reading
+
+    def _ask_for_forms(self) -> None:
+        try:
+            self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
+        except (AccessDeniedError, UnreachableError) as error:
+            if not self._may_be_of_one(error):
+                raise EndOfRun(str(error), exit_code=1) from error
+        except (FatalAPIError, RetriableAPIError):
+            pass  # the streams that need the forms will say so
 
     def prepare(self) -> None:
         """Do what comes before the first row: see whether the token works and `form_ids` exist, plan, and start the first jobs.
@@ -105,12 +125,7 @@ class Engine:
             EndOfRun: If the token does not work or the API can't be reached.
         """
         if self.needs_forms or self._reads("forms"):
-            try:
-                self.run.forms.nps_ids() if self.needs_forms else self.run.forms.all()
-            except (AccessDeniedError, UnreachableError) as error:
-                raise EndOfRun(str(error), exit_code=1) from error
-            except (FatalAPIError, RetriableAPIError):
-                pass  # the streams that need the forms will say so
+            self._ask_for_forms()
         plans = self.plans()
         if self._asks_for_zone(plans):
             ask_for_zone(self.run)
@@ -158,20 +173,28 @@ class Engine:
         try:
             with closing(stream.events(form_id)) as events:
                 for event in events:
-                    if isinstance(event, ReadUpTo):
+                    if isinstance(event, ReadUpTo) and event.request is not None:
                         progress.read(name, event.request)
                     yield event
                     if polls and isinstance(event, ReadUpTo):
                         self.run.poll_ahead()
             progress.end(name)
         except (AccessDeniedError, UnreachableError) as error:
-            raise EndOfRun(str(error), exit_code=1) from error
+            if not self._may_be_of_one(error):
+                raise EndOfRun(str(error), exit_code=1) from error
+            self._fail(
+                stream,
+                f"{error.said}. If other streams are read, it is not allowed for this alone: deselect {name}, or ask for the right to it",
+            )
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:
             said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
-            stream.logger.error("%s failed: %s", name, said)  # noqa: TRY400 (a line for a person, no stack trace)
-            progress.fail(name, said)
+            self._fail(stream, said)
+
+    def _fail(self, stream: LexerStream, said: str) -> None:
+        stream.logger.error("%s failed: %s", stream.name, said)
+        self.run.progress.fail(stream.name, said)
 
 
 def ask_for_zone(run: Run) -> None:

@@ -24,9 +24,20 @@ USERS = [
     {"id": 2, "last_sign_in_at": "2018-03-21T17:09:01+11:00", "gmtoffset": 10**20},
     {"id": 3, "last_sign_in_at": "20180321T060901Z", "sign_in_count": BEYOND - 1},
     {"id": 4, "last_sign_in_at": "2018-03-21T06:09:01"},
+    {
+        "id": "5",
+        "last_sign_in_at": 1521612541,
+        "archived": 0,
+        "gmtoffset": "+10:00",
+        "role": {"name": "agent", "rank": 1},
+    },
 ]
 STATES = {PEAR: [{"date_range": {"date_from": "2026-04-30 00:00"}, "value": 2**64}]}
-AGENTS = [{"user_id": 1, "states": {PEAR: BEYOND, "new": 4}}]
+AGENTS = [
+    {"user_id": 1, "states": {PEAR: BEYOND, "new": 4}},
+    {"user_id": None, "states": {"In progress": "2"}, "csat": 4.5},
+    {"user_id": "Total", "states": {"new": 6}},
+]
 ROWS = b"Ac\0me,Email,2026-01-05 12:00:00+11:00,jo,hel\0lo,closed,more\0\r\n"
 
 
@@ -69,6 +80,8 @@ def expected() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "users", {"id": 3, "last_sign_in_at": time, "sign_in_count": BEYOND - 1}
     kept = {"last_sign_in_at": "2018-03-21T06:09:01"}
     yield "users", {"id": 4, "last_sign_in_at": None, "additional_columns": kept}
+    role = {"role": {"name": "agent", "rank": 1}}
+    yield "users", {"id": 5, "last_sign_in_at": time, "archived": False, "gmtoffset": 10, "additional_columns": role}
     yield "states_volume", {"state": NO_PEAR, "value": None, "additional_columns": {"value": str(2**64)}}
     yield (
         "user_volume",
@@ -78,6 +91,9 @@ def expected() -> Iterator[tuple[str, dict[str, Any]]]:
             "additional_columns": {"states": {NO_PEAR: str(BEYOND)}},
         },
     )
+    nobody = {"user_id": None, "csat": 4.5, "states": {"In progress": 2}}
+    yield "user_volume", {"user_id": 0, "states": {"in_progress": 2}, "additional_columns": nobody}
+    yield "user_volume", {"user_id": -1, "states": {"new": 6}, "additional_columns": {"user_id": "Total"}}
     yield (
         "mention_sla_export",
         {
@@ -107,4 +123,4 @@ def check(tables: Tables) -> None:
     for stream, row in expected():
         found = [{name: each[name] for name in row} for each in tables[stream].values()]
         assert row in found, (row, found)
-    assert [len(tables[stream]) for stream in KEYS] == [len(USERS), 11, 1, 1]
+    assert [len(tables[stream]) for stream in KEYS] == [len(USERS), 11, len(AGENTS), 1]

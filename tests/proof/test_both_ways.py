@@ -61,7 +61,7 @@ class OneFile(Exporter):
 
     @override
     def start(self, body: Mapping[str, Any], *, tries: int = 1) -> Job:
-        return Job("export", body, "a-job", due=0.0, url="known")
+        return Job("export", body, "a-job", begun=0.0, due=0.0, url="known")
 
     @override
     def fetch(self, job: Job) -> TextIO:
@@ -131,7 +131,7 @@ def messages(case: Case, **more: Any) -> list[dict[str, Any]]:
     """What a run writes."""
     tap = TapLexerActivity(config={**SETTINGS, **more}, catalog=catalog(case))
     run = tap.new_run()
-    tap.current = replace(run, exporter=OneFile(run.client, tap.settings, logging.getLogger()))
+    tap.current = replace(run, exporter=OneFile(run.client, tap.settings, logging.getLogger(), notices=run.notices))
     OneFile.content = case.content
     out = io.BytesIO()
     with redirect_stdout(io.TextIOWrapper(out, encoding="utf-8", write_through=True)):

@@ -64,6 +64,10 @@ WHOLE = [
     (with_length(HEADER + ROW[:-2]), 1),
     (without_length(HEADER + ROW), 1),
     (with_length(HEADER), 0),
+    (with_length(HEADER.replace(b",", b";")), 0),
+    (with_length((HEADER + ROW).replace(b",", b";")), 1),
+    (with_length((HEADER + ROW + ROW).replace(b",", b"\t")), 2),
+    (with_length((HEADER + ROW.replace(b"hello", b"a\nb")).replace(b"\r\n", b"\r")), 1),
     (with_length(b""), 0),
     (with_length(b"\xef\xbb\xbf" + HEADER + ROW + ROW), 2),
     (without_length(gzip.compress(HEADER + ROW[:-2])), 1),
@@ -89,7 +93,6 @@ CUT = [
     (with_length(b"Internal error, please retry\n"), "a page, an object or a sentence in place of a CSV"),
     (with_length(b'"Access denied, try later"\n'), "a page, an object or a sentence in place of a CSV"),
     (with_length(b'[{"error": "later", "code": 5}]\n'), "a page, an object or a sentence in place of a CSV"),
-    (with_length(HEADER.replace(b",", b";")), "the columns of the file are separated by ';', and should be by commas"),
     (HEADER_OF_NO_LENGTH + HEADER + ROW[:-2], "did not say how long the file is"),
     (with_length(HEADER + ROW[:20]), "the file ends in the middle of a row"),
     (with_length(HEADER + b'Acme,"Ema'), "the file ends in the middle of a row"),
@@ -116,6 +119,8 @@ class Host(ThreadingHTTPServer):
         path: What the last request was sent to.
         headers: Those of the last request.
         connections: The client's port of each request, and so which came over one connection.
+        answers: What is still to be sent, by what is asked for.
+        elsewhere: Answers by the beginning of the paths below `/v1/activity/reports`, with the names of their parameters.
     """
 
     def __init__(
@@ -132,7 +137,8 @@ class Host(ThreadingHTTPServer):
         self.path = ""
         self.headers: dict[str, str] = {}
         self.connections: list[int] = []
-        self._answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
+        self.elsewhere: dict[str, bytes] = {}
+        self.answers = {"file": list(files), "status": list(statuses), "start": list(starts)}
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
@@ -140,8 +146,12 @@ class Host(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def next(self, kind: str) -> bytes:
-        answers = self._answers[kind]
+        answers = self.answers[kind]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        return self.with_origin(answer)
+
+    def with_origin(self, answer: bytes) -> bytes:
+        """An answer with this host in its links."""
         if b"ORIGIN" not in answer:
             return answer
         return with_length(answer.partition(b"\r\n\r\n")[2].replace(b"ORIGIN", self.origin.encode()))
@@ -173,6 +183,11 @@ class _Answers(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if path == "/v1/users":
             self.wfile.write(self.server.users)
+            return
+        if path.startswith("/v1/activity/reports"):
+            found = (answer for begin, answer in self.server.elsewhere.items() if self.path.startswith(begin))
+            answer = next(found, with_length(b"", status=b"404 Not Found"))
+            self.wfile.write(self.server.with_origin(answer))
             return
         if path == "/status":
             self.server.jobs.append(query)

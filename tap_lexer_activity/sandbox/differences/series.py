@@ -12,7 +12,7 @@ from tap_lexer_activity.sandbox.differences.base import Difference, of_content
 from tap_lexer_activity.sandbox.instants import DAY, instant, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tap_lexer_activity.sandbox.differences.base import Answer, Asked
     from tap_lexer_activity.sandbox.query import Query
@@ -30,12 +30,21 @@ _REPORTS: Final[dict[str, Callable[[Query], Any]]] = {
 _LABEL: Final = "%Y-%m-%d %H:%M"
 
 
+def _rows_in(content: Any, name: str) -> Iterator[dict[str, Any]]:
+    """The rows with a member of a name, whatever other differences have put around them."""
+    if isinstance(content, dict) and name in content:
+        yield content
+    elif isinstance(content, dict | list):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _rows_in(part, name)
+
+
 def _labelled(write: Callable[[datetime], Any]) -> Callable[[Asked, Answer], None]:
     """Labels that are written in another way, from the instant that each of them stands for."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if asked.query is not None:
-            for row in (row for part in answer.content.values() for row in part):
+            for row in _rows_in(answer.content, "date_range"):
                 shown = datetime.strptime(row["date_range"]["date_from"], _LABEL)  # noqa: DTZ007 (its zone is the account's)
                 row["date_range"]["date_from"] = write(shown.replace(tzinfo=asked.query.ledger.zone))
 
@@ -43,8 +52,8 @@ def _labelled(write: Callable[[datetime], Any]) -> Callable[[Asked, Answer], Non
 
 
 def _of_buckets(change: Callable[[dict[str, Any]], None]) -> Callable[[Asked, Answer], None]:
-    def each(content: dict[str, Any]) -> dict[str, Any]:
-        for row in (row for part in content.values() for row in part):
+    def each(content: Any) -> Any:
+        for row in _rows_in(content, "date_range"):
             change(row)
         return content
 
@@ -52,8 +61,8 @@ def _of_buckets(change: Callable[[dict[str, Any]], None]) -> Callable[[Asked, An
 
 
 def _of_surveys(change: Callable[[dict[str, Any]], None]) -> Callable[[Asked, Answer], None]:
-    def each(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for row in content:
+    def each(content: Any) -> Any:
+        for row in _rows_in(content, "timestamp"):
             change(row)
         return content
 
@@ -87,7 +96,7 @@ def _plain_date(row: dict[str, Any]) -> None:
 
 
 def _with_ends(_: Asked, answer: Answer) -> None:
-    for row in (row for part in answer.content.values() for row in part):
+    for row in _rows_in(answer.content, "date_range"):
         first = datetime.strptime(row["date_range"]["date_from"], _LABEL)  # noqa: DTZ007 (a wall clock time)
         row["date_range"]["date_to"] = (first + timedelta(hours=23, minutes=59)).strftime(_LABEL)
 

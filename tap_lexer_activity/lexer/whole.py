@@ -1,0 +1,227 @@
+"""Whole answers: out of their envelopes, and with all their pages, before a stream sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    QuotaExceededError,
+    RequestsSpentError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from tap_lexer_activity.lexer.envelopes import Content, Expected, opened
+from tap_lexer_activity.lexer.pages import USUAL_SIZES, Signs, same_host, signs_of_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_lexer_activity.notices import Notices
+
+    Ask = Callable[[str, Mapping[str, Any] | None, int | None], "Reply"]
+    """Asks once more: at an address, with parameters for it, and so many tries, if not as many as usual."""
+
+MOST_PAGES: Final = 1_000
+"""Pages of one answer, after which something is taken to be wrong."""
+ONE_PAGE: Final = "one_page"
+"""The word of the setting `accept` for an answer that is all there is, whatever it says of pages."""
+_OTHERS: Final = "the answer is one page of several, and the others do not come"
+_NOT_OF_PAGES: Final = (AccessDeniedError, RequestsSpentError, UnreachableError)
+"""Errors that have nothing to do with whether there is a page."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came.
+
+    Attributes:
+        answer: Its JSON; `None` if it has no body.
+        status: Its status.
+        headers: Its headers.
+        url: What was asked, without parameters.
+    """
+
+    answer: Any
+    status: int
+    headers: Mapping[str, str]
+    url: str
+
+
+class WholeAnswers:
+    """Makes whole answers. One for the run, which asks no endpoint again for a page that it does not have."""
+
+    def __init__(self, notices: Notices, quote: Callable[[str], str]) -> None:
+        """Begin.
+
+        Args:
+            notices: Told of what is not as Lexer documents it.
+            quote: Makes a part of an answer fit for a log.
+        """
+        self._notices = notices
+        self._quote = quote
+        self._without_pages: set[str] = set()
+
+    def read(self, reply: Reply, ask: Ask, expected: Expected, what: str) -> Any:
+        """The rows of an answer, or its object.
+
+        Args:
+            reply: The answer.
+            ask: Asks for more of it.
+            expected: What is expected.
+            what: What was asked for, for errors.
+
+        Raises:
+            UnexpectedAnswerError: If it says that there is more, and that does not come.
+        """
+        content = self._opened(reply, expected, what)
+        if ONE_PAGE in expected.accepted:
+            return content.rows
+        signs = self._signs(reply, content)
+        if expected.shape not in {"list", "surveys"}:
+            if signs.more:
+                msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)}"
+                raise UnexpectedAnswerError(msg)
+            return content.rows
+        if not isinstance(content.rows, list):  # whoever checks its shape refuses it
+            return content.rows
+        pages = _Pages(reply.url, content.rows)
+        if signs.why(len(pages.rows)):
+            self._read_pages(pages, signs, ask, expected, what)
+        elif expected.may_be_cut and len(pages.rows) in USUAL_SIZES | {signs.size} and len(pages.rows) != signs.total:
+            self._settle(pages, ask, expected, what)
+        return pages.rows
+
+    def _opened(self, reply: Reply, expected: Expected, what: str) -> Content:
+        content = opened(reply.answer, expected, what)
+        if content.notice is not None:
+            kind, said = content.notice
+            self._notices.accept(expected.stream, kind, said)
+        return content
+
+    def _signs(self, reply: Reply, content: Content) -> Signs:
+        # (A row, or an object of metrics, may have fields that are called as signs of pages are.)
+        is_envelope = content.rows is not reply.answer and content.rows != [reply.answer]
+        count = len(content.rows) if isinstance(content.rows, list) else 1
+        return signs_of_pages(reply.status, reply.headers, reply.answer if is_envelope else None, count)
+
+    def _read_pages(self, pages: _Pages, begun: Signs, ask: Ask, expected: Expected, what: str) -> None:
+        """Read the pages after the first, each from where the one before it says that it is, or else by its number."""
+        why = begun.why(len(pages.rows))
+        signs: Signs | None = begun
+        while signs is not None:
+            if pages.count >= MOST_PAGES:
+                msg = f"{what}: there are more than {MOST_PAGES:,} pages, each of which names a next one"
+                raise UnexpectedAnswerError(msg)
+            if signs.next is not None and signs.parameter is None:
+                url, params = same_host(pages.url, str(signs.next), what), None
+            else:
+                value = pages.count + 1 if signs.next is None else signs.next
+                url, params = pages.first_url, {signs.parameter or "page": value}
+            reply = self._page(url, params, signs, ask, f"{what}: {_OTHERS}. {self._way(why, expected)}")
+            content = opened(reply.answer, expected, what)
+            if not content.rows:
+                break
+            if not pages.add(url, content.rows):
+                raise UnexpectedAnswerError(self._again(pages, expected, what, why))
+            signs = _following(begun, self._signs(reply, content), len(pages.rows))
+        if len(pages.rows) < (total := begun.total or 0):
+            msg = f"{what}: there are {total:,} rows, and {len(pages.rows):,} came. {self._way(why, expected)}"
+            raise UnexpectedAnswerError(msg)
+        said = (
+            f"{what}: the answer comes in pages ({self._quote(why)}), of which no document speaks. All of them are read"
+        )
+        self._notices.accept(expected.stream, "pages", said)
+
+    def _page(self, url: str, params: Mapping[str, Any] | None, signs: Signs, ask: Ask, otherwise: str) -> Reply:
+        """A page. One that nobody has named may not be there."""
+        try:
+            return ask(url, params, None)
+        except FatalAPIError as error:
+            if signs.next is not None or isinstance(error, _NOT_OF_PAGES):
+                raise
+            raise UnexpectedAnswerError(otherwise) from error
+
+    def _settle(self, pages: _Pages, ask: Ask, expected: Expected, what: str) -> None:
+        """Find out whether a number of rows that is usual for a page is all there is, by asking for a second page.
+
+        Where there are no pages, that is not asked again in this run.
+        """
+        count = len(pages.rows)
+        if expected.stream not in self._without_pages and not self._are_there(pages, ask, expected, what):
+            self._without_pages.add(expected.stream)
+        if expected.stream in self._without_pages:
+            said = (
+                f"{what}: exactly {count:,} rows came, a usual number for a page, and Lexer gives no second page. They may not be all. "
+                f"If they are, set {expected.setting(ONE_PAGE)}; if not, Lexer's support may know a parameter for report_parameters"
+            )
+            self._notices.accept(expected.stream, "a usual number of rows", said)
+        elif pages.count > 1:
+            said = f"{what}: exactly {count:,} rows came, and others as page 2. All pages are read, up to an empty one"
+            self._notices.accept(expected.stream, "pages", said)
+
+    def _are_there(self, pages: _Pages, ask: Ask, expected: Expected, what: str) -> bool:
+        """Whether Lexer knows pages. If so, they are read up to an empty one."""
+        while True:
+            try:
+                reply = ask(pages.first_url, {"page": pages.count + 1}, 1 if pages.count == 1 else None)
+            except (*_NOT_OF_PAGES, QuotaExceededError):
+                raise
+            except (FatalAPIError, RetriableAPIError):
+                if pages.count == 1:
+                    return False
+                raise
+            rows = opened(reply.answer, expected, what).rows
+            if not rows:
+                return True
+            if pages.count >= MOST_PAGES:
+                msg = f"{what}: there are more than {MOST_PAGES:,} pages"
+                raise UnexpectedAnswerError(msg)
+            if not pages.add(pages.first_url, rows):
+                if pages.count == 1:
+                    return False
+                raise UnexpectedAnswerError(self._again(pages, expected, what, f"page {pages.count} came"))
+
+    def _again(self, pages: _Pages, expected: Expected, what: str, why: str) -> str:
+        return f"{what}: page {pages.count + 1} has the rows of a page before it. {self._way(why, expected)}"
+
+    def _way(self, why: str, expected: Expected) -> str:
+        return f"The answer says that there is more: {self._quote(why)}. If its rows are all there are, set {expected.setting(ONE_PAGE)}"
+
+
+def _following(begun: Signs, now: Signs, count: int) -> Signs | None:
+    """The signs to go on by after a page; `None` after the last one.
+
+    Args:
+        begun: Those of the first page.
+        now: Those of the page.
+        count: Rows of all pages so far.
+    """
+    if now.next is not None:
+        return now
+    if begun.next is not None:  # each page names the next one, and this one names none
+        return None
+    is_short = begun.total is not None and count < begun.total
+    return now if now.more or is_short else None
+
+
+class _Pages:
+    """The pages of an answer that have come."""
+
+    def __init__(self, url: str, rows: Any) -> None:
+        self.url = self.first_url = url
+        self.rows = rows
+        self.count = 1
+        self._first = self._last = rows
+
+    def add(self, url: str, rows: Any) -> bool:
+        """Add a page, and tell whether it is a new one."""
+        if not isinstance(rows, list) or rows in (self._first, self._last):
+            return False
+        self.url, self._last = url, rows
+        self.rows = [*self.rows, *rows]
+        self.count += 1
+        return True

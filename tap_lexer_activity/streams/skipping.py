@@ -1,0 +1,102 @@
+"""Windows that are passed over: those of the setting `skip_windows`, for answers that Lexer does not give for good."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from tap_lexer_activity import windows
+from tap_lexer_activity.errors import (
+    AccessDeniedError,
+    NotAllowedError,
+    QuotaExceededError,
+    RequestsSpentError,
+    UnreachableError,
+)
+from tap_lexer_activity.http.reasons import NoConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import date, datetime
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.settings.settings import Settings
+    from tap_lexer_activity.windows import Interval, Request, Window
+
+_NOT_OF_A_WINDOW: Final = (
+    AccessDeniedError,
+    NoConnectionError,
+    NotAllowedError,
+    QuotaExceededError,
+    RequestsSpentError,
+    UnreachableError,
+)
+"""Errors that the next window would meet as well."""
+
+
+def stretches(
+    wanted: Sequence[Window], skipped: AbstractSet[date], zone: ZoneInfo
+) -> tuple[list[list[Window]], list[date]]:
+    """Consecutive windows without those that are passed over, in stretches, and the dates of those that are.
+
+    Args:
+        wanted: Windows, in their order.
+        skipped: First dates of windows to pass over.
+        zone: The zone of the dates.
+    """
+    result: list[list[Window]] = []
+    passed: list[date] = []
+    for window in wanted:
+        if skipped and (day := windows.local_date(window.start, zone)) in skipped:
+            passed.append(day)
+        elif result and result[-1][-1].end == window.start:
+            result[-1].append(window)
+        else:
+            result.append([window])
+    return result, list(dict.fromkeys(passed))
+
+
+def end_of_passed(
+    start: datetime, settings: Settings, stream: str, interval: Interval, zone: ZoneInfo
+) -> datetime | None:
+    """The end of the windows from an instant on that are passed over, without one that is not.
+
+    `None` if the first is not, or if a backfill leaves the bookmarks as they are.
+    """
+    end, present = None, settings.present
+    skipped = settings.skip_windows.get(stream)
+    if settings.backfill is not None or not skipped:
+        return None
+    for window in windows.windows(start, present, interval, zone):
+        if window.end > present or windows.local_date(window.start, zone) not in skipped:
+            break
+        end = window.end
+    return end
+
+
+def name_the_setting(error: Exception, stream: str, request: Request, zone: ZoneInfo) -> None:
+    """Let an error about one window that may last say how to go on without the window."""
+    if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
+        return
+    first = windows.local_date(request.windows[0].start, zone).isoformat()
+    if len(request.windows) == 1:
+        advice = f"If that lasts, go on without this window: set skip_windows to {json.dumps({stream: [first]})}"
+    else:
+        advice = f"If that lasts, and is for one window, go on without it: set skip_windows to its first date ({stream}: {first} or later)"
+    error.args = (f"{error}. {advice}", *error.args[1:])
+
+
+def cut(
+    run: Run, stream: str, wanted: Sequence[Window], zone: ZoneInfo, requests: Callable[[list[Window]], list[Request]]
+) -> list[Request]:
+    """The requests for all windows of a stream but those that are passed over, of which is told."""
+    skipped = run.settings.skip_windows.get(stream)
+    if not skipped:
+        return requests(list(wanted))
+    found, passed = stretches(wanted, skipped, zone)
+    if passed:
+        said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
+        run.notices.accept(stream, "windows passed over", said)
+    return [request for stretch in found for request in requests(stretch)]
