@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tap_lexer_activity.doctor.asking import Answer, Ask
 from tap_lexer_activity.doctor.doctor import PROBES
-from tap_lexer_activity.doctor.files import TIME_FORMS, look_at, time_form
+from tap_lexer_activity.doctor.files import look_at
 from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
 from tap_lexer_activity.doctor.jobs import JobSeen
 from tap_lexer_activity.doctor.probes import exports, ranges, series, zone
@@ -296,19 +296,6 @@ def test_names_of_people_are_no_shape() -> None:
 
 
 # Files
-
-
-@given(
-    st.sampled_from(TIME_FORMS),
-    st.lists(st.datetimes(datetime(2020, 1, 1), datetime(2029, 1, 1)), min_size=1, max_size=20),
-)
-def test_the_form_of_times_is_found_or_left_open(form: str, moments: list[datetime]) -> None:
-    cells = [moment.strftime(form) for moment in moments]
-    found = time_form(cells)
-    if found is not None:
-        assert [datetime.strptime(cell, found) for cell in cells] == [datetime.strptime(cell, form) for cell in cells]  # noqa: DTZ007
-    elif any(moment.day > 12 for moment in moments):
-        assert {"%d/%m", "%m/%d"}.isdisjoint({form[:5]})
 
 
 def _file(rows: list[list[str]], separator: str = ",") -> str:

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3 import HTTPResponse
 
 from tap_lexer_activity.errors import RequestsSpentError, UnreachableError
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.lexer.answers import error_message, parse_json, plain_words, read_body
+from tap_lexer_activity.lexer.answers import error_message, parse_json, plain_words, read_body, text_of_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -290,8 +291,9 @@ class Asker:
         self, response: requests.Response, body: bytearray, at: datetime, seconds: float, *, is_secret: bool
     ) -> Answer:
         content, is_json = None, False
+        text, _ = text_of_body(body, get_encoding_from_headers(response.headers))
         with suppress(FatalAPIError, RetriableAPIError):
-            content, is_json = parse_json(body, "the answer", quote=None), True
+            content, is_json = parse_json(text, "the answer", quote=None), True
         is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
         said = "" if is_good else self._client.quote(error_message(body))
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -16,6 +16,7 @@ from tap_lexer_activity.doctor.probes.base import Evidence, Probe
 from tap_lexer_activity.doctor.situation import Situation
 from tap_lexer_activity.run.plan import in_words
 from tap_lexer_activity.run.run import Run
+from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ MOST: Final = 40
 """Requests of an examination."""
 FOR_EXPORTS: Final = 7
 """Requests that are kept for export jobs."""
+SILENT: Final = 100
+"""A level above all others."""
 _HOPELESS: Final = 4
 """Questions that have to go wrong, one after the other and from the first on, until no more are asked."""
 
@@ -116,7 +119,7 @@ def examine(  # noqa: PLR0913 (what it works with)
     for line in plan(situation, with_exports=with_exports):
         logger.info("%s", line)
     most = min(MOST, settings.max_requests or MOST)
-    run = Run.begin(replace(settings, max_requests=most), logger, clock=clock, sleep=sleep)
+    run = Run.begin(replace(settings, max_requests=most), _logger(logger), clock=clock, sleep=sleep)
     limiter = run.client.limiter
     if limiter.available() < most:
         wait = in_words(max(0.0, limiter.next_free_at() - time.monotonic()))
@@ -139,6 +142,14 @@ def examine(  # noqa: PLR0913 (what it works with)
     findings += exports.judge(evidence)
     findings += _read(run, asker, evidence, findings, first)
     return _diagnosis(situation, findings, asker, clock() - begun)
+
+
+def _logger(logger: logging.Logger) -> logging.Logger:
+    """A logger for the run, whose streams say nothing: what they would say stands in the findings."""
+    result = logger.getChild("doctor")
+    for name in BY_NAME:
+        result.getChild(name).setLevel(SILENT)
+    return result
 
 
 def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding], first: str | None) -> list[Finding]:

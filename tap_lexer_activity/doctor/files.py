@@ -8,11 +8,11 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
 from tap_lexer_activity.csv_exports.names import column_name
+from tap_lexer_activity.csv_exports.times import only_form
 from tap_lexer_activity.doctor.seen import form_of
 
 if TYPE_CHECKING:
@@ -26,32 +26,6 @@ _MOST_ROWS: Final = 500
 _MOST_FORMS: Final = 4
 _LONGEST_CELL: Final = 40
 _MOST_TITLES: Final = 5
-
-TIME_FORMS: Final = tuple(
-    f"{date}{between}{clock}"
-    for date in (
-        "%d/%m/%Y",
-        "%m/%d/%Y",
-        "%d-%m-%Y",
-        "%d.%m.%Y",
-        "%Y/%m/%d",
-        "%d %b %Y",
-        "%d-%b-%Y",
-        "%b %d, %Y",
-        "%B %d, %Y",
-        "%d %B %Y",
-    )
-    for between, clock in (
-        (" ", "%H:%M:%S"),
-        (" ", "%H:%M"),
-        (" ", "%I:%M:%S %p"),
-        (" ", "%I:%M %p"),
-        (", ", "%H:%M"),
-        (", ", "%I:%M %p"),
-        ("", ""),
-    )
-)
-"""Forms in which people write times, beside those that the tap reads by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,25 +178,9 @@ def _times(
         ]
         if unread:
             found[name] = list(dict.fromkeys(map(form_of, unread)))[:_MOST_FORMS]
-            if (form := time_form(unread)) is not None:
+            if (form := only_form(unread)) is not None:
                 formats[form] = None
     return found, tuple(formats)
-
-
-def time_form(cells: Sequence[str]) -> str | None:
-    """The form in which all cells are times, if there is one and no other reads them as other times."""
-    found: str | None = None
-    first: list[datetime] = []
-    for form in TIME_FORMS:
-        try:
-            read = [datetime.strptime(cell, form) for cell in cells]  # noqa: DTZ007 (a wall clock time)
-        except ValueError:
-            continue
-        if found is not None and read != first:
-            return None
-        if found is None:
-            found, first = form, read
-    return found
 
 
 def _numbers(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -15,16 +14,16 @@ from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
 from tap_lexer_activity.errors import RequestsSpentError
-from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.lists import ListStream
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import DAY, Request, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from tap_lexer_activity.doctor.probes.base import Evidence
+    from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
 
@@ -74,24 +73,26 @@ def _question(evidence: Evidence, name: str, request: Request | None, form: int 
 
 def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     """What each stream makes of its answer, of those that have one."""
-    logger = _quiet(run)
     settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
+    of_days = replace(run, settings=settings, cached_requests={})
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
-        if not evidence.of(_question(evidence, name, request, form)).is_fine:
-            continue
-        notices = Notices(logger)
-        quiet = replace(run, settings=settings, notices=notices, logger=logger, cached_requests={})
-        try:
-            rows = _rows(quiet, name, request, form)
-        except RequestsSpentError:
-            continue  # it would ask once more, and that is for a run to do
-        except (FatalAPIError, RetriableAPIError) as error:
-            found[name] = Reading(error=str(error), kind=type(error).__name__)
-        else:
-            said = tuple((notice.kind, notice.said) for notice in notices.all)
-            found[name] = Reading(rows, said)
+        if evidence.of(_question(evidence, name, request, form)).is_fine:
+            heard = _heard(of_days, name, lambda: _rows(of_days, name, request, form))  # noqa: B023 (called at once)
+            if heard is not None:
+                found[name] = heard
     return found
+
+
+def _heard(run: Run, name: str, read: Callable[[], int]) -> Reading | None:
+    """What a stream says while it reads; `None` if it would ask for more, and may not."""
+    try:
+        rows = read()
+    except RequestsSpentError:
+        return None
+    except (FatalAPIError, RetriableAPIError) as error:
+        return Reading(error=str(error), kind=type(error).__name__)
+    return Reading(rows, tuple((notice.kind, notice.said) for notice in run.notices.all if notice.stream == name))
 
 
 def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int:
@@ -132,34 +133,23 @@ def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evi
         readings: What was made of the answers without that.
         evidence: With the days to read, in the zone of these settings.
     """
-    logger = _quiet(run)
-    situation = evidence.situation
     requests = {name: (request, form) for name, request, form in _requests(evidence)}
-    found: dict[str, Reading] = {}
     are_other_days = (settings.zone, settings.series_zone) != (run.settings.zone, run.settings.series_zone)
     refused = {name for name, reading in readings.items() if reading.error and requests[name][0] is not None}
+    found: dict[str, Reading] = {}
     for name in sorted(refused | ({*SERIES[:2]} & readings.keys() if are_other_days else set())):
-        form = requests[name][1]
-        interval: Any = "day"
-        backfill = situation.week if name in SERIES else requests[name][0].asked  # type: ignore[union-attr]  # (lists are left out above)
-        notices = Notices(logger)
-        given = replace(settings, report_interval=interval, series_interval=interval, backfill=backfill)
-        quiet = replace(run, settings=given, notices=notices, logger=logger, cached_requests={}, learnt_lengths={})
-        try:
-            events = list(BY_NAME[name](quiet).events(form))
-        except (FatalAPIError, RetriableAPIError) as error:
-            found[name] = Reading(error=str(error), kind=type(error).__name__)
-        else:
-            said = tuple((notice.kind, notice.said) for notice in notices.all)
-            found[name] = Reading(sum(isinstance(event, dict) for event in events), said)
+        request, form = requests[name]
+        backfill = evidence.situation.week if name in SERIES or request is None else request.asked
+        given = replace(settings, report_interval="day", series_interval="day", backfill=backfill)
+        again = replace(run, settings=given, cached_requests={}, learnt_lengths={})
+        heard = _heard(again, name, lambda: _count(BY_NAME[name](again).events(form)))  # noqa: B023 (called at once)
+        if heard is not None:
+            found[name] = heard
     return found
 
 
-def _quiet(run: Run) -> logging.Logger:
-    """A logger that says nothing: what would be said stands in the findings."""
-    logger = logging.getLogger(f"{run.logger.name}.doctor")
-    logger.setLevel(logging.CRITICAL + 1)
-    return logger
+def _count(events: Iterable[Event]) -> int:
+    return sum(isinstance(event, dict) for event in events)
 
 
 def judge(

@@ -12,7 +12,9 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.shapes import SCHEMAS
+from tap_lexer_activity.errors import UnexpectedAnswerError
+from tap_lexer_activity.lexer.envelopes import Expected, opened
+from tap_lexer_activity.shapes import ADDED_COLUMNS, SCHEMAS, stream_schema
 from tap_lexer_activity.streams.label_texts import ORDERS, read_label
 from tap_lexer_activity.streams.series_shapes import shaped
 from tap_lexer_activity.streams.states import STATES
@@ -29,6 +31,8 @@ _DIMENSIONS: Final = {
     "response_volume": ("metric", "avg_response_time"),
     "case_volume": ("status", "open"),
 }
+_LISTS: Final = ("users", "groups", "forms")
+_OBJECTS: Final = ("summary", "case_summary", "nps_summary")
 _WEEK: Final = timedelta(days=7)
 
 
@@ -150,6 +154,25 @@ def grain_in_words(grain: timedelta | None) -> str:
 
 
 # Lists
+
+
+def rows_of(kind: str, content: Any) -> list[dict[str, Any]] | None:
+    """The rows of an answer, out of what stands around them as far as a run takes them out; `None` if there is nothing like it.
+
+    Args:
+        kind: The stream.
+        content: Its JSON.
+    """
+    known = (
+        ("id",)
+        if kind in _LISTS
+        else tuple(name for name in stream_schema(kind)["properties"] if name not in ADDED_COLUMNS)
+    )
+    try:
+        inside = opened(content, Expected(kind, "object" if kind in _OBJECTS else "list", known), kind).rows
+    except UnexpectedAnswerError:
+        inside = content
+    return rows_in(inside)[0]
 
 
 def rows_in(content: Any) -> tuple[list[dict[str, Any]] | None, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import Answer
 from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.seen import rows_in, see_series
+from tap_lexer_activity.doctor.seen import rows_of, see_series
 from tap_lexer_activity.doctor.situation import range_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.doctor.situation import Situation
 
 NOT_ASKED: Final = Answer(said="not asked", was_asked=False)
-OTHER_MONTH: Final = "ask of other days with --doctor-from DATE"
+OTHER_MONTH: Final = "Ask of other days with --doctor-from DATE"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Evidence:
     def rows(self, ask: Ask) -> list[dict[str, Any]]:
         """The rows of an answer; none if it has none."""
         answer = self.of(ask)
-        return (rows_in(answer.content)[0] or []) if answer.is_fine else []
+        return (rows_of(ask.type, answer.content) or []) if answer.is_fine else []
 
 
 @dataclass(frozen=True)

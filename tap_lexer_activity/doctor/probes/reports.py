@@ -132,7 +132,6 @@ def _unit(evidence: Evidence) -> list[Finding]:
     assumed = "Seconds, as in summary. The numbers are passed on as they come."
     day = busiest_day(evidence)
     series = seen(evidence, "response_volume", situation.week)
-    answer = evidence.of(situation.report("summary", day))
     refused = [
         kind
         for kind, ask in (
@@ -143,7 +142,7 @@ def _unit(evidence: Evidence) -> list[Finding]:
     ]
     if refused:
         return []
-    summary = (rows_in(answer.content)[0] or [{}])[0] if answer.is_fine else {}
+    summary = next(iter(evidence.rows(situation.report("summary", day))), {})
     seconds = _decimal(summary.get("avg_response_time"))
     ends = series is not None and are_ends(series, situation.week, situation.zone)
     values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
@@ -217,7 +216,9 @@ def _nps(evidence: Evidence) -> list[Finding]:
         return []
     for ask in asks:
         if not evidence.of(ask).is_fine:
-            return [unknown(NPS, f"{ask.what} was not answered: {evidence.of(ask).why}.", assumed)]
+            return [
+                unknown(NPS, f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.", assumed)
+            ]
     if form is None:
         return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
     shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)

@@ -104,7 +104,7 @@ def _why_not(evidence: Evidence, *asks: Ask) -> str:
     for ask in asks:
         answer = evidence.of(ask)
         if not answer.is_fine:
-            return f"{ask.what} was not answered: {answer.why}."
+            return f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {answer.why}."
         series = evidence.series(ask)
         if series is None:
             return f"The answer to {ask.what} has a shape that can't be read."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
-from tap_lexer_activity.doctor.seen import rows_in
+from tap_lexer_activity.doctor.seen import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,12 +35,12 @@ def _volume(evidence: Evidence) -> list[Finding]:
     moves = "It counts messages of the window; the counts are passed on."
     if first.is_refused:
         return []
-    rows = rows_in(first.content)[0] if first.is_fine else None
+    rows = rows_of("user_volume", first.content) if first.is_fine else None
     if not rows:
         why = f"It was not answered: {first.why}." if not first.is_fine else "It has no rows in these days."
         return [unknown(VOLUME, why, assumed, OTHER_MONTH)]
     findings = [_volume_shape(rows, assumed)]
-    other = rows_in(second.content)[0] if second.is_fine else None
+    other = rows_of("user_volume", second.content) if second.is_fine else None
     if other is None:
         why = f"The days four weeks earlier were not answered: {second.why}."
         findings.append(unknown(MOVES, why, moves, OTHER_MONTH))
@@ -113,7 +113,7 @@ def _type(evidence: Evidence) -> list[Finding]:
     if not answer.was_asked:
         return [unknown(STATES_TYPE, f"It was {answer.said}.", assumed)]
     given = settings.report_parameters.get(_OWN_TYPE, {}).get("type")
-    rows = rows_in(answer.content)[0] if answer.is_fine else None
+    rows = rows_of(_OWN_TYPE, answer.content) if answer.is_fine else None
     facts = {"status": answer.status, "rows": len(rows or ())}
     if rows and is_of_states(rows):
         mark = Mark.AS_ASSUMED if given == _OWN_TYPE else Mark.SETTLED
