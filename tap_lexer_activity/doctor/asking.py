@@ -39,6 +39,7 @@ WAITS_FOR_QUOTA: Final = 2
 """How often a request that was answered 429 is sent again."""
 _OF_INTEREST: Final = ("date", "link", "retry-after", "content-type", "content-encoding", "server")
 _OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
+_LENGTHS: Final = ("content-length", "transfer-encoding")
 _DROPPED: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -134,6 +135,8 @@ class _Kept:
         result.headers = CaseInsensitiveDict(
             {name: value for name, value in self.headers.items() if name.lower() not in _DROPPED}
         )
+        if any(name.lower() in _LENGTHS for name in self.headers):  # (it says that the body is whole)
+            result.headers["Content-Length"] = str(len(self.body))
         result.raw = HTTPResponse(io.BytesIO(bytes(self.body)), status=self.status, preload_content=False)
         result.request = requests.PreparedRequest()
         result.request.method = self.method

@@ -8,12 +8,15 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
+from tap_lexer_activity.csv_exports.lines import from_header, is_data, is_sum
 from tap_lexer_activity.csv_exports.names import column_name
 from tap_lexer_activity.csv_exports.times import only_form
 from tap_lexer_activity.doctor.seen import form_of
+from tap_lexer_activity.streams.export_files import OWN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,21 +74,19 @@ def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
     if text is None or re.match(r"\s*[<{\[]", text):
         return FileFacts(is_csv=False, packed=packed, encoding=encoding)
     separator = _separator(text, properties)
-    rows = _rows(text, separator)
-    known = [sum(column_name(cell) in properties for cell in row) for row in rows[: _MOST_TITLES + 1]]
-    place = known.index(max(known)) if any(known) else 0
-    header = rows[place] if rows else []
-    below = rows[place + 1 : place + 1 + _MOST_ROWS]
-    is_data = not any(known) and any(map(_is_value, header))
+    header, titles, rest = from_header(iter(_rows(text, separator)), properties.keys() - set(OWN_COLUMNS))
+    below = [row for row in islice(rest, _MOST_ROWS) if not is_sum(row)]
+    known = sum(column_name(cell) in properties for cell in header)
+    is_row = not known and (is_data(header, below[0] if below else []) or any(map(_is_value, header)))
     times, formats = _times(header, below, properties)
     return FileFacts(
-        is_csv=bool(rows),
+        is_csv=bool(header),
         packed=packed,
         encoding=encoding,
         separator=separator,
-        header=() if is_data else tuple(header),
-        known=max(known, default=0),
-        titles=place,
+        header=() if is_row else tuple(header),
+        known=known,
+        titles=titles,
         rows=len(below),
         times=times,
         formats=formats,

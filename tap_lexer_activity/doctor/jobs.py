@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.files import FileFacts, look_at
+from tap_lexer_activity.doctor.seen import is_plain_name
 from tap_lexer_activity.http.reasons import Failures
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.job_answers import (
@@ -27,7 +28,7 @@ from tap_lexer_activity.settings.checks import is_this_machine
 from tap_lexer_activity.shapes import stream_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
     from tap_lexer_activity.lexer.client import LexerClient
@@ -38,6 +39,7 @@ WAITS: Final = (1.0, 4.0, 15.0, 40.0)
 """Seconds before each question about the jobs."""
 _LARGEST: Final = 1 << 20
 """Bytes of a file that are looked at."""
+_WORDS: Final = ("status", "state", "job_status")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}", re.ASCII)
 
 
@@ -135,8 +137,9 @@ class Jobs:
 
     def _note(self, job: JobSeen, content: Mapping[str, Any], begun: float, base: str) -> None:
         found = parse_status(content, base)
-        job.shape = tuple(content)
-        word = next((content[name] for name in ("status", "state", "job_status") if content.get(name)), None)
+        leaves = dict(leaves_of(content))
+        job.shape = tuple(leaves)
+        word = next((value for name, value in leaves.items() if name.rpartition(".")[2] in _WORDS and value), None)
         shown = word if isinstance(word, str) and _WORD.fullmatch(word) else "(none)" if word is None else "(not shown)"
         if not job.words or job.words[-1] != shown:
             job.words.append(shown)
@@ -184,6 +187,17 @@ class Jobs:
         except (FatalAPIError, RetriableAPIError) as error:
             return str(error)
         return ""
+
+
+def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of an object and of those in it, by their names. What has no plain name is left out: it may be data."""
+    for name, value in content.items():
+        if not is_plain_name(name):
+            continue
+        if isinstance(value, dict):
+            yield from leaves_of(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _is_known(polls: Sequence[Answer]) -> bool:
