@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+NOT_NAMED: Final = "not UTF-8, and not named"
+"""The encoding of a file that does not say it."""
 _SEPARATORS: Final = ",;\t|"
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _DIGITS: Final = re.compile(r"\d")
@@ -131,7 +133,7 @@ def _decoded(content: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError as error:
         if error.start > len(content) - 4:  # the first bytes end within a letter
             return "utf-8", content[: error.start].decode("utf-8")
-        return "none that the file names, and not UTF-8", content.decode("cp1252", errors="replace")
+        return NOT_NAMED, content.decode("cp1252", errors="replace")
 
 
 def _separator(text: str, properties: Mapping[str, Any]) -> str:

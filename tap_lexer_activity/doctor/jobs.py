@@ -54,7 +54,7 @@ class JobSeen:
         shape: Names of the fields of answers about it.
         polls: Questions about it that were answered.
         seconds: Until it was complete; `None` if it is not.
-        outcome: How it ended: `complete`, `failed`, `pending`, `no file`, or empty if it was not started.
+        outcome: How it ended: `complete`, `no data`, `no link`, `failed`, `pending`, or empty if it was not started.
         why: Why there is no file, or why it can't be read; without a link.
         address: Where its status was found, if not at `export_status_url`.
         file: How its file is written.
@@ -87,11 +87,13 @@ class Jobs:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._asker = asker
-        self._downloader = Downloader(client, settings, logging.getLogger(__name__))
+        self._downloader = Downloader(client, settings, _silent())
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
+        # (A job may not be known at once: the first address is asked twice.)
         self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
+        self._known: list[tuple[str, str] | None] = []
 
     def run(self, asks: Sequence[Ask]) -> dict[str, JobSeen]:
         """What is seen of a job for each question."""
@@ -108,7 +110,7 @@ class Jobs:
             tokens[ask.type] = token_of(content) or ""
             self._note(job, content, begun, self._settings.api_url)
         for wait in WAITS:
-            waiting = [job for job in seen.values() if job.outcome == "pending" and tokens[job.kind]]
+            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and tokens[job.kind]]
             if not waiting or not self._asker.left:
                 break
             self._sleep(wait)
@@ -117,20 +119,17 @@ class Jobs:
         return seen
 
     def _poll(self, job: JobSeen, token: str, begun: float) -> None:
-        address = self._addresses[0]
+        address = self._known[0] if self._known else self._addresses[max(0, job.polls - 1) % len(self._addresses)]
         answer = self._asker.poll(token, f"the status of {job.kind}", address)
         if not answer.was_asked:
             return
         job.polls += 1
-        if answer.status == 404 and len(self._addresses) > 1 and not _is_known(self._asker.polls):  # noqa: PLR2004 (not found)
-            self._addresses = self._addresses[1:]
-            job.words.append("(404)")
-            return
         content = opened(answer.content) if answer.is_fine else None
         if content is None:
             job.words.append(f"({answer.status})")
             job.why = answer.why if not answer.is_fine else "the answer about it can't be read"
             return
+        self._known = [address]
         if address is not None:
             job.address = address[0]
         self._note(job, content, begun, address[0] if address else self._settings.export_status_url)
@@ -152,6 +151,8 @@ class Jobs:
                 job.outcome = "failed"
             case CompleteWithoutUrl(has_no_data=True):
                 job.outcome, job.seconds = "no data", self._clock() - begun
+            case CompleteWithoutUrl():
+                job.outcome = "no link"
 
     def _fetch(self, job: JobSeen, url: str) -> None:
         """Look at the first bytes of a file."""
@@ -160,9 +161,7 @@ class Jobs:
             if urlsplit(url).scheme == "http" and not is_this_machine(host):
                 job.why = "the file would come unencrypted"
                 return
-            http = self._asker.door.without_token(
-                headers={}, check_redirect=lambda _: None, logger=logging.getLogger(__name__)
-            )
+            http = self._asker.door.without_token(headers={}, check_redirect=lambda _: None, logger=_silent())
             with http.open("GET", url, _FileFailures(self._settings)) as response:
                 if response.status_code != 200:  # noqa: PLR2004 (the file)
                     job.why = f"the file host answers {response.status_code}"
@@ -200,8 +199,11 @@ def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
             yield f"{above}{name}", value
 
 
-def _is_known(polls: Sequence[Answer]) -> bool:
-    return any(answer.is_fine for answer in polls)
+def _silent() -> logging.Logger:
+    """A logger that says nothing: what would be said stands in the findings."""
+    result = logging.getLogger(__name__)
+    result.setLevel(logging.CRITICAL + 1)
+    return result
 
 
 class _FileFailures(Failures):

@@ -102,6 +102,8 @@ def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int
         return len(stream.fetch(tries=1))
     assert isinstance(stream, WindowedStream)  # noqa: S101 (likewise)
     answer, label = stream.asked(request, form)
+    if answer is None:  # nothing came where an object was expected, and a run takes it so
+        return 0
     more = {} if form is None else {"form_id": form}
     return len(stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label))
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.names import column_name
+from tap_lexer_activity.doctor.files import NOT_NAMED
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.jobs import EXPORTS
 from tap_lexer_activity.doctor.probes.lists import nps_form
@@ -81,6 +82,9 @@ def of_job(job: JobSeen, limit: int) -> Finding:
     if job.outcome == "failed":
         advice = "Ask again; if it fails each time, ask Lexer's support why"
         return Finding(mark=Mark.OPEN, found=f"Lexer gave it up: {shown}.", advice=advice, **common)
+    if job.outcome == "no link":
+        advice = "Ask again; if it goes on, ask Lexer's support where the file is"
+        return Finding(mark=Mark.OPEN, found=f"It is over and names no file: {shown}.", advice=advice, **common)
     if job.outcome in {"", "pending"}:
         found = f"It was not complete after {job.polls} questions{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
         return Finding(
@@ -135,10 +139,13 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
         )
     if not differs:
         return Finding(mark=Mark.AS_ASSUMED, found=found, evidence=f"{file.rows} rows", **common)
-    if file.times and not file.formats:
+    advice = ""
+    if NOT_NAMED in file.encoding:
+        advice = "Name the file's encoding in export_encoding"
+    elif file.times and not file.formats:
         advice = "Set export_time_formats to the way times are written, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
-        return Finding(mark=Mark.OPEN, found=found, settings=settings_for(kind, file), advice=advice, **common)
-    return Finding(mark=Mark.SETTLED, found=found, settings=settings_for(kind, file), **common)
+    mark = Mark.OPEN if advice else Mark.SETTLED
+    return Finding(mark=mark, found=found, settings=settings_for(kind, file), advice=advice, **common)
 
 
 def other_columns(kind: str, file: FileFacts) -> list[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_lexer_activity.doctor.asking import of_list
 from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
-from tap_lexer_activity.doctor.seen import rows_in
+from tap_lexer_activity.doctor.seen import rows_in, rows_of
+from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.zones import named
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def zones_of_users(evidence: Evidence) -> Counter[str]:
 def nps_form(evidence: Evidence) -> int | None:
     """The id of an NPS form that is in use, if there is one: of those in `form_ids`, if that is set."""
     wanted = evidence.situation.settings.form_ids
-    forms = [form for form in evidence.rows(of_list("forms")) if form.get("nps") and _id(form) is not None]
+    forms = [form for form in evidence.rows(of_list("forms")) if is_of_nps(form) and _id(form) is not None]
     forms.sort(key=lambda form: (bool(form.get("archived")), _id(form)))
     found = [number for form in forms if (number := _id(form)) is not None and (wanted is None or number in wanted)]
     return found[0] if found else None
@@ -46,34 +47,25 @@ def _id(form: Mapping[str, object]) -> int | None:
 
 
 def _judge(evidence: Evidence) -> list[Finding]:
-    shapes: dict[str, str] = {}
-    counts: dict[str, int] = {}
-    for name in LISTS:
-        answer = evidence.of(of_list(name))
-        if answer.is_refused:
-            continue
+    answers = {name: evidence.of(of_list(name)) for name in LISTS}
+    answers = {name: answer for name, answer in answers.items() if not answer.is_refused}
+    if not answers:
+        return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
+    for name, answer in answers.items():
         if not answer.is_fine:
             return [unknown(SHAPE, f"The list of {name} can't be read: {answer.why}.", ASSUMED)]
-        rows, shape = rows_in(answer.content)
-        shapes[name] = shape
-        if rows is not None:
-            counts[name] = len(rows)
-            if any("id" not in row for row in rows):
-                shapes[name] = f"{shape}, whose rows have no id"
-    if not shapes:
-        return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
+    shapes = {name: rows_in(answer.content)[1] for name, answer in answers.items()}
+    rows = {name: rows_of(name, answer.content) for name, answer in answers.items()}
+    counts = {name: len(found) for name, found in rows.items() if found is not None}
     said = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
     facts = {"shapes": shapes, "counts": counts}
     common: dict[str, Any] = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
-    if all(shape in {"an array", "one object"} for shape in shapes.values()):
-        rows_said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return [Finding(mark=Mark.AS_ASSUMED, evidence=rows_said, **common)]
-    members = [shape.split("'")[1] for shape in shapes.values() if "under '" in shape]
-    is_read = len(counts) == len(shapes) and not any("no id" in shape for shape in shapes.values())
-    if not is_read or len(members) != sum(shape not in {"an array", "one object"} for shape in shapes.values()):
-        return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: it has the shapes", **common)]
-    accept = {name: [f"member:{shape.split(chr(39))[1]}"] for name, shape in shapes.items() if "under '" in shape}
-    return [Finding(mark=Mark.SETTLED, settings={"accept": accept}, **common)]
+    if not all(found is not None and all("id" in row for row in found) for found in rows.values()):
+        advice = "Attach the report to an issue: rows without an id are refused"
+        return [Finding(mark=Mark.OPEN, advice=advice, **common)]
+    counted = ", ".join(f"{count} {name}" for name, count in counts.items())
+    is_documented = all(shape in {"an array", "one object"} for shape in shapes.values())
+    return [Finding(mark=Mark.AS_ASSUMED if is_documented else Mark.SETTLED, evidence=counted, **common)]
 
 
 PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)

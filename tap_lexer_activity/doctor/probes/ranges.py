@@ -11,6 +11,7 @@ from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
 from tap_lexer_activity.doctor.probes.series import SERIES, seen
 from tap_lexer_activity.doctor.seen import grain_in_words
 from tap_lexer_activity.doctor.situation import DAYS, LONG
+from tap_lexer_activity.lexer.answers import is_range_too_long
 from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _YEARS: Final = (1, 2, 4, 8)
 _RETAINED: Final = re.compile(
     r"retention|retained|too old|older than|no longer available|before the (?:account|first)", re.IGNORECASE
 )
+_BROKEN: Final = re.compile(r"5(?!04)\d\d\b")
+"""A status that says nothing of the length of a range."""
 _WORTH_IT: Final = 31
 """Days without data from `start_date` on that are worth a word."""
 
@@ -96,6 +99,11 @@ def _reason(evidence: Evidence, days: int) -> str | None:
     return "without its first days" if is_cut(evidence, days) else ""
 
 
+def _is_of_length(reason: str) -> bool:
+    """Whether a range was not answered whole for its length, and not for a day in it."""
+    return not re.match(r"\d", reason) or reason.startswith(("413", "504")) or is_range_too_long(reason)
+
+
 def longest(evidence: Evidence) -> int | None:
     """The most days of a range that were answered whole, `None` if none was."""
     return next((days for days in (*_LENGTHS, DAYS) if _reason(evidence, days) == ""), None)
@@ -131,6 +139,11 @@ def _longest(evidence: Evidence) -> list[Finding]:
                 facts=facts,
             )
         ]
+    if all(_BROKEN.match(reason) for reason in tried.values()) or (
+        days == DAYS and not any(map(_is_of_length, tried.values()))
+    ):
+        why = f"{days} days are answered whole, and longer ranges fail: {said}."
+        return [unknown(LONGEST, why, assumed, "Ask again. If one day is never answered, name it in skip_windows")]
     part = _cut_part(evidence, days)
     found = f"{part} days are answered whole, and {next(reversed(tried))} are not."
     settings_ = {"max_range_days": part}

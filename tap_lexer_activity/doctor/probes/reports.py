@@ -14,6 +14,7 @@ from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.probes.volume import is_of_states
 from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
+from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.streams import survey_shapes
 from tap_lexer_activity.streams.labels import label_shift
@@ -219,6 +220,10 @@ def _nps(evidence: Evidence) -> list[Finding]:
             return [
                 unknown(NPS, f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.", assumed)
             ]
+    forms = evidence.rows(asks[0])
+    if form is None and forms and all(is_of_nps(each) is None for each in forms):
+        why = "The list of forms does not say which ones are NPS forms."
+        return [unknown(NPS, why, assumed, "Set form_ids to the ids of the NPS forms, and ask again")]
     if form is None:
         return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
     shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)
