@@ -13,6 +13,7 @@ from tap_lexer_activity.doctor.doctor import MOST
 from tap_lexer_activity.doctor.findings import Mark
 from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
 from tap_lexer_activity.doctor.report import as_json, as_text
+from tap_lexer_activity.sandbox.differences import CONTRARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ CASES: Final[list[tuple[str, dict[str, Any], dict[str, Any], str, Mark, dict[str
     ),
     ("labels of a clock in UTC", {"differences": ["labels_in_utc"]}, {}, zone.ZONE, SETTLED, {"accept": ...}, "UTC"),
     ("offset", {"labels": "offset"}, {}, series.CLOCK, SETTLED, {}, "request's offset"),
-    ("offset, west", {"labels": "offset", **NEW_YORK}, {}, series.CLOCK, SETTLED, {}, "request's offset"),
+    ("offset of the west", {"labels": "offset", **NEW_YORK}, {}, series.CLOCK, SETTLED, {}, "request's offset"),
     (
         "offset, wrong zone",
         {"labels": "offset"},
@@ -128,7 +129,15 @@ CASES: Final[list[tuple[str, dict[str, Any], dict[str, Any], str, Mark, dict[str
         "'workflow_states'",
     ),
     ("minutes", {"differences": ["response_in_minutes"]}, {}, reports.UNIT, SETTLED, {}, "Minutes"),
-    ("minutes, west", {"differences": ["response_in_minutes"], **NEW_YORK}, {}, reports.UNIT, SETTLED, {}, "Minutes"),
+    (
+        "minutes of the west",
+        {"differences": ["response_in_minutes"], **NEW_YORK},
+        {},
+        reports.UNIT,
+        SETTLED,
+        {},
+        "Minutes",
+    ),
     ("starts", {"nps_labels": "start"}, {}, reports.NPS, AS_ASSUMED, {}, "start"),
     ("ends", {"nps_labels": "end", **NEW_YORK}, {}, reports.NPS, AS_ASSUMED, {}, "end"),
     ("by date", {"differences": ["surveys_by_date"]}, {}, reports.NPS, AS_ASSUMED, {}, "end"),
@@ -146,18 +155,43 @@ CASES: Final[list[tuple[str, dict[str, Any], dict[str, Any], str, Mark, dict[str
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
-def test_a_difference_is_found(lexers: Lexers, case: tuple[Any, ...]) -> None:
-    _, options, config, question, mark, settings, words = case
-    found = lexers.examined(lexers.sandbox(**options), config)
-    finding = of(found, question)
-    assert (finding.mark, finding.settings.keys()) == (mark, settings.keys()), as_text(found)
-    assert {name: finding.settings[name] for name, value in settings.items() if value is not ...} == {
-        name: value for name, value in settings.items() if value is not ...
+BY_THE_CLOCK: Final = frozenset(
+    {
+        zone.ZONE,
+        series.CLOCK,
+        series.GRAIN,
+        series.EDGE,
+        series.CASES,
+        ranges.LONGEST,
+        reports.UNIT,
+        reports.NPS,
+        volume.MOVES,
     }
-    assert words in finding.found
+)
+PLACES: Final = {"": {}, "in the west": NEW_YORK, "where the clocks change": CHANGE}
+EVERYWHERE: Final = [
+    pytest.param(case, options, id=f"{case[0]}{place and f', {place}'}")
+    for case in CASES
+    for place, options in PLACES.items()
+    if not place or (case[3] in BY_THE_CLOCK and not {"clock", "history_start"} & case[1].keys())
+]
+
+
+@pytest.mark.parametrize(("case", "place"), EVERYWHERE)
+def test_a_difference_is_found(lexers: Lexers, case: tuple[Any, ...], place: dict[str, Any]) -> None:
+    _, options, config, question, mark, settings, words = case
+    sandbox = lexers.sandbox(**{**options, **place})
+    found = lexers.examined(sandbox, config)
+    finding = of(found, question)
+    home = {"Australia/Sydney": sandbox.timezone} if place else {}
+    expected = {name: home.get(value, value) if isinstance(value, str) else value for name, value in settings.items()}
+    assert (finding.mark, finding.settings.keys()) == (mark, expected.keys()), as_text(found)
+    assert {name: value for name, value in finding.settings.items() if expected[name] is not ...} == {
+        name: value for name, value in expected.items() if value is not ...
+    }
+    assert home.get(words, words) in finding.found
     assert found.requests <= MOST
-    assert found.is_settled == (mark is not OPEN)
+    assert found.is_settled == (mark is not OPEN), as_text(found)
 
 
 # Accounts and servers that go wrong
@@ -288,6 +322,47 @@ def test_what_exports_do_is_found(
     assert different(found).keys() <= {finding.question, access.SPEED}
 
 
+@pytest.mark.parametrize(
+    ("difference", "question", "mark", "settings", "words"),
+    [
+        ("complete_is_success", exports.JOB, SETTLED, {}, "pending, then SUCCESS"),
+        ("pending_is_processing", exports.JOB, SETTLED, {}, "processing"),
+        ("status_renamed", exports.JOB, SETTLED, {}, "complete"),
+        ("unknown_at_first", exports.JOB, SETTLED, {}, "(404), then complete"),
+        ("no_data_in_words", exports.JOB, SETTLED, {}, "complete"),
+        ("complete_without_link", exports.JOB, OPEN, {}, "names no file"),
+        ("file_semicolons", exports.FILE, SETTLED, {}, "';'"),
+        ("file_zip", exports.FILE, SETTLED, {}, "zip"),
+        ("file_title", exports.FILE, SETTLED, {}, "1 lines above"),
+        (
+            "file_days_first",
+            exports.FILE,
+            SETTLED,
+            {"export_time_formats": ["%d/%m/%Y %H:%M:%S"]},
+            "99/99/9999 99:99:99",
+        ),
+        (
+            "file_times_in_words",
+            exports.FILE,
+            SETTLED,
+            {"export_time_formats": ["%b %d, %Y %I:%M:%S %p"]},
+            "aaa 99, 9999",
+        ),
+        ("file_not_utf8", exports.FILE, OPEN, {}, "not UTF-8"),
+        ("file_without_header", exports.FILE, OPEN, {}, "no header"),
+    ],
+)
+def test_a_difference_of_exports_is_found(
+    lexers: Lexers, difference: str, question: str, mark: Mark, settings: dict[str, Any], words: str
+) -> None:
+    found = lexers.examined(lexers.sandbox(differences=[difference]), with_exports=True)
+    finding = of(found, question.format("mention_sla_export"))
+    assert (finding.mark, finding.settings) == (mark, settings), finding
+    assert words in finding.found
+    assert found.is_settled == (mark is SETTLED)
+    assert found.requests <= MOST
+
+
 def test_polls_that_do_not_count_are_noticed(lexers: Lexers) -> None:
     for difference, counted in (("quota_of_60", True), ("free_polls", False)):
         found = lexers.examined(lexers.sandbox(differences=[difference]), with_exports=True)
@@ -374,6 +449,9 @@ def test_the_command_prints_and_writes_and_ends_by_what_it_found(
         (["weeks_for_months"], {}, ("states_volume", "case_volume")),
         (["labels_in_utc"], {}, ("states_volume",)),
         (["wrapped_lists"], {}, ("users", "groups", "forms")),
+        (["all_days_of_utc"], {"series_zone": None}, ("summary",)),
+        (["file_days_first"], {}, ("mention_sla_export",)),
+        (list(CONTRARY), {}, ("summary", "states_volume", "case_volume", "nps_volume", "mention_sla_export")),
     ],
 )
 def test_with_the_settings_that_it_names_a_run_brings_the_rows_of_a_run_as_documented(
@@ -383,20 +461,26 @@ def test_with_the_settings_that_it_names_a_run_brings_the_rows_of_a_run_as_docum
 
     first = {"start_date": "2026-01-20"}
     other = lexers.sandbox(differences=differences)
-    found = lexers.examined(other, {**config, **first})
+    found = lexers.examined(other, {**config, **first}, with_exports=True)
     assert found.is_settled
     truth = tap.run(lexers.sandbox().config(**first), catalog=select(*streams))
     run = tap.run(other.config(**{**config, **first, **found.settings}), catalog=select(*streams))
     assert (truth.code, run.code) == (0, 0), run.log
 
-    def rows(of_run: Any) -> dict[str, dict[Any, dict[str, Any]]]:
+    # The label is Lexer's own text, an id is made of a message's texts, and max_range_days shortens the windows of exports.
+    free = {"date_label", "additional_columns", "record_id"}
+
+    def rows(of_run: Any) -> dict[str, list[dict[str, Any]]]:
         return {
-            stream: {
-                key: {name: row[name] for name in row if name not in {"date_label", "additional_columns"}}
-                for key, row in table.items()
-            }
+            stream: sorted(
+                ({name: row[name] for name in row if name not in free | windows(stream)} for row in table.values()),
+                key=json.dumps,
+            )
             for stream, table in Warehouse().load(of_run).tables.items()
         }
+
+    def windows(stream: str) -> set[str]:
+        return {"date_from", "date_to"} if stream == "mention_sla_export" else set()
 
     assert rows(run) == rows(truth)
 
