@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk.exceptions import ConfigurationError
@@ -12,6 +13,9 @@ from singer_sdk.singerlib.messages import StateMessage
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
+from tap_lexer_activity.doctor.doctor import examine
+from tap_lexer_activity.doctor.report import as_json, as_text
+from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.settings.environment import is_pasted, setting_variables
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.singer.command import command_of, read_json
@@ -20,6 +24,8 @@ from tap_lexer_activity.sync.checks import check_token, describe_plan
 from tap_lexer_activity.sync.outcome import say_outcome, say_trial
 
 if TYPE_CHECKING:
+    import logging
+
     from tap_lexer_activity.singer.command import ConfigInput
 
 
@@ -71,6 +77,26 @@ class TapLexerActivity(SingerTap):
         """
         discovers = self.leave_discovery_out()
         return describe_plan(self.engine, discovers)
+
+    def doctor(self, *, first: str | None, with_exports: bool, report: str | None) -> None:
+        """Find out what the documents leave open, and print it.
+
+        Args:
+            first: The first of the days to ask about, if not the last that are over.
+            with_exports: Whether to ask for exports.
+            report: The file for the findings as JSON.
+
+        Raises:
+            EndOfRun: With exit code 1 if something is different and open, or could not be told.
+            NoSuchDaysError: If the days can't be asked about.
+        """
+        found = examine(self.settings, cast("logging.Logger", self.logger), first=first, with_exports=with_exports)
+        if report is not None:
+            Path(report).write_text(f"{as_json(found)}\n", encoding="utf-8")
+        click.echo("\n".join(as_text(found, report)))
+        if not found.is_settled:
+            msg = ""
+            raise EndOfRun(msg, exit_code=1)
 
     def test(self) -> None:
         """Read one record of every selected stream.
@@ -144,6 +170,10 @@ class TapLexerActivity(SingerTap):
         catalog: IO[bytes] | None = None,
         check: bool = False,
         plan: bool = False,
+        doctor: bool = False,
+        report: str | None = None,
+        doctor_from: str | None = None,
+        no_exports: bool = False,
         select: str | None = None,
     ) -> None:
         if about:
@@ -160,11 +190,13 @@ class TapLexerActivity(SingerTap):
             state=None if state is None else read_json("--state", state),
             catalog=None if catalog is None else read_json("--catalog", catalog),
             parse_env_config=bool(config and config.parse_env),
-            setup_mapper=not (check or plan),
+            setup_mapper=not (check or plan or doctor),
             select=select,
         )
         if check:
             tap.check()
+        elif doctor:
+            tap.doctor(first=doctor_from, with_exports=not no_exports, report=report)
         elif plan:
             click.echo("\n".join(tap.describe_plan()))
         else:

@@ -92,7 +92,7 @@ def test_meltano_knows_what_the_program_can_do(about: dict[str, Any], project: d
 def test_the_commands_of_meltano_have_options_of_the_program_in_its_words(project: dict[str, Any]) -> None:
     options = {option: each for each in TapLexerActivity.get_singer_command().params for option in each.opts}
     commands = plugins(project)[NAME]["commands"]
-    assert commands.keys() == {"check", "plan"}
+    assert commands.keys() == {"check", "plan", "doctor"}
     for name, command in commands.items():
         its_own = options[f"--{name}"]
         assert command["description"] == getattr(its_own, "help", None)

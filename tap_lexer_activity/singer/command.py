@@ -102,6 +102,23 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
         help="Say whether the token works, and whether most users have another time zone.",
     )
     plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+    doctor = [
+        click.Option(
+            ["--doctor"],
+            is_flag=True,
+            help="Find out what Lexer's documents leave open, by at most 40 requests, and say what to set.",
+        ),
+        click.Option(
+            ["--report"],
+            type=click.Path(dir_okay=False, writable=True),
+            metavar="FILE",
+            help="Write what --doctor found as JSON, too.",
+        ),
+        click.Option(
+            ["--doctor-from"], metavar="DATE", help="Let --doctor ask about the seven days from this date on."
+        ),
+        click.Option(["--no-exports"], is_flag=True, help="Let --doctor ask for no exports."),
+    ]
     select = click.Option(
         ["--select"],
         multiple=True,
@@ -113,7 +130,7 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
     return LexerCommand(
         name=command.name,
         callback=command.callback,
-        params=[*command.params, check, plan, select],
+        params=[*command.params, check, plan, *doctor, select],
         help=command.help,
         context_settings=command.context_settings,
         logger=logger,

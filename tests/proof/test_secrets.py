@@ -493,6 +493,32 @@ def test_no_way_to_run_the_tap_leaves_a_secret_anywhere(
     keep("secrets", **row)
 
 
+@pytest.mark.parametrize("log", TALKATIVE)
+@pytest.mark.parametrize(
+    ("says", "faults", "code"),
+    [
+        ("Nothing is to be done.", (), 0),
+        ("It refuses summary", (("unknown_shape", "summary", None, [["TOKEN"]], 0),), 1),
+        ("No: 403", (("echo_token", None, None, 403, 0),), 1),
+        ("It was not started", (("echo_token", "mention_sla_export", None, 400, 0),), 1),
+    ],
+)
+def test_the_report_for_others_has_no_secret_and_nobody_in_it(
+    run_mode: Callable[..., Watched], says: str, faults: tuple[tuple[Any, ...], ...], code: int, log: str
+) -> None:
+    run = run_mode(Mode("--doctor", line=("--doctor", "--report", "/dev/stdout"), faults=faults, code=code), log)
+    assert run.code == code, run.log.decode()
+    assert says.encode() in run.out
+    report, _, text = run.out.partition(b"\n}\n")
+    assert json.loads(report + b"\n}")["findings"]
+    customers = CUSTOMERS - {b"Answer"}  # the first word of a customer's, and a part of UnexpectedAnswerError
+    assert found(run.keys | customers, report, text, run.log, *run.temporary.values()) == set()
+    assert found(AGENTS, report) == set()
+    assert b"http" not in report
+    assert [name for name in run.temporary if not OWN_FILES.fullmatch(name)] == []
+    assert not run.sandbox.leaks
+
+
 def test_every_fault_of_the_sandbox_is_among_the_runs() -> None:
     assert {name for mode in fault_modes() for name, *_ in mode.faults} == set(FAULTS)
 

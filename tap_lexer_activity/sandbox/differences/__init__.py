@@ -10,11 +10,12 @@ from tap_lexer_activity.sandbox.differences.base import Answer, Asked, Differenc
 __all__ = ["CONTRARY", "DIFFERENCES", "Answer", "Asked", "Difference", "find"]
 
 DIFFERENCES: Final[dict[str, Difference]] = {
-    **answers.DIFFERENCES,
     **values.DIFFERENCES,
     **series.DIFFERENCES,
     **exports.DIFFERENCES,
+    **answers.DIFFERENCES,
 }
+"""What stands around an answer comes last, for it comes around all others."""
 
 CONTRARY: Final = tuple(name for name, difference in DIFFERENCES.items() if difference.is_contrary)
 """Those of a Lexer that differs in as many ways at once as can be."""

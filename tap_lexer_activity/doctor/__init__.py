@@ -1,0 +1,1 @@
+"""What nobody knows of Lexer's API, asked of the real account."""

@@ -1,0 +1,346 @@
+"""The one place that sends: each question goes out once, whoever asks, and its answer is kept as it came.
+
+The streams of the tap can be given the same door. Then they read the answers that are kept, and no request is sent twice.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from urllib3 import HTTPResponse
+
+from tap_lexer_activity.errors import RequestsSpentError, UnreachableError
+from tap_lexer_activity.http.reasons import Failures, NoConnectionError
+from tap_lexer_activity.http.retry import retry_after
+from tap_lexer_activity.lexer.answers import error_message, parse_json, plain_words, read_body, text_of_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_lexer_activity.http.retry import NextWait
+    from tap_lexer_activity.http.session import HttpClient
+    from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.settings.settings import Settings
+
+WAITS_FOR_QUOTA: Final = 2
+"""How often a request that was answered 429 is sent again."""
+_OF_INTEREST: Final = ("date", "link", "retry-after", "content-type", "content-encoding", "server")
+_OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
+_LENGTHS: Final = ("content-length", "transfer-encoding")
+_DROPPED: Final = ("content-encoding", "content-length", "transfer-encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question.
+
+    Attributes:
+        what: What is asked for, for people.
+        path: The path of a list, such as `/users`; empty for a report.
+        body: The body of a report's request, as JSON.
+    """
+
+    what: str = field(compare=False)
+    path: str = ""
+    body: str = ""
+
+    @property
+    def type(self) -> str:
+        """The report type, or the list's name."""
+        return str(json.loads(self.body)["type"]) if self.body else self.path.strip("/")
+
+
+def of_list(name: str) -> Ask:
+    """The question for a list."""
+    return Ask(f"the list of {name}", path=f"/{name}")
+
+
+def of_report(what: str, body: Mapping[str, Any]) -> Ask:
+    """The question for a report with this body."""
+    return Ask(what, body=json.dumps(body))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer.
+
+    Attributes:
+        status: Of HTTP; 0 if none came.
+        content: Its JSON. `None`: it is null, or none.
+        is_json: Whether it is JSON.
+        said: Lexer's words for an error, or why no answer came; fit for a log.
+        seconds: From the request to the end of the answer.
+        headers: Those of interest, by their names in lower case.
+        skew: Seconds that this machine's clock is ahead of the `Date` of the answer; `None` if it has none.
+        was_asked: Whether the request was sent at all.
+        is_unreachable: Whether no other request will work either.
+    """
+
+    status: int = 0
+    content: Any = None
+    is_json: bool = False
+    said: str = ""
+    seconds: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    skew: float | None = None
+    was_asked: bool = True
+    is_unreachable: bool = False
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether it answers the question."""
+        is_good = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        return is_good and (self.is_json or self.status == HTTPStatus.NO_CONTENT)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the token may not ask this."""
+        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+    @property
+    def why(self) -> str:
+        """Why it answers nothing, in a few words."""
+        if not self.status:
+            return self.said or "no answer"
+        return f"{self.status}{f', {self.said}' if self.said else ''}{'' if self.is_json else ', which is not JSON'}"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An answer as bytes, from which responses are made."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytearray
+    method: str
+    url: str
+
+    def response(self) -> requests.Response:
+        result = requests.Response()
+        result.status_code, result.reason, result.url = self.status, self.reason, self.url
+        result.headers = CaseInsensitiveDict(
+            {name: value for name, value in self.headers.items() if name.lower() not in _DROPPED}
+        )
+        if any(name.lower() in _LENGTHS for name in self.headers):  # (it says that the body is whole)
+            result.headers["Content-Length"] = str(len(self.body))
+        result.raw = HTTPResponse(io.BytesIO(bytes(self.body)), status=self.status, preload_content=False)
+        result.request = requests.PreparedRequest()
+        result.request.method = self.method
+        return result
+
+
+class Door:
+    """In place of the client's own door for HTTP: it sends a request once, and gives the same answer from then on."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._kept: dict[str, _Kept] = {}
+        self.is_shut = False
+        """Whether nothing more is sent."""
+
+    @contextmanager
+    def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
+        """The answer to a request, for a block."""
+        key = _key(method, url, content)
+        if key not in self._kept:
+            if self.is_shut:
+                msg = "this takes a request more, which the tap sends in a run"
+                raise RequestsSpentError(msg)
+            found = self.fetched(method, url, failures, **content)
+            if found.status == HTTPStatus.TOO_MANY_REQUESTS:  # no answer to the question
+                yield found.response()
+                return
+            self._kept[key] = found
+        yield self._kept[key].response()
+
+    def fetched(self, method: str, url: str, failures: Failures, **content: Any) -> _Kept:
+        """The answer to a request that is sent now, whatever was answered before."""
+        with self._http.open(method, url, failures, **content) as response:
+            body = read_body(response, "the answer")
+            return _Kept(response.status_code, response.reason or "", dict(response.headers), body, method, url)
+
+    def retry(self, attempt: Callable[[], Any], next_wait: NextWait) -> Any:
+        """The result of the one try that there is: all answers are kept already."""
+        del next_wait
+        return attempt()
+
+    def without_token(self, **options: Any) -> HttpClient:
+        """A client for any other host."""
+        return self._http.without_token(**options)
+
+
+def _key(method: str, url: str, content: Mapping[str, Any]) -> str:
+    return json.dumps([method, url, content], sort_keys=True, default=str)
+
+
+class Asker:
+    """Asks, and keeps count."""
+
+    def __init__(
+        self,
+        client: LexerClient,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Make one.
+
+        Args:
+            client: Talks to Lexer. From now on through a `Door`.
+            settings: The tap's.
+            clock: Seconds that never run backwards.
+            sleep: Waits that many seconds.
+            now: The present instant by this machine's clock.
+        """
+        self.door = Door(client.http)
+        client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._now = now
+        self.answers: dict[Ask, Answer] = {}
+        self.polls: list[Answer] = []
+        """Answers about export jobs."""
+
+    @property
+    def spent(self) -> int:
+        """Requests so far."""
+        return self._client.limiter.spent
+
+    @property
+    def left(self) -> int:
+        """Requests that may still be sent."""
+        most = self._client.limiter.max_calls
+        return 0 if most is None else max(0, most - self.spent)
+
+    def ask(self, ask: Ask) -> Answer:
+        """The answer to a question, from now on the same."""
+        if ask not in self.answers:
+            base = self._settings.api_url.rstrip("/")
+            if ask.path:
+                self.answers[ask] = self._patiently("GET", f"{base}{ask.path}", ask.what)
+            else:
+                body = json.loads(ask.body)
+                self.answers[ask] = self._patiently("POST", f"{base}/activity/reports", ask.what, json=body)
+        return self.answers[ask]
+
+    def start(self, ask: Ask) -> Answer:
+        """The answer to the start of an export."""
+        url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
+        body = json.loads(ask.body)
+        self.answers[ask] = self._patiently("POST", url, ask.what, is_secret=True, is_new=True, json=body)
+        return self.answers[ask]
+
+    def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
+        """How an export job stands now."""
+        url, name = address or (self._settings.export_status_url, "token")
+        answer = self._patiently("GET", url, what, is_secret=True, is_new=True, params={name: token})
+        self.polls.append(answer)
+        return answer
+
+    def _patiently(self, method: str, url: str, what: str, **options: Any) -> Answer:
+        """The answer. A 429 is waited for, twice."""
+        for left in range(WAITS_FOR_QUOTA, -1, -1):
+            answer, wait = self._once(method, url, what, **options)
+            if wait is None or not left:
+                return answer
+            self._sleep(min(max(wait, 1.0), self._settings.rate_limit_seconds))
+        raise AssertionError  # the loop ends by an answer
+
+    def _once(
+        self, method: str, url: str, what: str, *, is_secret: bool = False, is_new: bool = False, **content: Any
+    ) -> tuple[Answer, float | None]:
+        """The answer, and the seconds to wait if it is a 429."""
+        failures = _Failures(self._settings, url, quote=self._client.quote)
+        begun, at = self._clock(), self._now()
+        try:
+            if is_new:
+                response = self.door.fetched(method, url, failures, **content).response()
+            else:
+                with self.door.open(method, url, failures, **content) as response:
+                    pass
+            body = read_body(response, what)
+        except RequestsSpentError as error:
+            return Answer(said=f"not asked: {error}", was_asked=False), None
+        except (FatalAPIError, RetriableAPIError) as error:
+            is_lost = isinstance(error, (UnreachableError, NoConnectionError))
+            return Answer(said=str(error), seconds=self._clock() - begun, is_unreachable=is_lost), None
+        seconds = self._clock() - begun
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = retry_after(response.headers.get("Retry-After"))
+            return self._answer(response, body, at, seconds, is_secret=is_secret), (
+                self._settings.rate_limit_seconds if wait is None else wait
+            )
+        return self._answer(response, body, at, seconds, is_secret=is_secret), None
+
+    def _answer(
+        self, response: requests.Response, body: bytearray, at: datetime, seconds: float, *, is_secret: bool
+    ) -> Answer:
+        content, is_json = None, False
+        text, _ = text_of_body(body, get_encoding_from_headers(response.headers))
+        with suppress(FatalAPIError, RetriableAPIError):
+            content, is_json = parse_json(text, "the answer", quote=None), True
+        is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
+        said = "" if is_good else self._client.quote(error_message(body))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(
+            status=response.status_code,
+            content=content,
+            is_json=is_json,
+            said=plain_words(said) if is_secret else said,
+            seconds=seconds,
+            headers={name: value for name, value in headers.items() if _is_of_interest(name)},
+            skew=_skew(headers.get("date"), at),
+        )
+
+
+def _is_of_interest(name: str) -> bool:
+    return name in _OF_INTEREST or any(word in name for word in _OF_QUOTA)
+
+
+def is_of_quota(name: str) -> bool:
+    """Whether a header is about the quota, by its name in lower case."""
+    return any(word in name for word in _OF_QUOTA)
+
+
+def _skew(date: str | None, at: datetime) -> float | None:
+    """Seconds that `at` is ahead of a `Date`, which has whole seconds only."""
+    try:
+        moment = parsedate_to_datetime(date) if date else None
+    except (ValueError, OverflowError):
+        return None
+    return None if moment is None else (at - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds()
+
+
+class _Failures(Failures):
+    """Errors for a request that got no answer."""
+
+    def __init__(self, settings: Settings, url: str, *, quote: Callable[[str], str]) -> None:
+        host = urlsplit(url).netloc
+        super().__init__("", host, timeout=settings.request_timeout, quote=quote)
+
+    def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the address)
+        return UnreachableError(f"{self.host} is no address. Check api_url and export_status_url")
+
+    def redirected(self, said: str) -> FatalAPIError:
+        return FatalAPIError(f"{self.host} {said}")
+
+    def unreachable(self, msg: str) -> FatalAPIError:
+        return UnreachableError(msg)

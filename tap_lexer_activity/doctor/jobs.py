@@ -1,0 +1,219 @@
+"""Export jobs of one day: started together, asked about in turn, and their files looked at."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.doctor.files import FileFacts, look_at
+from tap_lexer_activity.doctor.seen import is_plain_name
+from tap_lexer_activity.http.reasons import Failures
+from tap_lexer_activity.lexer.download import Downloader
+from tap_lexer_activity.lexer.job_answers import (
+    Complete,
+    CompleteWithoutUrl,
+    Failed,
+    opened,
+    parse_status,
+    token_of,
+)
+from tap_lexer_activity.lexer.jobs import drafts
+from tap_lexer_activity.settings.checks import is_this_machine
+from tap_lexer_activity.shapes import stream_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
+    from tap_lexer_activity.lexer.client import LexerClient
+    from tap_lexer_activity.settings.settings import Settings
+
+EXPORTS: Final = ("mention_sla_export", "case_details", "nps_submissions")
+WAITS: Final = (1.0, 4.0, 15.0, 40.0)
+"""Seconds before each question about the jobs."""
+_LARGEST: Final = 1 << 20
+"""Bytes of a file that are looked at."""
+_WORDS: Final = ("status", "state", "job_status")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}", re.ASCII)
+
+
+@dataclass(kw_only=True)
+class JobSeen:
+    """What was seen of a job.
+
+    Attributes:
+        kind: The type of the export.
+        started: The answer to its start.
+        words: The words of its statuses, in order.
+        shape: Names of the fields of answers about it.
+        polls: Questions about it that were answered.
+        seconds: Until it was complete; `None` if it is not.
+        outcome: How it ended: `complete`, `no data`, `no link`, `failed`, `pending`, or empty if it was not started.
+        why: Why there is no file, or why it can't be read; without a link.
+        address: Where its status was found, if not at `export_status_url`.
+        file: How its file is written.
+        refused: Why a run does not read it; empty if it does.
+    """
+
+    kind: str
+    started: Answer
+    words: list[str] = field(default_factory=list)
+    shape: tuple[str, ...] = ()
+    polls: int = 0
+    seconds: float | None = None
+    outcome: str = ""
+    why: str = ""
+    address: str = ""
+    file: FileFacts | None = None
+    refused: str = ""
+
+
+class Jobs:
+    """Runs the jobs."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        client: LexerClient,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._asker = asker
+        self._downloader = Downloader(client, settings, _silent())
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        # (A job may not be known at once: the first address is asked twice.)
+        self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
+        self._known: list[tuple[str, str] | None] = []
+
+    def run(self, asks: Sequence[Ask]) -> dict[str, JobSeen]:
+        """What is seen of a job for each question."""
+        begun = self._clock()
+        seen: dict[str, JobSeen] = {}
+        tokens: dict[str, str] = {}
+        for ask in asks:
+            answer = self._asker.start(ask)
+            job = seen[ask.type] = JobSeen(kind=ask.type, started=answer)
+            content = opened(answer.content) if answer.is_fine else None
+            if content is None:
+                job.why = answer.why if not answer.is_fine else "the answer to its start can't be read"
+                continue
+            tokens[ask.type] = token_of(content) or ""
+            self._note(job, content, begun, self._settings.api_url)
+        for wait in WAITS:
+            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and tokens[job.kind]]
+            if not waiting or not self._asker.left:
+                break
+            self._sleep(wait)
+            for job in waiting:
+                self._poll(job, tokens[job.kind], begun)
+        return seen
+
+    def _poll(self, job: JobSeen, token: str, begun: float) -> None:
+        address = self._known[0] if self._known else self._addresses[max(0, job.polls - 1) % len(self._addresses)]
+        answer = self._asker.poll(token, f"the status of {job.kind}", address)
+        if not answer.was_asked:
+            return
+        job.polls += 1
+        content = opened(answer.content) if answer.is_fine else None
+        if content is None:
+            job.words.append(f"({answer.status})")
+            job.why = answer.why if not answer.is_fine else "the answer about it can't be read"
+            return
+        self._known = [address]
+        if address is not None:
+            job.address = address[0]
+        self._note(job, content, begun, address[0] if address else self._settings.export_status_url)
+
+    def _note(self, job: JobSeen, content: Mapping[str, Any], begun: float, base: str) -> None:
+        found = parse_status(content, base)
+        leaves = dict(leaves_of(content))
+        job.shape = tuple(leaves)
+        word = next((value for name, value in leaves.items() if name.rpartition(".")[2] in _WORDS and value), None)
+        shown = word if isinstance(word, str) and _WORD.fullmatch(word) else "(none)" if word is None else "(not shown)"
+        if not job.words or job.words[-1] != shown:
+            job.words.append(shown)
+        job.outcome, job.why = "pending", ""
+        match found:
+            case Complete(url):
+                job.outcome, job.seconds = "complete", self._clock() - begun
+                self._fetch(job, url)
+            case Failed():
+                job.outcome = "failed"
+            case CompleteWithoutUrl(has_no_data=True):
+                job.outcome, job.seconds = "no data", self._clock() - begun
+            case CompleteWithoutUrl():
+                job.outcome = "no link"
+
+    def _fetch(self, job: JobSeen, url: str) -> None:
+        """Look at the first bytes of a file."""
+        try:
+            host = urlsplit(url).hostname or ""
+            if urlsplit(url).scheme == "http" and not is_this_machine(host):
+                job.why = "the file would come unencrypted"
+                return
+            http = self._asker.door.without_token(headers={}, check_redirect=lambda _: None, logger=_silent())
+            with http.open("GET", url, _FileFailures(self._settings)) as response:
+                if response.status_code != 200:  # noqa: PLR2004 (the file)
+                    job.why = f"the file host answers {response.status_code}"
+                    return
+                body = bytearray()
+                for piece in response.iter_content(1 << 16):
+                    body += piece
+                    if len(body) >= _LARGEST:
+                        break
+        except (FatalAPIError, RetriableAPIError) as error:
+            job.why = str(error)
+        except ValueError:
+            job.why = "what is named as the file's address is none"
+        else:
+            job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
+            job.refused = self._refusal(job, url)
+
+    def _refusal(self, job: JobSeen, url: str) -> str:
+        """Why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""
+        try:
+            self._downloader.fetch(url, f"the export {job.kind}").close()
+        except (FatalAPIError, RetriableAPIError) as error:
+            return str(error)
+        return ""
+
+
+def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of an object and of those in it, by their names. What has no plain name is left out: it may be data."""
+    for name, value in content.items():
+        if not is_plain_name(name):
+            continue
+        if isinstance(value, dict):
+            yield from leaves_of(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _silent() -> logging.Logger:
+    """A logger that says nothing: what would be said stands in the findings."""
+    result = logging.getLogger(__name__)
+    result.setLevel(logging.CRITICAL + 1)
+    return result
+
+
+class _FileFailures(Failures):
+    """Errors for a file that does not come. They show no link."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("no download: ", "the file host", timeout=settings.request_timeout, quote=lambda _: "")
+
+    def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the link)
+        return FatalAPIError("what is named as the file's address is none")
+
+    def redirected(self, said: str) -> FatalAPIError:  # noqa: ARG002 (likewise)
+        return FatalAPIError("the file host redirects in a circle")

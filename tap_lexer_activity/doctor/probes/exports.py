@@ -1,0 +1,191 @@
+"""Probe of the exports: how their jobs go, and how their files are written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.csv_exports.names import column_name
+from tap_lexer_activity.doctor.files import NOT_NAMED
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.jobs import EXPORTS
+from tap_lexer_activity.doctor.probes.lists import nps_form
+from tap_lexer_activity.doctor.probes.reports import busiest_day
+from tap_lexer_activity.shapes import stream_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.files import FileFacts
+    from tap_lexer_activity.doctor.jobs import JobSeen
+    from tap_lexer_activity.doctor.probes.base import Evidence
+
+DOCUMENTED: Final = "mention_sla_export"
+"""The export of which a document names the columns."""
+JOB: Final = "How does a job of {} go?"
+FILE: Final = "How is the file of {} written?"
+_TIMES: Final = {0: "first", 1: "first", 2: "second", 3: "third"}
+ASSUMED_JOB: Final = (
+    "Its status is pending, then complete with a link. Other words that mean the same are read, with a warning."
+)
+ASSUMED_FILE: Final = "UTF-8, commas, a header, times such as 2026-03-01 10:00:00 in UTC, numbers such as 12.5."
+
+
+def start_asks(evidence: Evidence) -> Sequence[Ask]:
+    """The exports of one day."""
+    situation, day = evidence.situation, busiest_day(evidence)
+    form = nps_form(evidence)
+    return [
+        situation.report(kind, day, form=form if kind == "nps_submissions" else None)
+        for kind in EXPORTS
+        if kind != "nps_submissions" or form is not None
+    ]
+
+
+def judge(evidence: Evidence) -> list[Finding]:
+    """What was found of all jobs."""
+    findings: list[Finding] = []
+    for job in evidence.jobs.values():
+        if job.started.is_refused:
+            continue
+        findings.append(of_job(job, evidence.situation.settings.export_timeout))
+        if job.file is not None:
+            findings.append(of_file(job.kind, job.file, job.refused))
+    addresses = {job.address for job in evidence.jobs.values() if job.address}
+    if addresses:
+        (first, *_) = sorted(addresses)
+        findings.append(
+            Finding(
+                question="Where is the status of exports?",
+                mark=Mark.SETTLED,
+                found="At another of Lexer's addresses.",
+                assumed=f"At {evidence.situation.settings.export_status_url}.",
+                settings={"export_status_url": first},
+            )
+        )
+    return findings
+
+
+def of_job(job: JobSeen, limit: int) -> Finding:
+    """How a job went."""
+    question = JOB.format(job.kind)
+    shown = ", then ".join(job.words)
+    facts: dict[str, Any] = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
+    if job.seconds is not None:
+        facts["seconds"] = round(job.seconds, 1)
+    common: dict[str, Any] = {"question": question, "assumed": ASSUMED_JOB, "facts": facts}
+    if not job.started.is_fine:
+        mark = Mark.OPEN if job.started.was_asked else Mark.UNKNOWN
+        advice = "Attach the report to an issue" if job.started.was_asked else "Ask again with a larger max_requests"
+        return Finding(mark=mark, found=f"It was not started: {job.why or job.started.why}.", advice=advice, **common)
+    if job.outcome == "failed":
+        advice = "Ask again; if it fails each time, ask Lexer's support why"
+        return Finding(mark=Mark.OPEN, found=f"Lexer gave it up: {shown}.", advice=advice, **common)
+    if job.outcome == "no link":
+        advice = "Ask again; if it goes on, ask Lexer's support where the file is"
+        return Finding(mark=Mark.OPEN, found=f"It is over and names no file: {shown}.", advice=advice, **common)
+    if job.outcome in {"", "pending"}:
+        found = f"It was not complete after {job.polls} questions{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
+        return Finding(
+            mark=Mark.UNKNOWN,
+            found=found,
+            advice=f"A run waits for {limit} s (export_timeout). Ask again at another time",
+            **common,
+        )
+    if job.why and job.file is None:
+        return Finding(
+            mark=Mark.OPEN, found=f"{shown}; but {job.why}.", advice="Attach the report to an issue", **common
+        )
+    found = f"{shown}, after {job.seconds:.0f} s, when it was asked about for the {_TIMES.get(job.polls, 'last')} time."
+    is_as_assumed = set(job.words) <= {"pending", "complete"} and {"status", "url", "token"} >= set(job.shape)
+    mark = Mark.AS_ASSUMED if is_as_assumed else Mark.SETTLED
+    return Finding(
+        mark=mark, found=found, evidence="" if is_as_assumed else f"fields: {', '.join(job.shape)}", **common
+    )
+
+
+def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
+    """How a file is written.
+
+    Args:
+        kind: The export.
+        file: The file.
+        refused: Why a run does not read it; empty if it does.
+    """
+    common: dict[str, Any] = {"question": FILE.format(kind), "assumed": ASSUMED_FILE, "facts": _facts(file)}
+    if not file.is_csv or not file.header:
+        found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
+        return Finding(
+            mark=Mark.OPEN, found=found, advice="Ask Lexer's support, and attach the report to an issue", **common
+        )
+    if file.known == 0 and kind == DOCUMENTED:
+        found = f"It has {len(file.header)} columns, and none of those that Lexer documents."
+        advice = f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}'
+        return Finding(mark=Mark.OPEN, found=found, advice=advice, **common)
+    said = [f"{len(file.header)} columns"]
+    others = other_columns(kind, file)
+    if others and kind != DOCUMENTED:
+        said.append(f"of which no document tells: {', '.join(others)}")
+    differs = differences(kind, file)
+    found = f"{'; '.join([*said, *differs])}."
+    if refused:
+        return Finding(
+            mark=Mark.OPEN,
+            found=found,
+            advice=f"A run refuses it: {refused}",
+            settings=settings_for(kind, file),
+            **common,
+        )
+    if not differs:
+        return Finding(mark=Mark.AS_ASSUMED, found=found, evidence=f"{file.rows} rows", **common)
+    advice = ""
+    if NOT_NAMED in file.encoding:
+        advice = "Name the file's encoding in export_encoding"
+    elif file.times and not file.formats:
+        advice = "Set export_time_formats to the way times are written, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
+    mark = Mark.OPEN if advice else Mark.SETTLED
+    return Finding(mark=mark, found=found, settings=settings_for(kind, file), advice=advice, **common)
+
+
+def other_columns(kind: str, file: FileFacts) -> list[str]:
+    """Columns that no schema has."""
+    properties = stream_schema(kind)["properties"]
+    return [name for name in file.header if column_name(name) not in properties]
+
+
+def differences(kind: str, file: FileFacts) -> list[str]:
+    """How a file is written otherwise than the tap assumes."""
+    others = other_columns(kind, file) if kind == DOCUMENTED else []
+    is_odd = {
+        f"{len(others)} columns that no schema has ({', '.join(others)})": bool(others),
+        f"its encoding is {file.encoding}": file.encoding not in _UNICODE,
+        f"columns are separated by {file.separator!r}": file.separator != ",",
+        f"packed as {file.packed}": bool(file.packed),
+        f"{file.titles} lines above the header": bool(file.titles),
+    }
+    return [
+        *(said for said, is_so in is_odd.items() if is_so),
+        *(f"times of {name!r} are {', '.join(forms)}" for name, forms in file.times.items()),
+        *(f"numbers of {name!r} are {', '.join(forms)}" for name, forms in file.numbers.items()),
+    ]
+
+
+def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
+    """The settings by which a file is read."""
+    result: dict[str, Any] = {}
+    if kind == DOCUMENTED and other_columns(kind, file):
+        result["discover_columns"] = True
+    if file.formats:
+        result["export_time_formats"] = list(file.formats)
+    if file.encoding in {"utf-16-le", "utf-16-be"}:
+        result["export_encoding"] = file.encoding
+    return result
+
+
+def _facts(file: FileFacts) -> dict[str, Any]:
+    return {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
+
+
+_UNICODE: Final = frozenset({"utf-8", "utf-8-sig", "utf-16"})
+"""Encodings that are read without a setting."""

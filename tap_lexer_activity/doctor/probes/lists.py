@@ -1,0 +1,71 @@
+"""Probes of the lists: what users, groups and forms come in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
+from tap_lexer_activity.doctor.seen import rows_in, rows_of
+from tap_lexer_activity.run.forms import is_of_nps
+from tap_lexer_activity.zones import named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LISTS: Final = ("users", "groups", "forms")
+SHAPE: Final = "Which shape do the lists have?"
+ASSUMED: Final = "Arrays of objects with an id; one object is taken for one record."
+
+
+def zones_of_users(evidence: Evidence) -> Counter[str]:
+    """The zones of the users who are not archived, the most frequent first. Those that are no zones do not count."""
+    found = Counter(
+        name
+        for user in evidence.rows(of_list("users"))
+        if isinstance(name := user.get("timezone"), str) and not user.get("archived") and named(name)
+    )
+    return Counter(dict(found.most_common()))
+
+
+def nps_form(evidence: Evidence) -> int | None:
+    """The id of an NPS form that is in use, if there is one: of those in `form_ids`, if that is set."""
+    wanted = evidence.situation.settings.form_ids
+    forms = [form for form in evidence.rows(of_list("forms")) if is_of_nps(form) and _id(form) is not None]
+    forms.sort(key=lambda form: (bool(form.get("archived")), _id(form)))
+    found = [number for form in forms if (number := _id(form)) is not None and (wanted is None or number in wanted)]
+    return found[0] if found else None
+
+
+def _id(form: Mapping[str, object]) -> int | None:
+    number = form.get("id")
+    if isinstance(number, str) and number.isascii() and number.isdecimal():
+        return int(number)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _judge(evidence: Evidence) -> list[Finding]:
+    answers = {name: evidence.of(of_list(name)) for name in LISTS}
+    answers = {name: answer for name, answer in answers.items() if not answer.is_refused}
+    if not answers:
+        return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
+    for name, answer in answers.items():
+        if not answer.is_fine:
+            return [unknown(SHAPE, f"The list of {name} can't be read: {answer.why}.", ASSUMED)]
+    shapes = {name: rows_in(answer.content)[1] for name, answer in answers.items()}
+    rows = {name: rows_of(name, answer.content) for name, answer in answers.items()}
+    counts = {name: len(found) for name, found in rows.items() if found is not None}
+    said = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
+    facts = {"shapes": shapes, "counts": counts}
+    common: dict[str, Any] = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
+    if not all(found is not None and all("id" in row for row in found) for found in rows.values()):
+        advice = "Attach the report to an issue: rows without an id are refused"
+        return [Finding(mark=Mark.OPEN, advice=advice, **common)]
+    counted = ", ".join(f"{count} {name}" for name, count in counts.items())
+    is_documented = all(shape in {"an array", "one object"} for shape in shapes.values())
+    return [Finding(mark=Mark.AS_ASSUMED if is_documented else Mark.SETTLED, evidence=counted, **common)]
+
+
+PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)

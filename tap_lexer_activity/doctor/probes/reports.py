@@ -1,0 +1,246 @@
+"""Probes of the reports: fields that no schema names, and what numbers mean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
+from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
+from tap_lexer_activity.doctor.probes.volume import is_of_states
+from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.situation import DAYS
+from tap_lexer_activity.run.forms import is_of_nps
+from tap_lexer_activity.shapes import stream_schema
+from tap_lexer_activity.streams import survey_shapes
+from tap_lexer_activity.streams.labels import label_shift
+from tap_lexer_activity.windows import local_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.seen import Seen
+    from tap_lexer_activity.windows import Window
+
+FIELDS: Final = "Which fields does no schema name?"
+UNIT: Final = "Which unit has response_volume?"
+NPS: Final = "Do rows of nps_volume name the start or the end of a day?"
+
+OF_A_DAY: Final = ("summary", "case_summary", "classifications", "case_classifications", "user_summary")
+_NEAR: Final = (Decimal("0.5"), Decimal(2))
+_SIXTY: Final = 60
+
+
+def busiest_day(evidence: Evidence) -> Window:
+    """The day with the most messages; the last, if that is not known."""
+    situation = evidence.situation
+    series = seen(evidence, SERIES, situation.week)
+    days = {index: situation.day(index) for index in range(DAYS)}
+    counts = {index: Decimal() for index in days}
+    ends = series is not None and are_ends(series, situation.week, situation.zone)
+    for moment in () if series is None else series.counted:
+        date = local_date(moment, situation.zone) if moment.tzinfo else moment.date()
+        index = (date - situation.first_day).days - ends
+        if series is not None and index in counts:
+            counts[index] += series.values[moment]
+    best = max(counts, key=lambda index: (counts[index], index))
+    return days[best]
+
+
+def day_asks(evidence: Evidence) -> Sequence[Ask]:
+    """Every report of one day."""
+    situation = evidence.situation
+    week = situation.report(SERIES, situation.week)
+    if not evidence.of(week).was_asked:
+        return [week, of_list("forms")]
+    day = busiest_day(evidence)
+    form = nps_form(evidence)
+    more = [] if form is None else [situation.report("nps_summary", day, form=form)]
+    return [*(situation.report(kind, day) for kind in OF_A_DAY), *more]
+
+
+# Fields
+
+
+def other_fields(rows: Iterable[Mapping[str, Any]], properties: Mapping[str, Any]) -> list[str]:
+    """Names of fields that rows have and a schema has not. One that is not written as a field is counted and not shown."""
+    found = dict.fromkeys(name for row in rows for name in row if name not in properties)
+    shown = [name for name in found if is_plain_name(name)]
+    return [*shown, *([f"({len(found) - len(shown)} others)"] if len(shown) < len(found) else [])]
+
+
+def _fields(evidence: Evidence) -> list[Finding]:
+    assumed = "None. One that comes is kept in additional_columns."
+    day, form = busiest_day(evidence), nps_form(evidence)
+    asks = {name: of_list(name) for name in LISTS}
+    asks |= {kind: evidence.situation.report(kind, day) for kind in OF_A_DAY}
+    asks["user_volume"] = evidence.situation.report("user_volume", evidence.situation.week)
+    if form is not None:
+        asks["nps_summary"] = evidence.situation.report("nps_summary", day, form=form)
+    fine = {kind: ask for kind, ask in asks.items() if evidence.of(ask).is_fine}
+    if not fine:
+        return []
+    found: dict[str, list[str]] = {}
+    for kind, ask in fine.items():
+        stream = "workflow_states" if kind == "user_volume" and is_of_states(evidence.rows(ask)) else kind
+        if names := other_fields(evidence.rows(ask), stream_schema(stream)["properties"]):
+            found[kind] = names
+    facts = {"fields": found}
+    if not found:
+        said = f"{len(fine)} lists and reports were looked at"
+        return [
+            Finding(question=FIELDS, mark=Mark.AS_ASSUMED, found="None.", assumed=assumed, evidence=said, facts=facts)
+        ]
+    shown = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
+    return [
+        Finding(
+            question=FIELDS,
+            mark=Mark.SETTLED,
+            found=f"{shown}.",
+            assumed=assumed,
+            settings={"discover_columns": True},
+            facts=facts,
+        )
+    ]
+
+
+# The unit of response_volume
+
+
+def _unit_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    week = situation.report(SERIES, situation.week)
+    more = [situation.report("summary", busiest_day(evidence))] if evidence.of(week).was_asked else []
+    return [week, situation.report("response_volume", situation.week), *more]
+
+
+def unit_of(value: Decimal, seconds: Decimal) -> str | None:
+    """The unit of a number that should be so many seconds: seconds, minutes or hours; `None` if it is near none of them."""
+    for name, size in (("seconds", 1), ("minutes", _SIXTY), ("hours", _SIXTY * _SIXTY)):
+        if _NEAR[0] < value * size / seconds < _NEAR[1]:
+            return name
+    return None
+
+
+def _unit(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = "Seconds, as in summary. The numbers are passed on as they come."
+    day = busiest_day(evidence)
+    series = seen(evidence, "response_volume", situation.week)
+    refused = [
+        kind
+        for kind, ask in (
+            ("summary", situation.report("summary", day)),
+            ("response_volume", situation.report("response_volume", situation.week)),
+        )
+        if evidence.of(ask).is_refused
+    ]
+    if refused:
+        return []
+    summary = next(iter(evidence.rows(situation.report("summary", day))), {})
+    seconds = _decimal(summary.get("avg_response_time"))
+    ends = series is not None and are_ends(series, situation.week, situation.zone)
+    values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
+    if not seconds or not values:
+        return [unknown(UNIT, "There is no response time in these days.", assumed, OTHER_MONTH)]
+    unit = unit_of(values[0], seconds)
+    ratio = values[0] / seconds
+    said = (
+        f"its number of {local_date(day.start, situation.zone)} is {ratio:.3g} times the avg_response_time of summary"
+    )
+    facts = {"unit": unit, "ratio": float(round(ratio, 4))}
+    if unit == "seconds":
+        return [
+            Finding(question=UNIT, mark=Mark.AS_ASSUMED, found="Seconds.", assumed=assumed, evidence=said, facts=facts)
+        ]
+    if unit is None:
+        return [
+            unknown(
+                UNIT,
+                f"Neither seconds nor minutes: {said}.",
+                assumed,
+                "Set the time zone first, if that is open, and ask again",
+            )
+        ]
+    return [
+        Finding(
+            question=UNIT,
+            mark=Mark.SETTLED,
+            found=f"{unit.capitalize()}.",
+            assumed=assumed,
+            evidence=said,
+            advice=f"Read response_volume.value as {unit}: no setting changes it",
+            facts=facts,
+        )
+    ]
+
+
+def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
+    """What a series has for a day, if that is in one bucket."""
+    date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
+    return [
+        series.values[moment]
+        for moment in series.counted
+        if (local_date(moment, zone) if moment.tzinfo else moment.date()) == date
+    ]
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() and number > 0 else None
+
+
+# nps_volume
+
+
+def _nps_asks(evidence: Evidence) -> Sequence[Ask]:
+    forms = of_list("forms")
+    form = nps_form(evidence)
+    situation = evidence.situation
+    return [forms, *([] if form is None else [situation.report("nps_volume", situation.days_of_utc, form=form)])]
+
+
+def _nps(evidence: Evidence) -> list[Finding]:
+    assumed = "Each answer shows it; where it does not, the columns that depend on it are null."
+    form = nps_form(evidence)
+    asks = _nps_asks(evidence)
+    if any(evidence.of(ask).is_refused for ask in asks):
+        return []
+    for ask in asks:
+        if not evidence.of(ask).is_fine:
+            return [
+                unknown(NPS, f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.", assumed)
+            ]
+    forms = evidence.rows(asks[0])
+    if form is None and forms and all(is_of_nps(each) is None for each in forms):
+        why = "The list of forms does not say which ones are NPS forms."
+        return [unknown(NPS, why, assumed, "Set form_ids to the ids of the NPS forms, and ask again")]
+    if form is None:
+        return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
+    shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)
+    rows = rows_in(shaped)[0] or []
+    labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
+    shift = label_shift(labels, evidence.situation.days_of_utc) if labels else None
+    if shift is None:
+        why = "Neither the first day has a row nor the last." if labels else "It has no rows that can be read."
+        return [unknown(NPS, why, assumed, OTHER_MONTH)]
+    edge = "end" if shift else "start"
+    said = f"rows of {len(labels)} days go from {min(labels):%Y-%m-%d %H:%M}Z to {max(labels):%Y-%m-%d %H:%M}Z"
+    common: dict[str, Any] = {"question": NPS, "assumed": assumed, "facts": {"edge": edge}}
+    return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
+
+
+PROBES: Final = (
+    Probe("reports of a day", day_asks, _fields, 6),
+    Probe("the unit of response_volume", _unit_asks, _unit, 1),
+    Probe("nps_volume", _nps_asks, _nps, 1),
+)

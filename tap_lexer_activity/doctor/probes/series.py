@@ -1,0 +1,286 @@
+"""Probes of the series: by whose clock they are counted, where days turn to hours, and what their labels are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.seen import grain_in_words
+from tap_lexer_activity.windows import DAY, HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.seen import Seen
+    from tap_lexer_activity.windows import Window
+
+SERIES: Final = "states_volume"
+CLOCK: Final = "Are days those of the account's zone, or of the request's offset?"
+GRAIN: Final = "Where do hours turn to days?"
+CASES: Final = "Does case_volume come in hours as well?"
+EDGE: Final = "Do labels of series name the start or the end of a bucket?"
+SHAPE: Final = "Do series have the documented shape and labels?"
+_ENOUGH: Final = 5
+"""What has to be counted in the days, so that it can be seen which days they are."""
+
+
+def seen(evidence: Evidence, kind: str, window: Window) -> Seen | None:
+    """The series of a range, if there is one that can be read."""
+    return evidence.series(evidence.situation.report(kind, window))
+
+
+def answered(evidence: Evidence) -> Iterator[tuple[Seen, Window]]:
+    """The series of messages that came, each with the range that was asked for as the tap asks."""
+    situation = evidence.situation
+    for window in (situation.hours, situation.other_season, situation.week, situation.back(359)):
+        series = seen(evidence, SERIES, window)
+        if series is not None and series.values:
+            yield series, window
+
+
+def are_ends(series: Seen, asked: Window, zone: ZoneInfo) -> bool:
+    """Whether labels of days are the ends of the days: none is that of the first day, and the last is the end of what was asked for."""
+    first, last = _shown(series, asked.start, zone), _shown(series, asked.end, zone)
+    return bool(series.values) and first not in series.values and last in series.values
+
+
+def _shown(series: Seen, instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant if series.is_instant else instant.astimezone(zone).replace(tzinfo=None)
+
+
+def follows_offset(evidence: Evidence) -> bool | None:
+    """Whether the days are those of the offset that a request is written with; `None` if the answers do not tell."""
+    situation = evidence.situation
+    own = seen(evidence, SERIES, situation.week)
+    other = evidence.series(situation.with_other_offset(SERIES, situation.week))
+    if own is None or other is None or own.total < _ENOUGH:
+        return None
+    return {at: own.values[at] for at in own.counted} != {at: other.values[at] for at in other.counted}
+
+
+def _clock(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = (
+        "Those of the account's zone. Requests are cut where the clocks change, so that the other comes out the same."
+    )
+    found = follows_offset(evidence)
+    if found is None:
+        why = _why_not(
+            evidence, situation.report(SERIES, situation.week), situation.with_other_offset(SERIES, situation.week)
+        )
+        return [unknown(CLOCK, why, assumed, OTHER_MONTH)]
+    if not found:
+        said = "the same days asked with another offset gave the same numbers"
+        return [
+            Finding(
+                question=CLOCK,
+                mark=Mark.AS_ASSUMED,
+                found="Of a zone.",
+                assumed=assumed,
+                evidence=said,
+                facts={"labels": "zone"},
+            )
+        ]
+    said = "the same days asked with another offset gave other days"
+    return [
+        Finding(
+            question=CLOCK,
+            mark=Mark.SETTLED,
+            found="Of the request's offset.",
+            assumed=assumed,
+            evidence=said,
+            advice="Nothing: the tap asks with the offset of timezone, and cuts requests where the clocks change",
+            facts={"labels": "offset"},
+        )
+    ]
+
+
+def _why_not(evidence: Evidence, *asks: Ask) -> str:
+    """Why series tell nothing."""
+    for ask in asks:
+        answer = evidence.of(ask)
+        if not answer.is_fine:
+            return f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {answer.why}."
+        series = evidence.series(ask)
+        if series is None:
+            return f"The answer to {ask.what} has a shape that can't be read."
+        if series.total < _ENOUGH:
+            return "There are no messages in these days, or too few."
+    return "The answers show nothing."
+
+
+def _grain(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = "Hours up to 72 hours, days from 4 days on. Nothing is asked for between the two."
+    asks = {"72 hours": situation.hours, "84 hours": situation.between, "7 days": situation.week}
+    found = {said: seen(evidence, SERIES, window) for said, window in asks.items()}
+    grains = {said: None if series is None else series.grain for said, series in found.items()}
+    shown = ", ".join(f"{said}: {grain_in_words(grain)}" for said, grain in grains.items())
+    facts = {"grains": {said: grain_in_words(grain) for said, grain in grains.items()}}
+    short, days = grains["72 hours"], grains["7 days"]
+    if short is None or days is None:
+        why = _why_not(evidence, situation.report(SERIES, situation.hours), situation.report(SERIES, situation.week))
+        return [unknown(GRAIN, why, assumed, OTHER_MONTH)]
+    common: dict[str, Any] = {"question": GRAIN, "found": f"{shown}.", "assumed": assumed, "facts": facts}
+    is_daily = DAY - HOUR <= days <= DAY + HOUR
+    if is_daily and short == HOUR:
+        return [Finding(mark=Mark.AS_ASSUMED, **common)]
+    if is_daily:
+        settings = {"series_interval": "day"}
+        return [
+            Finding(
+                mark=Mark.SETTLED,
+                settings=settings,
+                advice="A series_interval of hours takes shorter requests, if it can be read at all",
+                **common,
+            )
+        ]
+    if days == HOUR and situation.settings.series_interval == "hour":
+        return [Finding(mark=Mark.AS_ASSUMED, **common)]
+    if days == HOUR:
+        said = "A run asks for longer ranges until days come, and says so. Set lookback_days to 14 to have them at once"
+        return [Finding(mark=Mark.SETTLED, advice=said, **common)]
+    return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: no setting reads such series", **common)]
+
+
+def _cases(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = "As the other series do."
+    ask = situation.report("case_volume", situation.hours)
+    answer, series = evidence.of(ask), evidence.series(ask)
+    if answer.is_refused:
+        return []
+    grain = None if series is None else series.grain
+    if grain is None:
+        why = f"It was not answered: {answer.why}." if not answer.is_fine else "There are no cases in these days."
+        return [unknown(CASES, why, assumed, OTHER_MONTH)]
+    said = f"72 hours came in {grain_in_words(grain)}"
+    facts = {"grain": grain_in_words(grain)}
+    if grain == HOUR:
+        return [
+            Finding(question=CASES, mark=Mark.AS_ASSUMED, found="Yes.", assumed=assumed, evidence=said, facts=facts)
+        ]
+    interval = situation.settings.series_interval
+    settings = {"series_interval": "day"} if interval == "day" else {}
+    advice = (
+        ""
+        if interval == "day"
+        else "Leave it out of a run in hours with --select '!case_volume', and read it in a run with series_interval day"
+    )
+    return [
+        Finding(
+            question=CASES,
+            mark=Mark.SETTLED,
+            found="No.",
+            assumed=assumed,
+            evidence=said,
+            settings=settings,
+            advice=advice,
+            facts=facts,
+        )
+    ]
+
+
+def _edge(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    settings = situation.settings
+    assumed = f"The {settings.series_label or 'start'}."
+    ask = situation.report(SERIES, situation.week)
+    series = evidence.series(ask)
+    if series is None or not series.values:
+        return [unknown(EDGE, _why_not(evidence, ask), assumed, OTHER_MONTH)]
+    zone = settings.series_zone or settings.zone
+    edge = "end" if are_ends(series, situation.week, zone) else "start"
+    other = seen(evidence, "response_volume", situation.week)
+    is_alike = other is None or not other.values or are_ends(other, situation.week, zone) == (edge == "end")
+    said = (
+        f"labels of {len(series.values)} days go from {_written(series.moments[0])} to {_written(series.moments[-1])}"
+    )
+    common: dict[str, Any] = {"question": EDGE, "assumed": assumed, "facts": {"edge": edge, "is_alike": is_alike}}
+    if not is_alike:
+        found = f"The {edge} in {SERIES}, and the other one in response_volume: each answer shows it."
+        return [Finding(mark=Mark.SETTLED, found=found, evidence=said, **common)]
+    if edge == (settings.series_label or "start"):
+        return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
+    return [Finding(mark=Mark.SETTLED, found=f"The {edge}.", evidence=said, settings={"series_label": edge}, **common)]
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}{'Z' if moment.tzinfo else ''}"
+
+
+def _shape(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    assumed = 'An object of lists, with labels such as "2018-04-27 00:00". Whatever else says the same is read, with a warning.'
+    said: dict[str, str] = {}
+    forms: dict[str, str] = {}
+    unread: list[str] = []
+    for kind, window in (
+        (SERIES, situation.week),
+        ("response_volume", situation.week),
+        ("case_volume", situation.hours),
+    ):
+        ask = situation.report(kind, window)
+        answer = evidence.of(ask)
+        if not answer.is_fine:
+            continue
+        series = evidence.series(ask)
+        if series is None:
+            unread.append(kind)
+            continue
+        if series.form:
+            forms[kind] = series.form
+        differs = [*series.shape, *([] if series.is_documented else [f"labels are {series.form}"])]
+        if differs:
+            said[kind] = "; ".join(differs)
+    if not forms and not unread:
+        return []
+    facts = {"labels": forms, "differs": said, "unread": unread}
+    common: dict[str, Any] = {"question": SHAPE, "assumed": assumed, "facts": facts}
+    if unread:
+        found = f"{', '.join(unread)}: no series that can be read."
+        return [
+            Finding(mark=Mark.OPEN, found=found, advice="Attach the report to an issue: it has the shapes", **common)
+        ]
+    if not said:
+        return [
+            Finding(
+                mark=Mark.AS_ASSUMED,
+                found="Yes.",
+                evidence=f"labels are {', '.join(sorted(set(forms.values())))}",
+                **common,
+            )
+        ]
+    found = ". ".join(f"{kind}: {words}" for kind, words in said.items())
+    return [Finding(mark=Mark.SETTLED, found=f"{found}.", **common)]
+
+
+def _asks(*windows: str, other: bool = False) -> Callable[[Evidence], Sequence[Ask]]:
+    def asks(evidence: Evidence) -> Sequence[Ask]:
+        situation = evidence.situation
+        more = [situation.with_other_offset(SERIES, situation.week)] if other else []
+        return [*(situation.report(SERIES, getattr(situation, name)) for name in windows), *more]
+
+    return asks
+
+
+def _edge_asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    return [situation.report(kind, situation.week) for kind in (SERIES, "response_volume")]
+
+
+def _case_asks(evidence: Evidence) -> Sequence[Ask]:
+    return [evidence.situation.report("case_volume", evidence.situation.hours)]
+
+
+PROBES: Final = (
+    Probe("days of series", _asks("week", other=True), _clock, 2),
+    Probe("length of buckets", _asks("hours", "between", "week"), _grain, 3),
+    Probe("hours of cases", _case_asks, _cases, 1),
+    Probe("edges of labels", _edge_asks, _edge, 1),
+    Probe("shape of series", _asks("week"), _shape, 1),
+)

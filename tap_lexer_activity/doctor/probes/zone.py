@@ -1,0 +1,213 @@
+"""Probes of the account's zone: what labels of hours and midnights show, and where the users are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.probes.lists import zones_of_users
+from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, seen
+from tap_lexer_activity.doctor.situation import LONG
+from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
+from tap_lexer_activity.windows import DAY, HOUR
+from tap_lexer_activity.zones import offsets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.seen import Seen
+    from tap_lexer_activity.doctor.situation import Situation
+    from tap_lexer_activity.windows import Window
+
+ZONE: Final = "Which time zone is the account in?"
+_FARTHEST_EAST: Final = timedelta(hours=14)
+_FARTHEST_WEST: Final = timedelta(hours=-12)
+_MOST_MISSING: Final = 3
+"""Hours that may be missing of an answer of which the first is taken for the first that was asked for."""
+_MOST_NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What shows the zone.
+
+    Attributes:
+        at: An instant.
+        offset: The offset then; `None`: it is midnight then.
+    """
+
+    at: datetime
+    offset: timedelta | None = None
+
+    def fits(self, zone: ZoneInfo) -> bool:
+        """Whether a clock in a zone shows it."""
+        shown = self.at.astimezone(zone)
+        return shown.time() == time() if self.offset is None else shown.utcoffset() == self.offset
+
+
+def offset_shown(series: Seen, asked: Window, *, ends: bool) -> timedelta | None:
+    """The offset of a clock that shows the hours of a range as the labels do; `None` if they do not tell.
+
+    Args:
+        series: In hours, with labels of a clock.
+        asked: The range, which begins with an hour.
+        ends: Whether labels are the ends of buckets.
+    """
+    moments = series.moments
+    if series.is_instant or series.grain != HOUR or len(moments) < asked.length // HOUR - _MOST_MISSING:
+        return None
+    first = moments[0] - asked.start.replace(tzinfo=None)
+    for shift in (HOUR, DAY) if ends else (timedelta(),):
+        if _FARTHEST_WEST <= first - shift <= _FARTHEST_EAST:
+            return first - shift
+    return None
+
+
+def signs_of(parts: Iterable[tuple[Seen, Window]], *, ends: bool) -> list[Sign]:
+    """What series show of the zone in which they are counted."""
+    found: list[Sign] = []
+    for series, asked in parts:
+        if (offset := offset_shown(series, asked, ends=ends)) is not None:
+            found.append(Sign(asked.start, offset))
+        elif series.is_instant and series.grain is not None and DAY - HOUR <= series.grain <= DAY + HOUR:
+            found += [Sign(moment) for moment in series.moments if moment > asked.start]
+    return found
+
+
+def is_read_in_utc(series: Seen, zone: ZoneInfo, asked: Window) -> bool:
+    """Whether labels of days are the midnights of a zone, read off a clock in UTC, and do not say so."""
+    if series.is_instant or len(series.moments) < 2:  # noqa: PLR2004 (one may be anything)
+        return False
+    inside = [moment.replace(tzinfo=UTC) for moment in series.moments]
+    if all(moment.time() == time() for moment in inside):
+        return False
+    return all(moment.astimezone(zone).time() == time() for moment in inside if moment > asked.start)
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """A zone for each history since 1970."""
+    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
+    return tuple(sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#")))
+
+
+def _asks(evidence: Evidence) -> Sequence[Ask]:
+    situation = evidence.situation
+    return [
+        of_list("users"),
+        situation.report("states_volume", situation.hours),
+        situation.report("states_volume", situation.other_season),
+        situation.report("states_volume", situation.week),
+    ]
+
+
+def _judge(evidence: Evidence) -> list[Finding]:
+    situation = evidence.situation
+    settings = situation.settings
+    counted = settings.series_zone or settings.zone
+    setting = "series_zone" if settings.series_zone else "timezone"
+    is_set = settings.zone_is_set or settings.series_zone
+    assumed = f"Days are those of {setting} {counted.key}{'' if is_set else ', which is not set'}."
+    days = seen(evidence, SERIES, situation.week)
+    if days is not None and is_read_in_utc(days, counted, situation.week):
+        return [_read_in_utc(counted, days, assumed)]
+    if follows_offset(evidence):
+        return [_by_users(counted, evidence, assumed, "series are counted by the offset of the request; ")]
+    signs = signs_of(answered(evidence), ends=days is not None and are_ends(days, situation.week, counted))
+    if not signs:
+        return [_by_users(counted, evidence, assumed, "no label shows it; ")]
+    return [by_signs(signs, zones_of_users(evidence), situation, assumed)]
+
+
+def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
+    return Finding(
+        question=ZONE,
+        mark=Mark.SETTLED,
+        found=f"{zone.key}; labels are read off a clock in UTC and do not say so.",
+        assumed=assumed,
+        evidence=f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
+        settings={"accept": {name: ["utc_labels"] for name in ALL_SERIES}},
+        facts={"labels": "utc"},
+    )
+
+
+def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, assumed: str) -> Finding:
+    """The zone that answers show: that of the settings, that of a user, UTC, or another one.
+
+    Args:
+        signs: What answers show.
+        users: The number of users in each zone, the most frequent first.
+        situation: What was asked about.
+        assumed: What the tap assumes, in a sentence.
+    """
+    settings = situation.settings
+    counted = settings.series_zone or settings.zone
+    said = in_words(signs)
+    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "facts": {"shown": said, "users": dict(users)}}
+    if all(sign.fits(counted) for sign in signs):
+        return Finding(mark=Mark.AS_ASSUMED, found=f"{counted.key}.", evidence=said, **common)
+    theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
+    if theirs:
+        block = {"timezone": theirs[0], **({"series_zone": theirs[0]} if settings.series_zone else {})}
+        shown = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
+        return Finding(mark=Mark.SETTLED, found=f"{theirs[0]}.", evidence=shown, settings=block, **common)
+    if all(sign.fits(ZoneInfo("UTC")) for sign in signs):
+        found = "Series are counted in days of UTC, where no user is."
+        return Finding(mark=Mark.SETTLED, found=found, evidence=said, settings={"series_zone": "UTC"}, **common)
+    fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
+    alike = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
+    more = f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
+    shown = f"{', '.join(fitting[:_MOST_NAMED])}{more}"
+    if len(alike) == 1:
+        found = f"Series are counted in {fitting[0]} or one like it, where no user is."
+        evidence = f"{said}: {shown}"
+        return Finding(
+            mark=Mark.SETTLED, found=found, evidence=evidence, settings={"series_zone": fitting[0]}, **common
+        )
+    found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
+    advice = "Set timezone to the account's zone: Lexer's screens show it. If most users are elsewhere, set series_zone"
+    return Finding(mark=Mark.OPEN, found=found, evidence=said, advice=advice, **common)
+
+
+def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
+    """The zone by that of most users, where no answer shows it."""
+    within, users = evidence.situation.back(LONG), zones_of_users(evidence)
+    alike: dict[object, Counter[str]] = {}
+    for name, count in users.items():
+        alike.setdefault(offsets(ZoneInfo(name), within), Counter())[name] += count
+    if not alike:
+        return unknown(ZONE, f"{why[0].upper()}{why[1:]}nor does a user.", assumed, OTHER_MONTH)
+    most = max(alike.values(), key=Counter.total)
+    name = most.most_common(1)[0][0]
+    said = f"{why}{most.total()} of {users.total()} users have {name}"
+    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "evidence": said, "facts": {"users": dict(users)}}
+    if alike.get(offsets(zone, within), Counter()).total() == most.total():
+        return Finding(mark=Mark.AS_ASSUMED, found=f"Most likely {zone.key}.", **common)
+    return Finding(mark=Mark.SETTLED, found=f"Most likely {name}.", settings={"timezone": name}, **common)
+
+
+def in_words(signs: Sequence[Sign]) -> str:
+    """What answers show, for people."""
+    shown: dict[str, list[datetime]] = {}
+    for sign in signs:
+        if sign.offset is None:
+            shown.setdefault(f"days begin at {sign.at:%H:%M}Z", []).append(sign.at)
+        else:
+            minutes = sign.offset // timedelta(minutes=1)
+            east = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+            shown.setdefault(f"clocks show UTC{east}", []).append(sign.at)
+    return "; ".join(
+        f"{said} in {', '.join(sorted({f'{at:%b %Y}' for at in moments}))}" for said, moments in shown.items()
+    )
+
+
+PROBES: Final = (Probe("zone", _asks, _judge, 4),)

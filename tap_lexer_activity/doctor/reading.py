@@ -1,0 +1,200 @@
+"""The answers read once more as a run reads them: by the tap's own streams, which see the same answers and send nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_lexer_activity.doctor.asking import of_list
+from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
+from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
+from tap_lexer_activity.doctor.situation import DAYS, SERIES
+from tap_lexer_activity.errors import RequestsSpentError
+from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.lists import ListStream
+from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.windows import DAY, Request, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+    from tap_lexer_activity.doctor.probes.base import Evidence
+    from tap_lexer_activity.run.events import Event
+    from tap_lexer_activity.run.run import Run
+    from tap_lexer_activity.settings.settings import Settings
+
+QUESTION: Final = "What does a run make of these answers?"
+ASSUMED: Final = "It reads all of them, without a word."
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a stream makes of an answer.
+
+    Attributes:
+        rows: Its rows; 0 if it is refused.
+        notices: Differences that it accepts: their kinds and sentences.
+        error: Why it refuses the answer; empty if it does not.
+        kind: The kind of the error.
+    """
+
+    rows: int = 0
+    notices: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+    kind: str = ""
+
+
+def _requests(evidence: Evidence) -> Iterator[tuple[str, Request | None, int | None]]:
+    """The streams, each with what was asked of it."""
+    situation = evidence.situation
+    for name in LISTS:
+        yield name, None, None
+    day, form, week = busiest_day(evidence), nps_form(evidence), situation.week
+    for name in OF_A_DAY:
+        yield name, Request(day, (day,)), None
+    days = tuple(map(situation.day, range(DAYS)))
+    for name in SERIES[:2]:
+        yield name, Request(week, days), None
+    yield "user_volume", Request(week, (week,)), None
+    if form is not None:
+        yield "nps_summary", Request(day, (day,)), form
+        utc = situation.days_of_utc
+        steps = tuple(Window(utc.start + step * DAY, utc.start + (step + 1) * DAY) for step in range(DAYS))
+        yield "nps_volume", Request(utc, steps), form
+
+
+def _question(evidence: Evidence, name: str, request: Request | None, form: int | None) -> Any:
+    return of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
+
+
+def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
+    """What each stream makes of its answer, of those that have one."""
+    settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
+    of_days = replace(run, settings=settings, cached_requests={})
+    found: dict[str, Reading] = {}
+    for name, request, form in _requests(evidence):
+        if evidence.of(_question(evidence, name, request, form)).is_fine:
+            heard = _heard(of_days, name, lambda: _rows(of_days, name, request, form))  # noqa: B023 (called at once)
+            if heard is not None:
+                found[name] = heard
+    return found
+
+
+def _heard(run: Run, name: str, read: Callable[[], int]) -> Reading | None:
+    """What a stream says while it reads; `None` if it would ask for more, and may not."""
+    try:
+        rows = read()
+    except RequestsSpentError:
+        return None
+    except (FatalAPIError, RetriableAPIError) as error:
+        return Reading(error=str(error), kind=type(error).__name__)
+    return Reading(rows, tuple((notice.kind, notice.said) for notice in run.notices.all if notice.stream == name))
+
+
+def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int:
+    stream = BY_NAME[name](run)
+    if request is None:
+        assert isinstance(stream, ListStream)  # noqa: S101 (for the type checker)
+        return len(stream.fetch(tries=1))
+    assert isinstance(stream, WindowedStream)  # noqa: S101 (likewise)
+    answer, label = stream.asked(request, form)
+    if answer is None:  # nothing came where an object was expected, and a run takes it so
+        return 0
+    more = {} if form is None else {"form_id": form}
+    return len(stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label))
+
+
+def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
+    """Settings with those of a block, as far as they concern how answers are read."""
+    more: dict[str, Any] = {name: block[name] for name in ("series_label", "max_range_days") if name in block}
+    if "timezone" in block:
+        more |= {"zone": ZoneInfo(block["timezone"]), "zone_is_set": True}
+    if "series_zone" in block:
+        more["series_zone"] = ZoneInfo(block["series_zone"])
+    if "accept" in block:
+        given = settings.accept
+        more["accept"] = {
+            **given,
+            **{name: frozenset(words) | given.get(name, frozenset()) for name, words in block["accept"].items()},
+        }
+    return replace(settings, **more)
+
+
+def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evidence: Evidence) -> dict[str, Reading]:
+    """The refused streams once more, as a run with these settings reads them: it may send what it needs, as far as requests are left.
+
+    If the settings say where days begin, all series are read: what is right for one may be wrong for another.
+
+    Args:
+        run: The run of the examination.
+        settings: With what the findings say is to be set.
+        readings: What was made of the answers without that.
+        evidence: With the days to read, in the zone of these settings.
+    """
+    requests = {name: (request, form) for name, request, form in _requests(evidence)}
+    are_other_days = (settings.zone, settings.series_zone) != (run.settings.zone, run.settings.series_zone)
+    refused = {name for name, reading in readings.items() if reading.error and requests[name][0] is not None}
+    found: dict[str, Reading] = {}
+    for name in sorted(refused | ({*SERIES[:2]} & readings.keys() if are_other_days else set())):
+        request, form = requests[name]
+        backfill = evidence.situation.week if name in SERIES or request is None else request.asked
+        given = replace(settings, report_interval="day", series_interval="day", backfill=backfill)
+        again = replace(run, settings=given, cached_requests={}, learnt_lengths={})
+        heard = _heard(again, name, lambda: _count(BY_NAME[name](again).events(form)))  # noqa: B023 (called at once)
+        if heard is not None:
+            found[name] = heard
+    return found
+
+
+def _count(events: Iterable[Event]) -> int:
+    return sum(isinstance(event, dict) for event in events)
+
+
+def judge(
+    readings: Mapping[str, Reading], again: Mapping[str, Reading], elsewhere: Container[str] = ()
+) -> list[Finding]:
+    """What a run makes of the answers.
+
+    Args:
+        readings: By stream.
+        again: The same of streams that were refused, with the settings of all findings.
+        elsewhere: Streams that other findings say what to do about.
+    """
+    if not readings:
+        return []
+    errors = {name: reading for name, reading in readings.items() if reading.error}
+    noticed = {name: reading for name, reading in readings.items() if reading.notices}
+    left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
+    left = {name: reading for name, reading in left.items() if reading.error}
+    rows = sum(reading.rows for reading in readings.values())
+    facts = {
+        "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
+        "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
+        "errors": {name: reading.kind for name, reading in errors.items()},
+        "errors_with_settings": {name: reading.kind for name, reading in left.items()},
+    }
+    common: dict[str, Any] = {"question": QUESTION, "assumed": ASSUMED, "facts": facts, "is_private": True}
+    if left:
+        shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
+        advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
+        return [
+            Finding(mark=Mark.OPEN, found=f"It refuses {', '.join(left)}.", evidence=shown, advice=advice, **common)
+        ]
+    if errors:
+        found = f"It refuses {', '.join(errors)}, and not with what the other findings say is to be done."
+        return [Finding(mark=Mark.SETTLED, found=found, **common)]
+    if noticed:
+        said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
+        return [
+            Finding(
+                mark=Mark.SETTLED,
+                found=f"{rows} rows, with a warning for {', '.join(noticed)}.",
+                evidence=said,
+                **common,
+            )
+        ]
+    return [Finding(mark=Mark.AS_ASSUMED, found=f"{rows} rows of {len(readings)} streams.", **common)]
