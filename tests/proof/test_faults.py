@@ -32,7 +32,13 @@ pytestmark = pytest.mark.proof
 Table = dict[tuple[Any, ...], dict[str, Any]]
 
 # Three days, one window each. Nothing is read twice, so that a bookmark that claims too much leaves a hole.
-CONFIG = {"start_date": "2026-04-28", "lookback_days": 0, "export_window_days": 1, "rate_limit_seconds": 1}
+CONFIG = {
+    "concurrency": 1,
+    "start_date": "2026-04-28",
+    "lookback_days": 0,
+    "export_window_days": 1,
+    "rate_limit_seconds": 1,
+}
 ENDS = ("2026-04-28T14:00:00Z", "2026-04-29T14:00:00Z", "2026-04-30T14:00:00Z")
 UTC_ENDS = ("2026-04-29T00:00:00Z", "2026-04-30T00:00:00Z", "2026-05-01T00:00:00Z")
 FORMS = (55, 56)
