@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OTHER: Final = "another shape"
 BESIDE: Final = "members beside the lists of buckets"
+_NO_STATES: Final = frozenset({"error", "errors"})
+"""Members that may come empty, and are nothing that is counted."""
 
 _RANGE: Final = "date_range"
 _FROM: Final = ("date_from", "from", "start", "begin")
@@ -57,6 +59,11 @@ def shaped(answer: Any, dimension: str, key: str | None) -> Shaped:
         key: What is counted, for buckets that do not say it; None: they have to say it.
     """
     result = Shaped(answer)
+    if isinstance(answer, dict) and (
+        beside := {name: answer[name] for name in _NO_STATES & answer.keys() if not answer[name]}
+    ):
+        _note_beside(beside, result)  # (with an error in it, the answer would have been refused)
+        answer = {name: part for name, part in answer.items() if name not in beside}
     if answer in ({}, [], None):
         result.answer = {}
         return result
