@@ -91,9 +91,9 @@ class TapLexerActivity(SingerTap):
             NoSuchDaysError: If the days can't be asked about.
         """
         found = examine(self.settings, cast("logging.Logger", self.logger), first=first, with_exports=with_exports)
-        if report is not None:
-            Path(report).write_text(f"{as_json(found)}\n", encoding="utf-8")
         click.echo("\n".join(as_text(found, report)))
+        if report is not None:  # (after the text: it should not be lost if the file can't be written)
+            Path(report).write_text(f"{as_json(found)}\n", encoding="utf-8")
         if not found.is_settled:
             msg = ""
             raise EndOfRun(msg, exit_code=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_lexer_activity.doctor.asking import Answer, Ask
@@ -24,7 +24,7 @@ from tap_lexer_activity.doctor.jobs import JobSeen
 from tap_lexer_activity.doctor.probes import exports, ranges, series, zone
 from tap_lexer_activity.doctor.probes.base import Evidence
 from tap_lexer_activity.doctor.probes.reports import unit_of
-from tap_lexer_activity.doctor.probes.zone import Sign, by_signs, offset_shown, zone_names
+from tap_lexer_activity.doctor.probes.zone import Sign, by_signs, signs_of_hours, zone_names
 from tap_lexer_activity.doctor.seen import form_of, see_series, shape_of
 from tap_lexer_activity.doctor.situation import Situation, range_of
 from tap_lexer_activity.settings.parse import parse_settings
@@ -91,11 +91,12 @@ def answer_to(
     is_hourly = asked.length < 4 * DAY
     values: Counter[str] = Counter()
     at = asked.start
+    step = HOUR / 4 if is_hourly and per_hour != 1 else HOUR
     while at < asked.end:
         clock = at.astimezone(shown)
         label = f"{clock:%Y-%m-%d %H}:00" if is_hourly else f"{clock:%Y-%m-%d} 00:00"
         values[label] += per_hour if at.astimezone(account).date() >= since else 0
-        at += HOUR
+        at += step
     rows = [{"value": value, "date_range": {"date_from": label}} for label, value in values.items()]
     return Answer(status=200, is_json=True, content={"closed": rows})
 
@@ -115,18 +116,31 @@ def all_asked(found: Situation, account: ZoneInfo, asks: Callable[[Evidence], An
 # Zone
 
 
-@given(ZONES, ZONES, MOMENTS)
-def test_hours_show_the_offset_of_the_account(own: str, account: str, now: datetime) -> None:
+@given(ZONES, ZONES, MOMENTS, st.sampled_from([0, 1, 60]))
+def test_hours_show_the_offset_of_the_account(own: str, account: str, now: datetime, per_hour: int) -> None:
     found = situation(own, now)
     counted = ZoneInfo(account)
     (ask,) = [found.report("states_volume", found.hours)]
-    shown = see_series("states_volume", answer_to(ask, counted).content, range_of(ask))
+    shown = see_series("states_volume", answer_to(ask, counted, per_hour=per_hour).content, range_of(ask))
     assert shown is not None
-    offset = counted.utcoffset(found.hours.start.astimezone(counted))
-    ends = counted.utcoffset(found.hours.end.astimezone(counted))
-    assume(offset == ends)
-    assume(found.hours.start.astimezone(counted).minute == 0)
-    assert offset_shown(shown, found.hours, ends=False) == offset
+    signs = signs_of_hours(shown, found.hours, ends=False)
+    assert signs
+    assert all(sign.fits(counted) for sign in signs)
+    changes = found.hours.start.astimezone(counted).utcoffset() != found.hours.end.astimezone(counted).utcoffset()
+    if per_hour != 1 and not changes:
+        is_aligned = found.hours.start.astimezone(counted).minute == 0
+        assert {len(sign.offsets) for sign in signs} == ({1} if is_aligned else {3})
+
+
+def test_hours_that_are_missing_leave_offsets_open() -> None:
+    found = situation("UTC")
+    content = answer_to(found.report("states_volume", found.hours), ZoneInfo("UTC")).content
+    for missing, possible in ((1, 8), (3, 16), (4, 0)):
+        shown = see_series("states_volume", {"closed": content["closed"][missing:]}, found.hours)
+        assert shown is not None
+        offsets = [offset for sign in signs_of_hours(shown, found.hours, ends=False) for offset in sign.offsets]
+        assert len(offsets) == possible
+        assert not possible or timedelta() in offsets
 
 
 @given(ZONES, ZONES, MOMENTS, st.booleans())
@@ -136,7 +150,7 @@ def test_the_probe_of_the_zone_names_a_zone_that_shows_what_was_seen(
 ) -> None:
     found = situation(own, now)
     signs = [
-        Sign(window.start, ZoneInfo(account).utcoffset(window.start.astimezone(ZoneInfo(account))))
+        Sign(window.start, (window.start.astimezone(ZoneInfo(account)).utcoffset() or timedelta(),))
         for window in (found.hours, found.other_season)
     ]
     finding = by_signs(signs, Counter({account: 3} if knows else {}), found, "")

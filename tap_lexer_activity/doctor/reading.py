@@ -188,7 +188,9 @@ def judge(
         found = f"It refuses {', '.join(errors)}, and not with what the other findings say is to be done."
         return [Finding(mark=Mark.SETTLED, found=found, **common)]
     if noticed:
-        said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
+        said = "; ".join(
+            f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
+        )
         return [
             Finding(
                 mark=Mark.SETTLED,
