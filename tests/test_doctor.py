@@ -291,6 +291,20 @@ def test_one_odd_answer_stops_none_of_the_other_probes(lexers: Lexers, fault: st
     assert not found.is_settled
 
 
+def test_the_quota_is_kept(lexers: Lexers) -> None:
+    sandbox = lexers.sandbox(quota=(12, 1))
+    found = lexers.examined(sandbox, with_exports=True)
+    assert sandbox.rate_limited == 0
+    assert found.is_settled
+    assert found.seconds > 2
+
+
+def test_columns_are_not_discovered_before(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    assert tap.run(sandbox.config(discover_columns=True), "--doctor", "--no-exports").code == 0
+    assert len(sandbox.requests) == 22
+
+
 def test_max_requests_is_kept(lexers: Lexers) -> None:
     found = lexers.examined(lexers.sandbox(), {"max_requests": 9}, with_exports=True)
     assert 5 < found.requests <= 9

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import logging
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -20,13 +21,14 @@ from tap_lexer_activity.doctor.asking import Answer, Ask
 from tap_lexer_activity.doctor.doctor import PROBES
 from tap_lexer_activity.doctor.files import look_at
 from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
-from tap_lexer_activity.doctor.jobs import JobSeen
+from tap_lexer_activity.doctor.jobs import Jobs, JobSeen
 from tap_lexer_activity.doctor.probes import exports, ranges, series, zone
 from tap_lexer_activity.doctor.probes.base import Evidence
 from tap_lexer_activity.doctor.probes.reports import unit_of
 from tap_lexer_activity.doctor.probes.zone import Sign, by_signs, signs_of_hours, zone_names
 from tap_lexer_activity.doctor.seen import form_of, see_series, shape_of
 from tap_lexer_activity.doctor.situation import Situation, range_of
+from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
@@ -408,3 +410,84 @@ def test_the_days_are_whole_and_in_the_zone() -> None:
     assert range_of(other) == range_of(found.report("states_volume", found.week))
     assert datetime.fromisoformat(json.loads(other.body)["date_from"]).tzinfo == timezone(timedelta(hours=6))
     assert zone.ZONE in {finding.question for each in PROBES for finding in each.judge(Evidence(found))}
+
+
+# What stands around answers
+
+
+def _around(*answers: Answer, polls: tuple[Answer, ...] = ()) -> Evidence:
+    asks = [Ask(f"question {number}", path=f"/{number}") for number in range(len(answers))]
+    return Evidence(situation(), dict(zip(asks, answers, strict=True)), polls)
+
+
+FINE: Final = Answer(status=200, is_json=True, content=[], seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("skew", "mark"), [(0.4, Mark.AS_ASSUMED), (-55, Mark.AS_ASSUMED), (300, Mark.OPEN), (-7200, Mark.OPEN)]
+)
+def test_a_clock_that_is_wrong_is_said(skew: float, mark: Mark) -> None:
+    finding = judged(_around(replace(FINE, skew=skew), replace(FINE, skew=skew + 0.5)), probe("clock"))
+    assert finding.mark is mark
+    assert ("ahead" in finding.found) == (mark is Mark.OPEN and skew > 0)
+
+
+@pytest.mark.parametrize(("seconds", "settings_"), [(5, {}), (55, {"request_timeout": 165})])
+def test_slow_answers_ask_for_a_longer_timeout(seconds: float, settings_: dict[str, int]) -> None:
+    assert judged(_around(FINE, replace(FINE, seconds=seconds)), probe("speed")).settings == settings_
+
+
+@pytest.mark.parametrize(("left", "counted"), [((40, 39, 38), True), ((40, 40, 40), False), ((40,), None), ((), None)])
+def test_polls_count_if_fewer_requests_are_left_after_them(left: tuple[int, ...], counted: bool | None) -> None:
+    polls = tuple(replace(FINE, headers={"x-ratelimit-remaining": str(number)}) for number in left)
+    assert judged(_around(FINE, polls=polls), probe("quota")).facts["polls_count"] is counted
+
+
+def test_a_refused_report_is_left_out() -> None:
+    day = Ask("summary", body=json.dumps({"type": "summary"}))
+    finding = judged(
+        Evidence(situation(), {Ask("users", path="/users"): FINE, day: Answer(status=403)}), probe("rights")
+    )
+    assert finding.mark is Mark.SETTLED
+    assert "--select '!summary'" in finding.advice
+
+
+class _Asker:
+    """Answers polls at one address."""
+
+    left = 20
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+        self.asked: list[str | None] = []
+
+    def start(self, ask: Ask) -> Answer:
+        del ask
+        return Answer(status=200, is_json=True, content={"status": "pending", "url": None, "token": "t-1"})
+
+    def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
+        del token, what
+        self.asked.append(address and address[0])
+        if self.asked[-1] != self.address:
+            return Answer(status=404)
+        return Answer(status=200, is_json=True, content={"status": "complete", "url": "ftp://nowhere/at/all"})
+
+
+@pytest.mark.parametrize(
+    ("place", "polls"), [(None, 1), ("http://127.0.0.1:9/v1/activity/reports/status", 3), ("nowhere", 4)]
+)
+def test_the_status_of_a_job_is_looked_for_at_other_addresses_after_two_questions(
+    place: str | None, polls: int
+) -> None:
+    found = situation()
+    asker: Any = _Asker(place)
+    run = Run.begin(found.settings, logging.getLogger("tests.doctor"))
+    asker.door = run.client.http
+    jobs = Jobs(asker, run.client, found.settings, sleep=lambda _: None)
+    seen = jobs.run([found.report("case_details", found.day(0))])["case_details"]
+    assert seen.polls == polls
+    assert seen.address == (place if polls == 3 else "")
+    finding = exports.judge(Evidence(found, jobs={"case_details": seen}))
+    assert [each.settings for each in finding if each.settings] == (
+        [{"export_status_url": place}] if polls == 3 else []
+    )
