@@ -179,6 +179,9 @@ class TapLexerActivity(SingerTap):
         if about:
             cls.print_about(about_format)
             return
+        if not doctor and (report is not None or doctor_from is not None or no_exports):
+            msg = "--report, --doctor-from and --no-exports are options of --doctor, which is missing"
+            raise ConfigurationError(msg)
         cls.print_version(print_fn=cls.logger.info)
         unread = setting_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ)
         if unread and not (config and config.parse_env):

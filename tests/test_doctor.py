@@ -299,6 +299,23 @@ def test_the_quota_is_kept(lexers: Lexers) -> None:
     assert found.seconds > 2
 
 
+@pytest.mark.parametrize("option", [("--report", "report.json"), ("--doctor-from", "2026-01-01"), ("--no-exports",)])
+def test_its_options_without_it_are_an_error(tap: Tap, sandbox: Sandbox, option: tuple[str, ...]) -> None:
+    run = tap.run(sandbox.config(), *option)
+    assert (run.code, run.out, len(sandbox.requests)) == (1, "", 0)
+    assert "are options of --doctor" in run.errors[0]
+
+
+def test_a_report_that_can_not_be_written_loses_nothing(
+    tap: Tap, new_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    run = tap.run(sandbox.config(), "--doctor", "--no-exports", "--report", str(tmp_path / "nowhere" / "report.json"))
+    assert run.code == 1
+    assert "Nothing is to be done." in run.out
+    assert "No such file" in run.errors[0]
+
+
 def test_columns_are_not_discovered_before(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = new_sandbox(export_seconds=0)
     assert tap.run(sandbox.config(discover_columns=True), "--doctor", "--no-exports").code == 0
