@@ -91,9 +91,9 @@ class TapLexerActivity(SingerTap):
             NoSuchDaysError: If the days can't be asked about.
         """
         found = examine(self.settings, cast("logging.Logger", self.logger), first=first, with_exports=with_exports)
-        if report is not None:
-            Path(report).write_text(f"{as_json(found)}\n", encoding="utf-8")
         click.echo("\n".join(as_text(found, report)))
+        if report is not None:  # (after the text: it should not be lost if the file can't be written)
+            Path(report).write_text(f"{as_json(found)}\n", encoding="utf-8")
         if not found.is_settled:
             msg = ""
             raise EndOfRun(msg, exit_code=1)
@@ -179,6 +179,9 @@ class TapLexerActivity(SingerTap):
         if about:
             cls.print_about(about_format)
             return
+        if not doctor and (report is not None or doctor_from is not None or no_exports):
+            msg = "--report, --doctor-from and --no-exports are options of --doctor, which is missing"
+            raise ConfigurationError(msg)
         cls.print_version(print_fn=cls.logger.info)
         unread = setting_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ)
         if unread and not (config and config.parse_env):

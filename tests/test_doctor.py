@@ -291,6 +291,37 @@ def test_one_odd_answer_stops_none_of_the_other_probes(lexers: Lexers, fault: st
     assert not found.is_settled
 
 
+def test_the_quota_is_kept(lexers: Lexers) -> None:
+    sandbox = lexers.sandbox(quota=(12, 1))
+    found = lexers.examined(sandbox, with_exports=True)
+    assert sandbox.rate_limited == 0
+    assert found.is_settled
+    assert found.seconds > 2
+
+
+@pytest.mark.parametrize("option", [("--report", "report.json"), ("--doctor-from", "2026-01-01"), ("--no-exports",)])
+def test_its_options_without_it_are_an_error(tap: Tap, sandbox: Sandbox, option: tuple[str, ...]) -> None:
+    run = tap.run(sandbox.config(), *option)
+    assert (run.code, run.out, len(sandbox.requests)) == (1, "", 0)
+    assert "are options of --doctor" in run.errors[0]
+
+
+def test_a_report_that_can_not_be_written_loses_nothing(
+    tap: Tap, new_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    run = tap.run(sandbox.config(), "--doctor", "--no-exports", "--report", str(tmp_path / "nowhere" / "report.json"))
+    assert run.code == 1
+    assert "Nothing is to be done." in run.out
+    assert "No such file" in run.errors[0]
+
+
+def test_columns_are_not_discovered_before(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    assert tap.run(sandbox.config(discover_columns=True), "--doctor", "--no-exports").code == 0
+    assert len(sandbox.requests) == 22
+
+
 def test_max_requests_is_kept(lexers: Lexers) -> None:
     found = lexers.examined(lexers.sandbox(), {"max_requests": 9}, with_exports=True)
     assert 5 < found.requests <= 9

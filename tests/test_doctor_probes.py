@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import logging
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -13,20 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_lexer_activity.doctor.asking import Answer, Ask
 from tap_lexer_activity.doctor.doctor import PROBES
 from tap_lexer_activity.doctor.files import look_at
 from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
-from tap_lexer_activity.doctor.jobs import JobSeen
+from tap_lexer_activity.doctor.jobs import Jobs, JobSeen
 from tap_lexer_activity.doctor.probes import exports, ranges, series, zone
 from tap_lexer_activity.doctor.probes.base import Evidence
 from tap_lexer_activity.doctor.probes.reports import unit_of
-from tap_lexer_activity.doctor.probes.zone import Sign, by_signs, offset_shown, zone_names
+from tap_lexer_activity.doctor.probes.zone import Sign, by_signs, signs_of_hours, zone_names
 from tap_lexer_activity.doctor.seen import form_of, see_series, shape_of
 from tap_lexer_activity.doctor.situation import Situation, range_of
+from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
@@ -91,11 +93,12 @@ def answer_to(
     is_hourly = asked.length < 4 * DAY
     values: Counter[str] = Counter()
     at = asked.start
+    step = HOUR / 4 if is_hourly and per_hour != 1 else HOUR
     while at < asked.end:
         clock = at.astimezone(shown)
         label = f"{clock:%Y-%m-%d %H}:00" if is_hourly else f"{clock:%Y-%m-%d} 00:00"
         values[label] += per_hour if at.astimezone(account).date() >= since else 0
-        at += HOUR
+        at += step
     rows = [{"value": value, "date_range": {"date_from": label}} for label, value in values.items()]
     return Answer(status=200, is_json=True, content={"closed": rows})
 
@@ -115,18 +118,31 @@ def all_asked(found: Situation, account: ZoneInfo, asks: Callable[[Evidence], An
 # Zone
 
 
-@given(ZONES, ZONES, MOMENTS)
-def test_hours_show_the_offset_of_the_account(own: str, account: str, now: datetime) -> None:
+@given(ZONES, ZONES, MOMENTS, st.sampled_from([0, 1, 60]))
+def test_hours_show_the_offset_of_the_account(own: str, account: str, now: datetime, per_hour: int) -> None:
     found = situation(own, now)
     counted = ZoneInfo(account)
     (ask,) = [found.report("states_volume", found.hours)]
-    shown = see_series("states_volume", answer_to(ask, counted).content, range_of(ask))
+    shown = see_series("states_volume", answer_to(ask, counted, per_hour=per_hour).content, range_of(ask))
     assert shown is not None
-    offset = counted.utcoffset(found.hours.start.astimezone(counted))
-    ends = counted.utcoffset(found.hours.end.astimezone(counted))
-    assume(offset == ends)
-    assume(found.hours.start.astimezone(counted).minute == 0)
-    assert offset_shown(shown, found.hours, ends=False) == offset
+    signs = signs_of_hours(shown, found.hours, ends=False)
+    assert signs
+    assert all(sign.fits(counted) for sign in signs)
+    changes = found.hours.start.astimezone(counted).utcoffset() != found.hours.end.astimezone(counted).utcoffset()
+    if per_hour != 1 and not changes:
+        is_aligned = found.hours.start.astimezone(counted).minute == 0
+        assert {len(sign.offsets) for sign in signs} == ({1} if is_aligned else {3})
+
+
+def test_hours_that_are_missing_leave_offsets_open() -> None:
+    found = situation("UTC")
+    content = answer_to(found.report("states_volume", found.hours), ZoneInfo("UTC")).content
+    for missing, possible in ((1, 8), (3, 16), (4, 0)):
+        shown = see_series("states_volume", {"closed": content["closed"][missing:]}, found.hours)
+        assert shown is not None
+        offsets = [offset for sign in signs_of_hours(shown, found.hours, ends=False) for offset in sign.offsets]
+        assert len(offsets) == possible
+        assert not possible or timedelta() in offsets
 
 
 @given(ZONES, ZONES, MOMENTS, st.booleans())
@@ -136,7 +152,7 @@ def test_the_probe_of_the_zone_names_a_zone_that_shows_what_was_seen(
 ) -> None:
     found = situation(own, now)
     signs = [
-        Sign(window.start, ZoneInfo(account).utcoffset(window.start.astimezone(ZoneInfo(account))))
+        Sign(window.start, (window.start.astimezone(ZoneInfo(account)).utcoffset() or timedelta(),))
         for window in (found.hours, found.other_season)
     ]
     finding = by_signs(signs, Counter({account: 3} if knows else {}), found, "")
@@ -394,3 +410,84 @@ def test_the_days_are_whole_and_in_the_zone() -> None:
     assert range_of(other) == range_of(found.report("states_volume", found.week))
     assert datetime.fromisoformat(json.loads(other.body)["date_from"]).tzinfo == timezone(timedelta(hours=6))
     assert zone.ZONE in {finding.question for each in PROBES for finding in each.judge(Evidence(found))}
+
+
+# What stands around answers
+
+
+def _around(*answers: Answer, polls: tuple[Answer, ...] = ()) -> Evidence:
+    asks = [Ask(f"question {number}", path=f"/{number}") for number in range(len(answers))]
+    return Evidence(situation(), dict(zip(asks, answers, strict=True)), polls)
+
+
+FINE: Final = Answer(status=200, is_json=True, content=[], seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("skew", "mark"), [(0.4, Mark.AS_ASSUMED), (-55, Mark.AS_ASSUMED), (300, Mark.OPEN), (-7200, Mark.OPEN)]
+)
+def test_a_clock_that_is_wrong_is_said(skew: float, mark: Mark) -> None:
+    finding = judged(_around(replace(FINE, skew=skew), replace(FINE, skew=skew + 0.5)), probe("clock"))
+    assert finding.mark is mark
+    assert ("ahead" in finding.found) == (mark is Mark.OPEN and skew > 0)
+
+
+@pytest.mark.parametrize(("seconds", "settings_"), [(5, {}), (55, {"request_timeout": 165})])
+def test_slow_answers_ask_for_a_longer_timeout(seconds: float, settings_: dict[str, int]) -> None:
+    assert judged(_around(FINE, replace(FINE, seconds=seconds)), probe("speed")).settings == settings_
+
+
+@pytest.mark.parametrize(("left", "counted"), [((40, 39, 38), True), ((40, 40, 40), False), ((40,), None), ((), None)])
+def test_polls_count_if_fewer_requests_are_left_after_them(left: tuple[int, ...], counted: bool | None) -> None:
+    polls = tuple(replace(FINE, headers={"x-ratelimit-remaining": str(number)}) for number in left)
+    assert judged(_around(FINE, polls=polls), probe("quota")).facts["polls_count"] is counted
+
+
+def test_a_refused_report_is_left_out() -> None:
+    day = Ask("summary", body=json.dumps({"type": "summary"}))
+    finding = judged(
+        Evidence(situation(), {Ask("users", path="/users"): FINE, day: Answer(status=403)}), probe("rights")
+    )
+    assert finding.mark is Mark.SETTLED
+    assert "--select '!summary'" in finding.advice
+
+
+class _Asker:
+    """Answers polls at one address."""
+
+    left = 20
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+        self.asked: list[str | None] = []
+
+    def start(self, ask: Ask) -> Answer:
+        del ask
+        return Answer(status=200, is_json=True, content={"status": "pending", "url": None, "token": "t-1"})
+
+    def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
+        del token, what
+        self.asked.append(address and address[0])
+        if self.asked[-1] != self.address:
+            return Answer(status=404)
+        return Answer(status=200, is_json=True, content={"status": "complete", "url": "ftp://nowhere/at/all"})
+
+
+@pytest.mark.parametrize(
+    ("place", "polls"), [(None, 1), ("http://127.0.0.1:9/v1/activity/reports/status", 3), ("nowhere", 4)]
+)
+def test_the_status_of_a_job_is_looked_for_at_other_addresses_after_two_questions(
+    place: str | None, polls: int
+) -> None:
+    found = situation()
+    asker: Any = _Asker(place)
+    run = Run.begin(found.settings, logging.getLogger("tests.doctor"))
+    asker.door = run.client.http
+    jobs = Jobs(asker, run.client, found.settings, sleep=lambda _: None)
+    seen = jobs.run([found.report("case_details", found.day(0))])["case_details"]
+    assert seen.polls == polls
+    assert seen.address == (place if polls == 3 else "")
+    finding = exports.judge(Evidence(found, jobs={"case_details": seen}))
+    assert [each.settings for each in finding if each.settings] == (
+        [{"export_status_url": place}] if polls == 3 else []
+    )

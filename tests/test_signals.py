@@ -169,7 +169,7 @@ def test_a_signal_while_the_tap_is_loaded_is_no_reason_for_a_stack_trace(
     assert process.returncode == code
 
 
-@pytest.mark.parametrize("option", ["--check", "--plan"])
+@pytest.mark.parametrize("option", ["--check", "--plan", "--doctor"])
 def test_ctrl_c_before_there_are_settings_has_the_exit_code_of_any_other(tap: Tap, tmp_path: Path, option: str) -> None:
     config = tmp_path / "config"
     os.mkfifo(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -178,6 +178,8 @@ class Jobs:
         else:
             job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
             job.refused = self._refusal(job, url)
+            if job.refused and not job.file.known:  # a sentence, perhaps: what looks like a header may be a text
+                job.file = replace(job.file, header=())
 
     def _refusal(self, job: JobSeen, url: str) -> str:
         """Why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""

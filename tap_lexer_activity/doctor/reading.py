@@ -185,10 +185,12 @@ def judge(
             Finding(mark=Mark.OPEN, found=f"It refuses {', '.join(left)}.", evidence=shown, advice=advice, **common)
         ]
     if errors:
-        found = f"It refuses {', '.join(errors)}, and not with what the other findings say is to be done."
+        found = f"It refuses {', '.join(errors)} as asked here. A run that is set as the other findings say reads them."
         return [Finding(mark=Mark.SETTLED, found=found, **common)]
     if noticed:
-        said = "; ".join(sentence for reading in noticed.values() for _, sentence in reading.notices)
+        said = "; ".join(
+            f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
+        )
         return [
             Finding(
                 mark=Mark.SETTLED,

@@ -509,8 +509,8 @@ def test_the_report_for_others_has_no_secret_and_nobody_in_it(
     run = run_mode(Mode("--doctor", line=("--doctor", "--report", "/dev/stdout"), faults=faults, code=code), log)
     assert run.code == code, run.log.decode()
     assert says.encode() in run.out
-    report, _, text = run.out.partition(b"\n}\n")
-    assert json.loads(report + b"\n}")["findings"]
+    text, _, report = run.out.partition(b'\n{\n "tap"')
+    assert json.loads(b'{"tap"' + report)["findings"]
     customers = CUSTOMERS - {b"Answer"}  # the first word of a customer's, and a part of UnexpectedAnswerError
     assert found(run.keys | customers, report, text, run.log, *run.temporary.values()) == set()
     assert found(AGENTS, report) == set()

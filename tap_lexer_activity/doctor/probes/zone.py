@@ -17,7 +17,7 @@ from tap_lexer_activity.doctor.probes.lists import zones_of_users
 from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, seen
 from tap_lexer_activity.doctor.situation import LONG
 from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
-from tap_lexer_activity.windows import DAY, HOUR
+from tap_lexer_activity.windows import DAY, HOUR, SECOND
 from tap_lexer_activity.zones import offsets
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ ZONE: Final = "Which time zone is the account in?"
 _FARTHEST_EAST: Final = timedelta(hours=14)
 _FARTHEST_WEST: Final = timedelta(hours=-12)
 _MOST_MISSING: Final = 3
-"""Hours that may be missing of an answer of which the first is taken for the first that was asked for."""
+"""Hours without a bucket, at most, from which an offset is read."""
+_WITHIN_AN_HOUR: Final = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 45))
+_MANY: Final = 5
+"""Messages in a bucket on average, from which on no bucket is left out for having none."""
 _MOST_NAMED: Final = 5
 
 
@@ -42,43 +45,67 @@ class Sign:
 
     Attributes:
         at: An instant.
-        offset: The offset then; `None`: it is midnight then.
+        offsets: The offsets that are possible then, the likeliest first; none: it is midnight then.
     """
 
     at: datetime
-    offset: timedelta | None = None
+    offsets: tuple[timedelta, ...] = ()
 
     def fits(self, zone: ZoneInfo) -> bool:
         """Whether a clock in a zone shows it."""
         shown = self.at.astimezone(zone)
-        return shown.time() == time() if self.offset is None else shown.utcoffset() == self.offset
+        return shown.utcoffset() in self.offsets if self.offsets else shown.time() == time()
+
+    def fits_best(self, zone: ZoneInfo) -> bool:
+        """The same, and it is the likeliest."""
+        return self.fits(zone) and (not self.offsets or self.at.astimezone(zone).utcoffset() == self.offsets[0])
 
 
-def offset_shown(series: Seen, asked: Window, *, ends: bool) -> timedelta | None:
-    """The offset of a clock that shows the hours of a range as the labels do; `None` if they do not tell.
+def signs_of_hours(series: Seen, asked: Window, *, ends: bool) -> list[Sign]:
+    """What a series in hours shows of the clock that its labels are read off; nothing if too much of it is missing.
+
+    A range that does not begin with an hour of that clock has a bucket more, whose label names the hour that has begun. Where hours
+    without anything are left out, the first label may be a later one, and there may have been such a bucket.
 
     Args:
-        series: In hours, with labels of a clock.
-        asked: The range, which begins with an hour.
+        series: With labels of a clock.
+        asked: The range.
         ends: Whether labels are the ends of buckets.
     """
-    moments = series.moments
-    if series.is_instant or series.grain != HOUR or len(moments) < asked.length // HOUR - _MOST_MISSING:
-        return None
+    moments, hours = series.moments, asked.length // HOUR
+    if series.is_instant or series.grain != HOUR or len(moments) < hours - _MOST_MISSING:
+        return []
     first = moments[0] - asked.start.replace(tzinfo=None)
-    for shift in (HOUR, DAY) if ends else (timedelta(),):
-        if _FARTHEST_WEST <= first - shift <= _FARTHEST_EAST:
-            return first - shift
-    return None
+    last = moments[-1] + HOUR - asked.end.replace(tzinfo=None)
+    shift = next((shift for shift in ((HOUR, DAY) if ends else ()) if is_offset(first - shift)), timedelta())
+    first, last = first - shift, last - shift
+    is_whole = len(series.counted) < len(moments) or series.total >= _MANY * len(moments)
+    if len(moments) > hours:
+        found = [Sign(asked.start, tuple(first + part for part in _WITHIN_AN_HOUR))]
+    elif is_whole:
+        found = [Sign(asked.start, (first,)), Sign(asked.end - SECOND, (last,))]
+    else:
+        late = range(max(0, hours - len(moments)) + 1)
+        found = [
+            Sign(
+                asked.start,
+                tuple(first - hour * HOUR + part for hour in late for part in (timedelta(), *_WITHIN_AN_HOUR)),
+            )
+        ]
+    return [sign for sign in found if all(map(is_offset, sign.offsets))]
+
+
+def is_offset(offset: timedelta) -> bool:
+    """Whether some clock of the world may be so far ahead of UTC."""
+    return _FARTHEST_WEST - HOUR <= offset <= _FARTHEST_EAST + HOUR
 
 
 def signs_of(parts: Iterable[tuple[Seen, Window]], *, ends: bool) -> list[Sign]:
     """What series show of the zone in which they are counted."""
     found: list[Sign] = []
     for series, asked in parts:
-        if (offset := offset_shown(series, asked, ends=ends)) is not None:
-            found.append(Sign(asked.start, offset))
-        elif series.is_instant and series.grain is not None and DAY - HOUR <= series.grain <= DAY + HOUR:
+        found += signs_of_hours(series, asked, ends=ends)
+        if series.is_instant and series.grain is not None and DAY - HOUR <= series.grain <= DAY + HOUR:
             found += [Sign(moment) for moment in series.moments if moment > asked.start]
     return found
 
@@ -156,11 +183,12 @@ def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, a
     if all(sign.fits(counted) for sign in signs):
         return Finding(mark=Mark.AS_ASSUMED, found=f"{counted.key}.", evidence=said, **common)
     theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
+    theirs.sort(key=lambda name: not all(sign.fits_best(ZoneInfo(name)) for sign in signs))
     if theirs:
         block = {"timezone": theirs[0], **({"series_zone": theirs[0]} if settings.series_zone else {})}
         shown = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
         return Finding(mark=Mark.SETTLED, found=f"{theirs[0]}.", evidence=shown, settings=block, **common)
-    if all(sign.fits(ZoneInfo("UTC")) for sign in signs):
+    if all(sign.fits_best(ZoneInfo("UTC")) for sign in signs):
         found = "Series are counted in days of UTC, where no user is."
         return Finding(mark=Mark.SETTLED, found=found, evidence=said, settings={"series_zone": "UTC"}, **common)
     fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
@@ -199,15 +227,18 @@ def in_words(signs: Sequence[Sign]) -> str:
     """What answers show, for people."""
     shown: dict[str, list[datetime]] = {}
     for sign in signs:
-        if sign.offset is None:
-            shown.setdefault(f"days begin at {sign.at:%H:%M}Z", []).append(sign.at)
-        else:
-            minutes = sign.offset // timedelta(minutes=1)
-            east = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-            shown.setdefault(f"clocks show UTC{east}", []).append(sign.at)
+        ends = dict.fromkeys(map(_written, (min(sign.offsets), max(sign.offsets)) if sign.offsets else ()))
+        said = f"clocks show {' to '.join(ends)}" if ends else f"days begin at {sign.at:%H:%M}Z"
+        shown.setdefault(said, []).append(sign.at)
     return "; ".join(
-        f"{said} in {', '.join(sorted({f'{at:%b %Y}' for at in moments}))}" for said, moments in shown.items()
+        f"{said} in {', '.join(dict.fromkeys(f'{at:%b %Y}' for at in sorted(moments)))}"
+        for said, moments in shown.items()
     )
+
+
+def _written(offset: timedelta) -> str:
+    minutes = offset // timedelta(minutes=1)
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 PROBES: Final = (Probe("zone", _asks, _judge, 4),)
