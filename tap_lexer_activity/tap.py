@@ -13,8 +13,6 @@ from singer_sdk.singerlib.messages import StateMessage
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_lexer_activity.doctor.doctor import examine
-from tap_lexer_activity.doctor.report import as_json, as_text
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.settings.environment import is_pasted, setting_variables
 from tap_lexer_activity.settings.schema import SETTINGS
@@ -90,6 +88,9 @@ class TapLexerActivity(SingerTap):
             EndOfRun: With exit code 1 if something is different and open, or could not be told.
             NoSuchDaysError: If the days can't be asked about.
         """
+        from tap_lexer_activity.doctor.doctor import examine  # noqa: PLC0415 (a run needs none of it, and starts sooner)
+        from tap_lexer_activity.doctor.report import as_json, as_text  # noqa: PLC0415
+
         found = examine(self.settings, cast("logging.Logger", self.logger), first=first, with_exports=with_exports)
         click.echo("\n".join(as_text(found, report)))
         if report is not None:  # (after the text: it should not be lost if the file can't be written)
