@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +148,22 @@ def test_a_part_that_has_ended_is_not_asked_for_any_more(concurrency: int) -> No
     found = schedule.next()
     assert found is not None
     assert (found[0], found[1].name) == ("b", 1)
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_threads_end_with_what_they_ask_for(*, is_read: bool) -> None:
+    before = threading.active_count()
+    schedule = Schedule([("part", Ask(number, int)) for number in range(20)], concurrency=4, most_ahead=4)
+    reader = Lookahead(schedule, 4, limiter=Limiter(1000, 1), while_waiting=lambda: 60.0)
+    reader.part = "part"
+    for number in range(20 if is_read else 2):
+        reader.take(number)
+    if not is_read:
+        reader.close()
+    deadline = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
 
 
 def test_a_part_with_a_failure_is_left_to_its_reader() -> None:

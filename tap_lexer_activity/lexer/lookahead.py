@@ -90,6 +90,8 @@ class Schedule:
         self._under_way: set[Key] = set()
         self._kept: dict[Key, Outcome] = {}
         self._bytes = 0
+        self.is_drawn = False
+        """Whether all requests have been drawn."""
         self._dropped: set[Part] = set()
         self._failed: set[Part] = set()
         """Parts with a request that failed. Its reader decides how they go on, and asks for the rest: the next would likely fail as well."""
@@ -108,6 +110,7 @@ class Schedule:
                 continue
             self._under_way.add(key)
             return part, ask
+        self.is_drawn = True
         return None
 
     def finish(self, part: Part, name: Hashable, outcome: Outcome) -> None:
@@ -169,6 +172,7 @@ class Lookahead:
         self._while_waiting = while_waiting
         self._changed = threading.Condition()
         self._held: dict[Key, turns.Held] = {}
+        self._is_closed = False
         self.part: Part = None
         """The part that is read now."""
         for number in range(threads):
@@ -178,7 +182,9 @@ class Lookahead:
         while True:
             with self._line:
                 with self._changed:
-                    while (found := self._schedule.next()) is None:
+                    while (found := None if self._is_closed else self._schedule.next()) is None:
+                        if self._is_closed or self._schedule.is_drawn:
+                            return
                         self._changed.wait()
                     part, ask = found
                     held = self._held[part, ask.name] = turns.Held()
@@ -228,4 +234,10 @@ class Lookahead:
         with self._changed:
             self._schedule.drop(part)
             self._held = {key: held for key, held in self._held.items() if key[0] != part}
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send nothing more: the run has ended. What is under way is not waited for."""
+        with self._changed:
+            self._is_closed = True
             self._changed.notify_all()

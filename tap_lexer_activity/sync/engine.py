@@ -156,8 +156,12 @@ class Engine:
         Raises:
             EndOfRun: If nothing else would work either.
         """
-        for stream in self.streams:
-            yield from self.steps_of(stream)
+        try:
+            for stream in self.streams:
+                yield from self.steps_of(stream)
+        finally:
+            if self.run.client.lookahead is not None:
+                self.run.client.lookahead.close()
 
     def steps_of(self, stream: LexerStream) -> Generator[Step]:
         """All events of one stream."""
