@@ -40,7 +40,7 @@ def bend_query(fault: Fault, query: Query) -> Query:
 def bend_json(fault: Fault, content: Any) -> Any:
     """The JSON of an endpoint under a fault of the place `JSON`."""
     bent: dict[str, Callable[[], Any]] = {
-        "unknown_shape": lambda: {"data": {"items": [content]}} if fault.value is None else fault.value,
+        "unknown_shape": lambda: {"data": {"items": [[content]]}} if fault.value is None else fault.value,
         "empty": lambda: [] if isinstance(content, list) else {},
         "nan": lambda: _with_number(content, float("nan"))[0],
         "long_number": lambda: _with_number(content, int(fault.value or LONG_NUMBER), last=True)[0],

@@ -415,7 +415,8 @@ def run_mode(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path:
             (tmp_path / name).mkdir()
         (tmp_path / "watch" / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
         inside = json.dumps(token)[1:-1]
-        config = json.dumps(sandbox.config(start_date=START) | mode.settings).replace("TOKEN", inside)
+        patience = {"export_timeout": 2, "export_retries": 0}  # for words that are waited for
+        config = json.dumps(sandbox.config(start_date=START, **patience) | mode.settings).replace("TOKEN", inside)
         config = config.replace('"BATCHES"', json.dumps((tmp_path / "batches").as_uri()))
         env = ENVIRONMENT | {
             "PYTHONPATH": str(tmp_path / "watch"),
