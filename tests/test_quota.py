@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-EVERYTHING = tuple(stream.name for stream in STREAMS if stream.name != "workflow_states")
+EVERYTHING = tuple(stream.name for stream in STREAMS if stream.selected_by_default)
 NPS = ("nps_summary", "nps_volume", "nps_submissions")
 
 

@@ -27,7 +27,7 @@ class Plan:
         reason: Why these and no others, for people.
         count: How many there are; `requests` names the windows of those that have any.
         rereads: How many of them read only windows that have been read before.
-        polls: Questions after export jobs, estimated: one a job, if each is complete at the first.
+        polls: Polls of export jobs, estimated: one a job, if each is complete at the first.
         caution: What is probably not meant.
     """
 

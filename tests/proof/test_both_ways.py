@@ -39,7 +39,7 @@ SETTINGS = {
     "start_date": "2026-04-01",
     "end_date": "2026-04-02",
     "api_url": "http://127.0.0.1:9/v1",
-    "rate_limit_requests": 100_000,
+    "rate_limit_requests": 100_000,  # each run asks in vain for the users
 }
 KNOWN = [
     "Account Name",
