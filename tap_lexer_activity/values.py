@@ -40,7 +40,11 @@ def json_text(body: bytes | bytearray) -> str:
     Raises:
         UnicodeDecodeError: If the document is not in Unicode.
     """
-    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    return storable_json(body.decode(json.detect_encoding(body), "surrogatepass"))
+
+
+def storable_json(text: str) -> str:
+    """A JSON document, decoded, without characters that no table can hold."""
     if _ODD_ESCAPE.search(text):
         text = _ESCAPE.sub(lambda found: r"\ufffd" if found["odd"] else found[0], text)
     if _SURROGATE.search(text):

@@ -291,3 +291,5 @@ def test_text_is_unicode_if_it_can_be_and_else_what_its_type_says() -> None:
     assert text_of_body(bytearray("é".encode("cp1252")), "windows-1252") == ("é", False)
     assert text_of_body(bytearray(b"\xe9"), None) == ("\ufffd", True)
     assert text_of_body(bytearray(b"\xe9"), "no-such") == ("\ufffd", True)
+    zeros = b"\3" + bytes(7)  # as UTF-32 begins, and is none
+    assert text_of_body(bytearray(zeros + b"\xff\xff"), None) == ("\3" + "\0" * 7 + "\ufffd" * 2, True)

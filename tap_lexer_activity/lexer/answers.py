@@ -11,7 +11,7 @@ from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity.errors import UnexpectedAnswerError, without_token
 from tap_lexer_activity.http.transport import PIECE
-from tap_lexer_activity.values import json_text, read_decimal, read_integer
+from tap_lexer_activity.values import json_text, read_decimal, read_integer, storable_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,9 +76,9 @@ def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
     except UnicodeDecodeError:
         pass
     try:
-        return json_text(body.decode(charset or "").encode()), False
+        return storable_json(body.decode(charset or "")), False
     except (LookupError, UnicodeError):
-        return json_text(body.decode(errors="replace").encode()), True
+        return storable_json(body.decode("utf-8-sig", "replace")), True
 
 
 def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:

@@ -27,7 +27,12 @@ from urllib3 import HTTPResponse
 from tap_lexer_activity import windows
 from tap_lexer_activity.csv_exports.convert import Converter
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
-from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
+from tap_lexer_activity.errors import (
+    RangeTooLongError,
+    RangeTooShortError,
+    TruncatedError,
+    UnexpectedAnswerError,
+)
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.answers import parse_json, text_of_body
 from tap_lexer_activity.lexer.decode import spooled
@@ -219,7 +224,7 @@ def answer(data: bytes) -> None:
     try:
         content = parse_json(text_of_body(body, None)[0], "the answer", quote=reading.stream.run.client.quote)
         records = reading.records(content)
-    except (RetriableAPIError, UnexpectedAnswerError):
+    except (RetriableAPIError, UnexpectedAnswerError, RangeTooLongError, RangeTooShortError):
         return
     validator = answer_validator(reading.stream.schema)
     for record in records:

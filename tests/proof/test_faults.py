@@ -183,6 +183,8 @@ class Cell:
 
 
 IMPATIENT = {"request_timeout": 2}
+SOON = {"export_timeout": 2, "export_retries": 0}
+TIMED_OUT = fails("not complete after 2 s (export_timeout)", None)
 SHORT_FILE = fails("the file ends in the middle of a row", 3)
 CUT_FILE = fails("the file was cut off: the connection broke off", 3)
 REFUSED_LINK = replace(fails("the file host 127.0.0.1 answers 40", 4), shown="two links, a new job, two links, fails")
@@ -233,21 +235,30 @@ REFUSED: dict[str, str] = {
 """Faults that are not tried again, and what is said."""
 
 
+OUT_OF_A_LIST = whole("taken out of the list, all there", "list of one")
+UNLIKE_OTHERS: dict[tuple[str, Kind], Outcome] = {
+    ("not_found", STATUS): replace(fails(": 404 ", 2), shown="a new job, fails"),
+    ("unauthorized", LIST): ends(": 401 ", None),  # the first call of the run
+    **{("list_for_object", kind): OUT_OF_A_LIST for kind in (FORM, SERIES)},
+    # (Of answers about jobs, no shape is said to be the documented one.)
+    **{("list_for_object", kind): replace(OUT_OF_A_LIST, says="") for kind in (*STARTS, STATUS)},
+    **{("unknown_shape", kind): fails("is none that can be read", 1) for kind in STARTS},
+    ("unknown_shape", STATUS): TIMED_OUT,
+}
+"""What comes of such a fault where it is not what comes of it elsewhere."""
+
+
 def refused() -> Iterator[Cell]:
     for fault, says in REFUSED.items():
         for kind in JSON_KINDS:
-            tries = None if fault in {"redirect_loop", "unauthorized"} else 1
-            outcome = fails(says, tries)
-            if (fault, kind) == ("not_found", STATUS):
-                outcome = replace(fails(says, 2), shown="a new job, fails")
-            if (fault, kind) == ("list_for_object", SERIES):
-                outcome = whole("taken out of the list, all there", "came in a list of one")
-            if fault == "unauthorized" and kind is LIST:  # the first call of the run
-                outcome = ends(says)
-            yield Cell(fault, kind, None, outcome)
+            usual = fails(says, None if fault in {"redirect_loop", "unauthorized"} else 1)
+            outcome = UNLIKE_OTHERS.get((fault, kind), usual)
+            yield Cell(fault, kind, None, outcome, settings=SOON if outcome is TIMED_OUT else {})
         for kind in PER_FORM:
-            outcome = replace(fails(says, None), shown="its form fails, the other goes on")
-            yield Cell(fault, kind, 1, replace(AGAIN, says="next try in") if fault == "unauthorized" else outcome)
+            usual = replace(fails(says, None), shown="its form fails, the other goes on")
+            if fault == "unauthorized":
+                usual = replace(AGAIN, says="next try in")
+            yield Cell(fault, kind, 1, UNLIKE_OTHERS.get((fault, kind), usual))
     yield Cell("not_found", STATUS, 1, whole("a new job, all there"))
     for fault, outcome in {
         "bad_request": fails("the file host 127.0.0.1 answers 400", 1),
@@ -319,13 +330,12 @@ def changed() -> Iterator[Cell]:
 
 def exports() -> Iterator[Cell]:
     """Faults of export jobs."""
-    soon = {"export_timeout": 2, "export_retries": 0}
-    yield Cell("export_slow", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
+    yield Cell("export_slow", STATUS, None, TIMED_OUT, settings=SOON)
     yield Cell("export_failed", STATUS, 1, whole("started again, all there"))
     yield Cell("export_failed", STATUS, None, fails("Lexer gave it up: 'failed'", 3))
-    yield Cell("export_unknown_status", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
+    yield Cell("export_unknown_status", STATUS, None, TIMED_OUT, settings=SOON)
     yield Cell("export_null_url", STATUS, 2, whole("asked again, all there"))
-    yield Cell("export_null_url", STATUS, None, fails("complete, and names no file", None), settings=soon)
+    yield Cell("export_null_url", STATUS, None, fails("complete, and names no file", None), settings=SOON)
     yield Cell("export_expired_link", DOWNLOAD, 1, whole("a fresh link, all there"))
     yield Cell("export_expired_link", DOWNLOAD, None, REFUSED_LINK)
     yield Cell("export_foreign_host", DOWNLOAD, None, whole("all there, without the token"))
@@ -499,7 +509,7 @@ def check_what_is_said(cell: Cell, run: Run, box: Sandbox) -> None:
     if outcome.code == 0:
         assert outcome.says in run.log + run.out
         return
-    is_of_job = cell.fault not in BETWEEN and FAULTS[cell.fault][0] in {JOB, LINK}
+    is_of_job = cell.fault not in BETWEEN and (FAULTS[cell.fault][0] in {JOB, LINK} or outcome is TIMED_OUT)
     called = EXPORT if is_of_job else kind.called
     said = run.errors[-kind.parts :]
     if outcome.ends == "failed":
