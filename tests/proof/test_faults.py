@@ -238,7 +238,7 @@ REFUSED: dict[str, str] = {
 OUT_OF_A_LIST = whole("taken out of the list, all there", "list of one")
 UNLIKE_OTHERS: dict[tuple[str, Kind], Outcome] = {
     ("not_found", STATUS): replace(fails(": 404 ", 2), shown="a new job, fails"),
-    ("unauthorized", LIST): ends(": 401 ", None),  # the first call of the run
+    ("unauthorized", LIST): ends(": 401 "),  # the first call of the run
     **{("list_for_object", kind): OUT_OF_A_LIST for kind in (FORM, SERIES)},
     # (Of answers about jobs, no shape is said to be the documented one.)
     **{("list_for_object", kind): replace(OUT_OF_A_LIST, says="") for kind in (*STARTS, STATUS)},
