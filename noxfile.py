@@ -29,6 +29,8 @@ SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 _OF_THE_SDK = "command documents maps select state streams sync"
 SDK_TESTS = [*(f"tests/test_{name}.py" for name in _OF_THE_SDK.split()), "tests/proof/test_sdk_suite.py"]
 """Tests of what the tap has from singer-sdk: catalogs, state, stream maps, batch files, settings, the command."""
+QUICK_TESTS = PROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+"""The tests that find most in a minute: those that `mutation` counts by."""
 CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "demo.duckdb"
 PAGE = "report.html"
@@ -51,6 +53,17 @@ def types(session: nox.Session) -> None:
     groups = [argument for group in ("types", "tests", "demo") for argument in ("--group", group)]
     session.install(*CONSTRAINTS, "--requirements", "pyproject.toml", "--extra", "sandbox", *groups)
     session.run("mypy")
+
+
+@nox.session(python=PYTHON, reuse_venv=True)
+def quick(session: nox.Session) -> None:
+    """A verdict within a minute: style, and the tests that find most. What follows `--` goes to pytest."""
+    groups = [argument for group in ("lint", "tests", "demo") for argument in ("--group", group)]
+    session.install(*CONSTRAINTS, "--editable", ".[sandbox]", *groups)
+    session.run("ruff", "check", "--quiet")
+    session.run("lint-imports", "--no-logo")
+    processes = ("--numprocesses", str(2 * CORES), "--dist", "worksteal")
+    session.run("pytest", "--quiet", *processes, *QUICK_TESTS, *session.posargs)
 
 
 @nox.session(python=[*SUPPORTED, NEXT])
