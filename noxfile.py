@@ -29,8 +29,8 @@ SAMPLE = [f"tests/test_{name}.py" for name in _SAMPLED.split()]
 _OF_THE_SDK = "command documents maps select state streams sync"
 SDK_TESTS = [*(f"tests/test_{name}.py" for name in _OF_THE_SDK.split()), "tests/proof/test_sdk_suite.py"]
 """Tests of what the tap has from singer-sdk: catalogs, state, stream maps, batch files, settings, the command."""
-QUICK_TESTS = PROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
-"""The tests that find most in a minute: those that `mutation` counts by."""
+QUICK_TESTS = [*PROJECT["tool"]["mutmut"]["pytest_add_cli_args_test_selection"], "tests/test_architecture.py"]
+"""The tests that find most in a minute: those that `mutation` counts by, and those of the layout."""
 CORES = min(os.cpu_count() or 1, 4)
 WAREHOUSE = "demo.duckdb"
 PAGE = "report.html"
