@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib
 import zlib
 from contextlib import suppress
+from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import msgspec
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib.json import serialize_json
@@ -36,7 +38,7 @@ rows can take hours to fill, and what is held back is lost if the process is kil
 
 
 class BlockEncoder:
-    """Turns blocks with the same columns into lines of JSON. There is a line feed at the end of each, and nowhere else."""
+    """Turns blocks with the same columns into lines of JSON."""
 
     def __init__(self, stream: str, names: Sequence[str]) -> None:
         """Prepare.
@@ -45,13 +47,15 @@ class BlockEncoder:
             stream: Name of the stream as targets see it.
             names: The rows' columns.
         """
+        fields = [("stream", str), ("record", Any), ("time_extracted", str)]
+        self._message = msgspec.defstruct("Record", fields, tag="RECORD", tag_field="type", gc=False)
         self._row = row_type(names)
-        self._before = encode_lines([{"type": "RECORD", "stream": stream, "record": None}]).removesuffix(b"null}\n")
+        self._stream = stream
 
     def messages(self, block: Block) -> bytes:
         """The rows as RECORD messages."""
-        behind = f',"time_extracted":"{utc_now().isoformat()}"}}\n'.encode()
-        return self._before + self.rows(block)[:-1].replace(b"\n", behind + self._before) + behind
+        rows = map(self._row, *block.columns)
+        return encode_lines(list(map(self._message, repeat(self._stream), rows, repeat(utc_now().isoformat()))))
 
     def rows(self, block: Block) -> bytes:
         """The rows alone, as batch files have them."""
