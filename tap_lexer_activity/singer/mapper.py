@@ -64,9 +64,9 @@ def _flattener(flatten: Callable[[Record], Record]) -> Callable[[Record], Record
         return tuple(next(iter(flatten({name: None}))) for name in names)
 
     def flattened(record: Record) -> Record:
-        names = flat_names(tuple(record))
-        if _PLAIN.issuperset(map(type, record.values())):
-            return dict(zip(names, record.values(), strict=True))
+        names = flat_names(keys := tuple(record))
+        if names == keys and _PLAIN.issuperset(map(type, record.values())):
+            return record
         result: Record = {}
         for name, (key, value) in zip(names, record.items(), strict=True):
             if type(value) in _PLAIN:
