@@ -139,7 +139,7 @@ def compare(bench: Bench, rows: int, rounds: int, ways: list[str]) -> None:
     times: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
         for in_files, found in taps.items():
-            found.append(measure(bench.tap(in_files=in_files), pipe=False)[0])
+            found.append(measure(bench.tap(in_files=in_files))[0])
         for way in ways:
             times[way].append(bench.load(way))
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_sdk.helpers._flattening import flatten_record
 
 from tap_lexer_activity.settings.maps import map_errors
-from tap_lexer_activity.singer.mapper import _exact
+from tap_lexer_activity.singer.mapper import _exact, _flattener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +113,31 @@ def test_a_decimal_and_a_float_are_two_decimals(number: Decimal, other: float) -
         assert _exact(calculate)(number, other) == calculate(number, Decimal(repr(other)))
         assert _exact(calculate)(other, number) == calculate(Decimal(repr(other)), number)
         assert _exact(calculate)(other, 2) == calculate(other, 2)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=9), values, max_size=6), max_size=3),
+    st.sets(st.text(max_size=9)),
+    st.integers(1, 3),
+    st.integers(1, 12),
+)
+def test_flattening_gives_what_the_sdk_makes_of_the_whole_row(
+    rows: list[dict[str, Any]], columns: set[str], depth: int, longest: int
+) -> None:
+    def flatten(row: dict[str, Any]) -> dict[str, Any]:
+        schema = {"properties": {name: {"type": ["null", "string"]} for name in columns}}
+        return flatten_record(row, schema, depth, max_key_length=longest)
+
+    flattened = _flattener(flatten)
+    for row in rows:
+        assert [*flattened(row).items()] == [*flatten(row).items()]
 
 
 @pytest.mark.parametrize(

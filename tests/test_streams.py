@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import signal
+import sys
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -384,6 +385,18 @@ def test_the_name_of_a_batch_file_begins_as_it_is_told_to(
     assert {name[: len(beginning)] for name in names} == {beginning}
 
 
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_batch_files_are_gzip_with_the_extra_and_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_installed: bool
+) -> None:
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+    with Host(starts=[ROWS]) as host:
+        tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
+        tap.run()
+    assert tap.story == ["05 05 06", "STATE 06", "06 07 07", "STATE 07", "STATE 08"]
+
+
 def test_a_batch_that_a_failure_cuts_short_claims_what_is_whole(tmp_path: Path) -> None:
     with Host(starts=[ROWS, ROWS, REFUSED]) as host:
         tap = Told(host, "case_classifications", batch_config=batches(tmp_path, 3))
@@ -487,9 +500,10 @@ def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
         maps = {"mention_sla_export": {"state": "state"}}
         Told(host, "mention_sla_export", stream_maps=maps).run()
     said = [line.split(";")[0] for line in caplog.messages if " windows, " in line]
-    assert said[-3:] == [
-        "mention_sla_export: 0 of 3 windows, 256 records",
-        "mention_sla_export: 0 of 3 windows, 512 records",
+    assert said[-4:] == [
+        "mention_sla_export: 0 of 3 windows, 320 records",
+        "mention_sla_export: 0 of 3 windows, 480 records",
+        "mention_sla_export: 0 of 3 windows, 600 records",
         "mention_sla_export: 3 of 3 windows, 600 records",
     ]
 

@@ -28,12 +28,9 @@ _match_usual_times: Final = re.compile(
 ).fullmatch
 """Matches cells, a line each, in the form that exports use, with dates that exist in every year."""
 
-_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
-_LONG: Final = 300
-"""Characters from which on a number may be larger than a float can be."""
-_match_usual_numbers: Final = re.compile(rf"(?:{_NUMBER}\n)*", re.ASCII).fullmatch
-"""Matches cells, a line each, that are numbers without an exponent."""
-_match_number: Final = re.compile(rf"{_NUMBER}(?:[eE][+-]?\d{{1,3}})?", re.ASCII).fullmatch
+_match_usual_numbers: Final = re.compile(r"(?:-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?\n)*", re.ASCII).fullmatch
+"""Matches cells, a line each, that are numbers without an exponent, all of which a float can be about as large as."""
+_match_number: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII).fullmatch
 _match_dot_for_decimals: Final = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+|\+\d+)", re.ASCII
 ).fullmatch
@@ -72,7 +69,7 @@ def _read_time(cell: str) -> str | None:
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
     """Numbers with all their digits; `None` for a cell that is none, or can be read in more ways than one, such as `1,234`."""
     lines = "\n".join([*cells, ""])
-    if _match_usual_numbers(lines) and lines.count("\n") == len(cells) and len(max(cells, key=len, default="")) < _LONG:
+    if _match_usual_numbers(lines) and lines.count("\n") == len(cells):
         return list(map(Decimal, cells))
     return [_read_number(cell) for cell in cells]
 

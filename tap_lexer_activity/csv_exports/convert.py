@@ -155,7 +155,7 @@ class Converter:
         extras: Extras,
     ) -> Sequence[Any]:
         """The values of a column, `None` for an empty cell; cells that are not of its type go to `extras`."""
-        has_empty = "" in column
+        has_empty = not all(column)
         if read is None:
             return [cell or None for cell in column] if has_empty else column
         values = found = read(list(filter(None, column)) if has_empty else column)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from functools import partial
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from types import NoneType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigurationError, MapExpressionError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
+    from singer_sdk.helpers.types import Record
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import Catalog
+
+_PLAIN: Final = frozenset({NoneType, bool, int, float, Decimal, str})
+"""Types of values that flattening leaves as they are."""
 
 
 class MapFailedError(Exception):
@@ -27,11 +31,13 @@ class MapFailedError(Exception):
 
 
 def mend(stream_map: StreamMap) -> None:
-    """Let the expressions of a map reckon with numbers as they come, and its errors name their column.
+    """Let the expressions of a map reckon with numbers as they come, its errors name their column, and its flattening be fast.
 
     Raises:
         MapFailedError: Later, from `transform`.
     """
+    if stream_map.flattening_enabled:
+        stream_map.flatten_record = _flattener(stream_map.flatten_record)  # type: ignore[assignment,method-assign]  # (of this one alone)
     if not isinstance(stream_map, CustomStreamMap):
         return
     evaluator = stream_map.expr_evaluator
@@ -48,6 +54,28 @@ def mend(stream_map: StreamMap) -> None:
             raise MapFailedError(msg) from None
 
     stream_map._eval = named  # type: ignore[assignment]  # noqa: SLF001 (as above)
+
+
+def _flattener(flatten: Callable[[Record], Record]) -> Callable[[Record], Record]:
+    """The flattening of the SDK, which has a look at each value, left to do it for objects and arrays alone."""
+
+    @lru_cache
+    def flat_names(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(next(iter(flatten({name: None}))) for name in names)
+
+    def flattened(record: Record) -> Record:
+        names = flat_names(keys := tuple(record))
+        if names == keys and _PLAIN.issuperset(map(type, record.values())):
+            return record
+        result: Record = {}
+        for name, (key, value) in zip(names, record.items(), strict=True):
+            if type(value) in _PLAIN:
+                result[name] = value
+            else:
+                result |= flatten({key: value})
+        return result
+
+    return flattened
 
 
 def _number(value: object) -> float:

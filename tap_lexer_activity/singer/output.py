@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.run.events import Block, ReadUpTo
@@ -73,6 +74,8 @@ class StreamOutput:
         match event:
             case Block() if self._is_plain:
                 self._write_block(event)
+            case Block() if self._limit is None:
+                self._write_mapped(event)
             case Block():
                 for row in event.rows(self._selected):
                     self._write_row(row)
@@ -90,7 +93,7 @@ class StreamOutput:
     def _write_row(self, row: Row) -> None:
         messages = list(self._stream.messages(row))
         if self._buffer is not None:
-            self._buffer.add(messages)
+            self._buffer.add([(message.stream, message.record) for message in messages], 1)
         else:
             for message in messages:
                 self._writer.write_message(message)
@@ -108,8 +111,20 @@ class StreamOutput:
         if self._buffer is None:
             self._writer.write_lines(encoder.messages(block))
         else:
-            self._buffer.add_lines(alias, encoder.rows(block), block.count)
-        self._count(block.count)
+            self._buffer.add_lines({alias: encoder.rows(block)}, block.count)
+        self._end_block(block.count)
+
+    def _write_mapped(self, block: Block) -> None:
+        found = list(filter(None, self._stream.mapped(block.rows(self._selected))))
+        records = list(chain.from_iterable(found))
+        if self._buffer is None:
+            self._writer.write_records(records)
+        else:
+            self._buffer.add(records, len(found))
+        self._end_block(len(found))
+
+    def _end_block(self, rows: int) -> None:
+        self._count(rows)
         self._progress.say()
         self._flush_if_full()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from tap_lexer_activity.singer.mapper import MapFailedError
 from tap_lexer_activity.streams.exports import Export
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
@@ -114,8 +115,30 @@ class SingerStream(Stream):
         Raises:
             EndOfRun: If a stream map fails.
         """
-        try:
+        with self._map_errors():
             yield from self._generate_record_messages(row)
+
+    def mapped(self, rows: Iterable[Record]) -> Iterator[list[tuple[str, Record]]]:
+        """What stream maps make of each row of an export, with the names of streams.
+
+        Columns that are not selected have been left out, and the values are of their columns' types.
+
+        Raises:
+            EndOfRun: If a stream map fails.
+        """
+        maps = [(stream_map.stream_alias, stream_map.transform) for stream_map in self.stream_maps]
+        inside = any(len(place) > 2 and not chosen for place, chosen in self.mask.items())  # noqa: PLR2004 (deeper than a column)
+        with self._map_errors():
+            for row in rows:
+                if inside:
+                    yield [(message.stream, message.record) for message in self._generate_record_messages(row)]
+                else:
+                    yield [(name, record) for name, transform in maps if (record := transform(row)) is not None]
+
+    @contextmanager
+    def _map_errors(self) -> Iterator[None]:
+        try:
+            yield
         except MapFailedError as error:
             msg = f"{self.name}: {error} (its text is not shown: data may be in it)"
             raise EndOfRun(msg, exit_code=1) from None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from functools import cached_property
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from singer_sdk.io_base import SingerWriter
-from singer_sdk.singerlib.messages import SchemaMessage, StateMessage
+from singer_sdk.singerlib.messages import RecordMessage, SchemaMessage, StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
@@ -16,8 +16,9 @@ from tap_lexer_activity.singer.stdout import discard_stdout, write_all
 from tap_lexer_activity.values import null_first
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
+    from singer_sdk.helpers.types import Record
     from singer_sdk.singerlib.messages import Message
 
 
@@ -50,21 +51,27 @@ class MessageWriter(SingerWriter):
 
     def _line(self, message: Message) -> bytes:
         """A message as a line of JSON."""
-        content = message.to_dict()
+        from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines  # noqa: PLC0415 (a run needs it, --version and --discover do not)
+
         try:
-            return self._encode(content)
-        except (
-            OverflowError,
-            TypeError,
-            ValueError,
-        ):  # integers of more than 64 bits, and whatever else only the SDK can write
+            return encode_lines([message.to_dict()])
+        except ENCODE_ERRORS:
             return f"{self.format_message(message)}\n".encode()
 
-    @cached_property
-    def _encode(self) -> Callable[[object], bytes]:
-        from tap_lexer_activity.singer.encode import encode_line  # noqa: PLC0415 (a run needs it, --version and --discover do not)
+    def write_records(self, records: Sequence[tuple[str, Record]]) -> None:
+        """Write many rows as RECORD messages, each with the name of its stream."""
+        from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines  # noqa: PLC0415 (as above)
 
-        return encode_line
+        now = datetime.now(UTC)
+        others = {"time_extracted": now.isoformat()}
+        try:
+            lines = encode_lines(
+                [{"type": "RECORD", "stream": stream, "record": record, **others} for stream, record in records]
+            )
+        except ENCODE_ERRORS:
+            messages = (RecordMessage(stream, record, time_extracted=now) for stream, record in records)
+            lines = b"".join(map(self._line, messages))
+        self.write_lines(lines)
 
     def write_lines(self, lines: bytes) -> None:
         """Write messages that are lines of JSON already.
