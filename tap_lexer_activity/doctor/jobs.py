@@ -13,6 +13,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.files import FileFacts, look_at
 from tap_lexer_activity.doctor.seen import is_plain_name
+from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.http.reasons import Failures
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.job_answers import (
@@ -172,7 +173,7 @@ class Jobs:
                     if len(body) >= _LARGEST:
                         break
         except (FatalAPIError, RetriableAPIError) as error:
-            job.why = str(error)
+            job.why = without_see(str(error))
         except ValueError:
             job.why = "what is named as the file's address is none"
         else:
@@ -186,7 +187,7 @@ class Jobs:
         try:
             self._downloader.fetch(url, f"the export {job.kind}").close()
         except (FatalAPIError, RetriableAPIError) as error:
-            return str(error)
+            return without_see(str(error))
         return ""
 
 

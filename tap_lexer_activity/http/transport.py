@@ -164,14 +164,14 @@ class TimedAdapter(HTTPAdapter):
             is_address = bool(host and host.encode("idna"))
             self.proxy_manager_for(address)
         except requests.exceptions.InvalidSchema:
-            msg = f"{_variable(proxy, url)} names a SOCKS proxy, and that needs the package PySocks beside the tap"
+            msg = f"{_variable(proxy, url)} names a SOCKS proxy: install the package PySocks beside the tap [see: proxy-socks]"
             raise ProxyVariableError(msg) from None
         except (TypeError, ValueError):
             is_address = False
         if not is_address:
             msg = (
-                f"{_variable(proxy, url)} is no address of a proxy (it is not shown). It should be like http://proxy.example:3128; "
-                "in a name or password write %23 for #, %2F for / and %40 for @"
+                f"{_variable(proxy, url)} is not the address of a proxy (not shown). It should be like http://proxy.example:3128; "
+                "in a name or password write %23 for #, %2F for / and %40 for @ [see: proxy-address]"
             )
             raise ProxyVariableError(msg)
 

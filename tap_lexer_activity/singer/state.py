@@ -132,4 +132,4 @@ class UnmovedStateWriter(StateWriter):
 
 class _UnusableStateError(ConfigurationError):
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The state can't be used: {reason}")
+        super().__init__(f"The state can't be used: {reason} [see: state-refused]")

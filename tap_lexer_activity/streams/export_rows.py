@@ -143,5 +143,5 @@ def may_be_cut_short(count: int) -> bool:
 
 def unreadable(what: str, error: csv.Error) -> FatalAPIError:
     """An error for a file that can't be read."""
-    msg = f"{what}: the file is not well-formed CSV ({error})"
+    msg = f"{what}: the file is not well-formed CSV ({error}) [see: csv-malformed]"
     return FatalAPIError(msg)

@@ -82,9 +82,10 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()
     if len(request.windows) == 1:
-        advice = f"If that lasts, go on without this window: set skip_windows to {json.dumps({stream: [first]})}"
+        advice = f"If it keeps failing, skip this window: set skip_windows to {json.dumps({stream: [first]})} [see: window-not-answered]"
     else:
-        advice = f"If that lasts, and is for one window, go on without it: set skip_windows to its first date ({stream}: {first} or later)"
+        advice = f"If it keeps failing for one window, skip that: set skip_windows to its first date ({stream}: {first} or later) "
+        advice += "[see: window-not-answered]"
     error.args = (f"{error}. {advice}", *error.args[1:])
 
 
@@ -97,6 +98,6 @@ def cut(
         return requests(list(wanted))
     found, passed = stretches(wanted, skipped, zone)
     if passed:
-        said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
-        run.notices.accept(stream, "windows passed over", said)
+        said = f"windows are skipped, as skip_windows says, and have no rows: {', '.join(map(str, passed))} [see: windows-skipped]"
+        run.notices.accept(stream, "windows skipped", said)
     return [request for stretch in found for request in requests(stretch)]

@@ -323,7 +323,9 @@ def exports() -> Iterator[Cell]:
     yield Cell("export_slow", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
     yield Cell("export_failed", STATUS, 1, whole("started again, all there"))
     yield Cell("export_failed", STATUS, None, fails("Lexer gave it up: 'failed'", 3))
-    yield Cell("export_unknown_status", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
+    yield Cell(
+        "export_unknown_status", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon
+    )
     yield Cell("export_null_url", STATUS, 2, whole("asked again, all there"))
     yield Cell("export_null_url", STATUS, None, fails("complete, and names no file", None), settings=soon)
     yield Cell("export_expired_link", DOWNLOAD, 1, whole("a fresh link, all there"))

@@ -81,7 +81,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
         return Finding(mark=mark, found=f"It was not started: {job.why or job.started.why}.", advice=advice, **common)
     if job.outcome == "failed":
         advice = "Ask again; if it fails each time, ask Lexer's support why"
-        return Finding(mark=Mark.OPEN, found=f"Lexer gave it up: {shown}.", advice=advice, **common)
+        return Finding(mark=Mark.OPEN, found=f"The job failed at Lexer: {shown}.", advice=advice, **common)
     if job.outcome == "no link":
         advice = "Ask again; if it goes on, ask Lexer's support where the file is"
         return Finding(mark=Mark.OPEN, found=f"It is over and names no file: {shown}.", advice=advice, **common)
