@@ -50,7 +50,7 @@ CASES: Final[list[Case]] = [
     case("listed_series", "a list of series came"),
     case("series_by_date", "buckets came by their dates"),
     case("members_beside", "'total', 'meta' came beside the lists of buckets"),
-    case("titled_states", "another name came for each state", STATES),
+    case("titled_states", "each state", STATES),
     case(
         "days_of_utc",
         "set series_zone to the zone in which Lexer counts",
@@ -59,8 +59,8 @@ CASES: Final[list[Case]] = [
         why="`series_zone` takes the days as they are: rows of other days",
     ),
     case("weeks_for_months", "Set max_range_days to", config=LONG),
-    case("days_for_hours", "From here on ranges have at most", config=HOURS),
-    case("hours_for_a_week", "From here on ranges have at least", STATES),
+    case("days_for_hours", "From now on, ranges have at most", config=HOURS),
+    case("hours_for_a_week", "From now on, ranges have at least", STATES),
     case("part_of_a_range", "Set max_range_days to 30", (*SERIES, *SURVEYS), config=LONG),
     case("ranges_of_a_month", "Set max_range_days to", (*SERIES, *SURVEYS), config=LONG),
     case(

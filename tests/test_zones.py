@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 YEAR = Window(NOW - timedelta(days=365), NOW)
 WINTER = Window(datetime(2026, 4, 10, tzinfo=UTC), NOW)
-SHIFTS = "a wrong one shifts days without an error"
+SHIFTS = "a wrong one shifts days without an error [see: zone-differs]"
 
 
 def users(*zones_of_users: object) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_an_abbreviation_is_answered_before_any_request(tap: Tap, sandbox: Sandb
     for name in ("AEST", "EST"):
         (line,) = tap.run(sandbox.config(timezone=name), "--check").errors
         assert line.startswith(f"timezone: '{name}' is an abbreviation of A")
-        assert line.endswith("; set the one of your account. Without one, --check says which its users have")
+        assert line.endswith("; set your account's zone. If it is not set, --check shows your users' zones")
     assert sandbox.requests == []
 
 

@@ -178,7 +178,7 @@ class WholeAnswers:
             if not rows:
                 return True
             if pages.count >= MOST_PAGES:
-                msg = f"{what}: there are more than {MOST_PAGES:,} pages"
+                msg = f"{what}: more than {MOST_PAGES:,} pages [see: pages-too-many]"
                 raise UnexpectedAnswerError(msg)
             if not pages.add(pages.first_url, rows):
                 if pages.count == 1:

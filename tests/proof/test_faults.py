@@ -197,7 +197,7 @@ PASSING: dict[str, tuple[str, Outcome, dict[str, Any]]] = {
     "cut_body": ("the connection broke off", CUT_FILE, {}),
     "cut_chunked": ("the connection broke off", CUT_FILE, {}),
     "long_body": ("the answer is not JSON", SHORT_FILE, {}),
-    "gzip_garbage": ("the answer can't be unpacked", fails("the file is not valid gzip", 3), {}),
+    "gzip_garbage": ("the answer can't be decompressed", fails("the file is not valid gzip", 3), {}),
     "not_json": ("the answer is not JSON", fails("a page, an object or a sentence in place of a CSV", 3), {}),
     "truncated_json": ("the answer is not JSON", SHORT_FILE, {}),
     "rate_limited": (": 429 ", fails("the file host 127.0.0.1 answers 429"), {}),
@@ -301,14 +301,14 @@ def changed() -> Iterator[Cell]:
         yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
     # (Asked for with more days around them, three times: where ranges are short, days come in hours.)
     yield Cell(
-        "hourly_buckets", SERIES, None, replace(fails("one bucket for each day was asked for", 4), shown="fails")
+        "hourly_buckets", SERIES, None, replace(fails("asked for one bucket per day was asked for", 4), shown="fails")
     )
     hours = {"series_interval": "hour"}
     # (Asked again: it might be an account where nothing happened but in the hour after midnight, or one that answers a day in hours.)
-    days = replace(fails("one bucket for each hour was asked for", 3), shown="fails")
+    days = replace(fails("asked for one bucket per hour was asked for", 3), shown="fails")
     yield Cell("daily_buckets", SERIES, None, days, settings=hours)
-    yield Cell("other_window", SERIES, None, fails("one bucket for each day was asked for", 1))
-    yield Cell("other_window", FORM_SERIES, None, fails("days of UTC were asked for, and a row of", 1))
+    yield Cell("other_window", SERIES, None, fails("asked for one bucket per day was asked for", 1))
+    yield Cell("other_window", FORM_SERIES, None, fails("asked for days of UTC, and got a row of", 1))
     for kind in (REPORT, FORM):
         yield Cell("other_window", kind, None, odd("can't be told, for the answer names no window", remains=True))
     for kind in STARTS:
@@ -322,7 +322,7 @@ def exports() -> Iterator[Cell]:
     soon = {"export_timeout": 2, "export_retries": 0}
     yield Cell("export_slow", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon)
     yield Cell("export_failed", STATUS, 1, whole("started again, all there"))
-    yield Cell("export_failed", STATUS, None, fails("Lexer gave it up: 'failed'", 3))
+    yield Cell("export_failed", STATUS, None, fails("the job failed at Lexer: 'failed'", 3))
     yield Cell(
         "export_unknown_status", STATUS, None, fails("not complete after 2 s (export_timeout)", None), settings=soon
     )
@@ -350,7 +350,7 @@ IDLE = {"rate_limit_requests": 1, "rate_limit_seconds": 2}
 
 CERTIFICATE = replace(
     fails("the host's certificate is not valid (127.0.0.1", 1),
-    advises=". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE",
+    advises=". If your network has its own CA, set REQUESTS_CA_BUNDLE to its file",
 )
 PROXY = fails("the proxy can't be reached or refuses (127.0.0.1")
 
@@ -649,9 +649,9 @@ def test_a_form_that_is_deleted_between_two_runs_is_not_asked_for_any_more(tap: 
 @pytest.mark.parametrize(
     ("date", "late", "said"),
     [
-        ("2026-04-29T01:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-29T01:00:00Z came"),
-        ("2026-04-24T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-24T00:00:00Z came"),
-        ("2026-05-03T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-05-03T00:00:00Z came"),
+        ("2026-04-29T01:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-04-29T01:00:00Z came"),
+        ("2026-04-24T00:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-04-24T00:00:00Z came"),
+        ("2026-05-03T00:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-05-03T00:00:00Z came"),
         ("2026-04-29T00:00:00+00:00", 1, "and timestamp 1777420801 of a row are not the same instant"),
         ("2026-04-29T00:00:00", 3 * 86_400, "a date-time with an offset was expected"),
         ("2026-04-25T00:00:00+00:00", 0, None),
