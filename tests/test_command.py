@@ -192,7 +192,7 @@ def test_only_a_sandbox_s_token_leaves_the_environment_of_the_sandbox(tap: Tap, 
         for arguments in ((), ("--check",), ("--plan",)):
             run = tap.run(config, *arguments, env=meltano)
             assert (run.code, run.out) == (1, "")
-            assert run.errors[0].startswith("api_token: is no token of a sandbox")
+            assert run.errors[0].startswith("api_token: is not a sandbox token")
             assert "'sandbox'" in run.errors[0]
             assert "--environment=prod" in run.errors[0]
             assert "0123456789" not in run.log
@@ -272,7 +272,7 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
         *(
-            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and digests without")
+            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and unsalted digests")
             for salt in ("", " \t")
         ),
     ],
@@ -320,8 +320,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
-        ("null", "3.json is null. For a first load leave --state out; otherwise give it the last state"),
-        ("\n", "3.json is empty. For a first load leave --state out; otherwise give it the last state"),
+        ("null", "3.json is null. For a first load, leave out --state; otherwise pass the last state"),
+        ("\n", "3.json is empty. For a first load, leave out --state; otherwise pass the last state"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -334,15 +334,15 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
     [
         (
             {"streams": [{"tap_stream_id": "orders", "schema": {"properties": {}}}]},
-            "The catalog can't be used: it has orders, and the streams of this tap are",
+            "The catalog can't be used: it names orders, and this tap's streams are",
         ),
-        ({}, "The catalog can't be used: it is not as a catalog should be"),
+        ({}, "The catalog can't be used: it is not a valid catalog"),
         (
             {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
-            "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
+            "The catalog can't be used: at $.streams[0].schema.properties.id it is not a valid catalog",
         ),
         ("null", "is null. Make it again with --discover"),
-        ([], "The catalog can't be used: it is not as a catalog should be"),
+        ([], "The catalog can't be used: it is not a valid catalog"),
         ("nonsense", "is not JSON"),
     ],
 )

@@ -38,7 +38,7 @@ CASES: Final[list[Case]] = [
         "pages_elsewhere",
         ("users",),
         "refused",
-        says="another host, elsewhere.example, which is not asked",
+        says="another host, elsewhere.example, which must not",
         why="the token is for Lexer's own hosts alone",
     ),
     Case("more_than_come", ("users",), "refused", says="says that there are", way={"accept": {"users": ["one_page"]}}),

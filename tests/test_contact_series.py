@@ -23,7 +23,7 @@ SURVEYS: Final = ("nps_volume",)
 ZONE: Final = {"timezone": "Australia/Sydney"}
 LONG: Final = {**ZONE, "start_date": "2026-01-20", "lookback_days": 0}
 HOURS: Final = {**ZONE, "series_interval": "hour"}
-READ: Final = "labels are not written as Lexer documents them"
+READ: Final = "labels are not in Lexer's documented form"
 
 
 def case(difference: str, says: str, streams: tuple[str, ...] = SERIES, **more: Any) -> Case:
@@ -53,7 +53,7 @@ CASES: Final[list[Case]] = [
     case("titled_states", "each state", STATES),
     case(
         "days_of_utc",
-        "set series_zone to the zone in which Lexer counts",
+        "set series_zone to the zone Lexer counts in",
         STATES,
         outcome="refused",
         why="`series_zone` takes the days as they are: rows of other days",

@@ -287,7 +287,7 @@ def test_a_job_that_can_not_be_started_ahead_leaves_the_one_before_it_to_be_read
     [
         ("export_failed", "the job failed at Lexer: 'failed'", 4),
         ("export_unknown_status", "not complete after 1 s (export_timeout). Its status is 'archived' then", 4),
-        ("export_null_url", "complete, and names no file", 4),
+        ("export_null_url", "complete, but names no file", 4),
         ("export_expired_link", "answers 403", 2),
         ("export_cut", "cut off", 1),
         ("export_cut_silent", "", 1),
@@ -306,7 +306,7 @@ def test_each_end_of_a_job_has_its_own_words_and_none_moves_the_bookmark(
     assert run.code == 1
     assert said in run.errors[0]
     if jobs == 4:
-        assert "That is for one day, 2026-04-27, which is not cut" in run.errors[0]
+        assert "That is one day, 2026-04-27, which can't be split" in run.errors[0]
         assert "export_timeout" in run.errors[0]
         assert "skip_windows: {'mention_sla_export': ['2026-04-27']}" in run.errors[0]
     assert "mention_sla_export" in run.errors[0]
@@ -375,7 +375,7 @@ def test_a_disk_without_room_is_a_clear_error(
         ["bash", str(script), *line], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
     )
     assert done.returncode == 1
-    assert "the export can't be kept in" in done.stderr
+    assert "the export can't be written to" in done.stderr
     assert "TMPDIR" in done.stderr
 
 
@@ -441,8 +441,7 @@ def test_a_broken_letter_costs_that_letter_alone(tap: Tap, catalog_of: CatalogOf
     assert letters_of(run) == ["Grüße", f"{broken} was sent so", f"Gr{broken}sse und {broken}", "so", broken]
     (said,) = (line for line in warnings(run) if "can't be read" in line)
     assert said.endswith(
-        "cells with an unreadable letter, which is now U+FFFD: 2. "
-        "If the file is not UTF-8, name its encoding in export_encoding"
+        "cells with an unreadable letter, which is now U+FFFD: 2. If the file is not UTF-8, set export_encoding"
     )
     assert bookmark(run.state, "mention_sla_export") == "2026-01-06T00:00:00Z"
 
@@ -563,7 +562,7 @@ def test_a_header_that_stands_again_in_the_middle_is_no_row(
     assert '"Account Name",' not in run.out
     (said,) = (line for line in warnings(run) if "header" in line)
     assert said.endswith("lines repeat the header, and are left out: 2")
-    assert not any("no time to know it by" in line for line in warnings(run))
+    assert not any("no time for its id" in line for line in warnings(run))
 
 
 @pytest.mark.parametrize("line", [b"sep=;\r\n", b'"SEP=;"\r\n', b"\xef\xbb\xbfsep=;\r\n"])

@@ -114,10 +114,7 @@ def test_questions_come_after_waits_that_double_up_to_a_minute(
         (
             PENDING,
             ExportTimedOutError,
-            (
-                f"not complete after {TIMEOUT} s (export_timeout). Allow it more time, or ask for less with a smaller "
-                "export_window_days"
-            ),
+            (f"not complete after {TIMEOUT} s (export_timeout). Raise export_timeout, or lower export_window_days"),
         ),
         (WITHOUT_URL, ExportFailedError, "Lexer says that it is complete, but names no file"),
     ],
@@ -197,9 +194,7 @@ def test_a_status_that_may_hold_a_secret_is_not_shown(
 def test_a_status_that_is_a_plain_word_is_shown(
     exporter_of: Callable[..., Exporter], caplog: pytest.LogCaptureFixture, word: str
 ) -> None:
-    said = (
-        f"an unfinished export has the undocumented status '{word}', which no document names. It is taken for pending"
-    )
+    said = f"an unfinished export has the undocumented status '{word}'. It counts as pending"
     with Host(FILE, statuses=[status(word)]) as host, pytest.raises(ExportTimedOutError, match=f"'{word}'"):
         read(exporter_of(host, timeout=2))
     assert caplog.messages == [said], "once"
@@ -334,7 +329,7 @@ def test_a_status_is_sought_where_lexer_once_meant_it_to_be(
             assert read(exporter) == (HEADER + ROW).decode()
     assert host.asked.count("status token") == 1, "never again where it is not"
     assert caplog.messages == [
-        f"the status of exports is found at {host.origin}{place.partition('?')[0]}, and not at export_status_url"
+        f"the status of exports is at {host.origin}{place.partition('?')[0]}, not at export_status_url"
     ]
 
 
@@ -484,7 +479,7 @@ def test_a_redirect_to_what_is_no_address_is_an_error_at_once(
     moved = with_length(b"", more=b"Location: %s\r\n" % location, status=b"302 Found")
     with Host(moved) as host, pytest.raises(UnexpectedAnswerError) as raised:
         read(exporter_of(host))
-    said = "what the file host 127.0.0.1 is named, or redirects to, is no address (it is not shown)"
+    said = "the file host 127.0.0.1 has an invalid address, or redirects to one (not shown)"
     assert without_see(str(raised.value)) == f"{WHAT}: {said}"
     assert host.asked.count("file") == 1
 
@@ -596,7 +591,7 @@ def test_a_folder_that_is_not_there_is_an_error_that_names_the_variable(
     exporter_of: Callable[..., Exporter], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    with Host(FILE) as host, pytest.raises(FatalAPIError, match=r"no temporary folder can be written .* TMPDIR"):
+    with Host(FILE) as host, pytest.raises(FatalAPIError, match=r"no temporary folder is writable .* TMPDIR"):
         read(exporter_of(host))
 
 
@@ -657,8 +652,8 @@ def test_a_host_of_files_with_a_certificate_that_nobody_knows_is_tried_once(
         with Host(FILE, statuses=[complete]) as host, pytest.raises(FatalAPIError) as raised:
             read(exporter_of(host))
         gate.shutdown()
-    said = "no download: the host's certificate is not valid (127.0.0.1). If your network has a CA of its own, name its file in"
-    assert without_see(str(raised.value)) == f"{WHAT}: {said} REQUESTS_CA_BUNDLE"
+    said = "no download: the host's certificate is not valid (127.0.0.1). If your network has its own CA, set REQUESTS_CA_BUNDLE"
+    assert without_see(str(raised.value)) == f"{WHAT}: {said} to its file"
     assert clock.sleeps == [1]
 
 

@@ -232,7 +232,7 @@ def test_a_run_that_gets_no_further_says_so_and_is_no_success(
     catalog = catalog_of("summary")
     state = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog).state
     run = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog, state=state)
-    assert "max_requests is 7, and to get further summary takes 8 at least, its lookback included" in run.log
+    assert "max_requests is 7, but summary needs at least 8 to get further, lookback included" in run.log
     assert run.code == 1
     assert run.errors[-1].startswith("max_requests (7) is used up, and no bookmark has moved")
     assert run.state == state
@@ -404,7 +404,7 @@ def test_check_does_not_wait_where_another_run_has_used_up_the_quota(
     assert tap.run(config, "--check", env=env).code == 0
     run = tap.run(config, "--check", env=env, timeout=30)
     assert run.code == 1
-    assert "Another run on this machine has used up the quota of this token" in run.errors[0]
+    assert "Another run on this machine has used up this token's quota" in run.errors[0]
     assert len(sandbox.requests) == 1
 
 

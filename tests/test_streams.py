@@ -649,9 +649,9 @@ def test_a_most_that_gets_no_stream_any_further_is_cautioned(
         told = Told(host, stream, state=state, lookback_days=1, export_window_days=1, max_requests=most)
         told.describe_plan()
     said = [message for message in caplog.messages if message.startswith("max_requests is")]
-    caution = f"max_requests is {most}, and to get further {stream} takes {takes} at least, its lookback included. "
+    caution = f"max_requests is {most}, but {stream} needs at least {takes} to get further, lookback included. "
     setting = "lookback_days" if stream == "summary" else "export_lookback_days"
-    assert set(said) == (set() if takes is None else {f"{caution}Allow more requests, or set a smaller {setting}"})
+    assert set(said) == (set() if takes is None else {f"{caution}Raise it, or lower {setting}"})
 
 
 def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_lookback() -> None:
@@ -825,8 +825,8 @@ def test_two_times_of_a_row_that_are_not_the_same_are_an_error() -> None:
     with Host(FORMS, starts=[with_length(row)]) as host:
         told = Told(host, "nps_volume", form_ids=[55])
         assert (
-            ": date 2026-01-05T00:00:00Z and timestamp 1767571201 of a row are not the same instant. If that lasts, and is for one window, "
-            "go on without it: set skip_windows to its first date (nps_volume: 2026-01-05 or later)"
+            ": date 2026-01-05T00:00:00Z and timestamp 1767571201 of a row are not the same instant. If it keeps failing for one window, "
+            "skip that: set skip_windows to its first date (nps_volume: 2026-01-05 or later)"
         ) in told.failed()
     assert not told.records
 
@@ -856,7 +856,7 @@ def test_a_day_of_utc_begins_on_the_day_before_west_of_greenwich(zone: str, loca
         ("day", ["2026-01-05 00:00", "2026-01-20 13:00"], "asked for one bucket per day was asked for"),
         ("day", ["2026-01-05 00:00", "2026-W03"], "asked for one bucket per day was asked for"),
         ("day", ["2026-01-05 00:00", "2026-13-06 00:00"], "asked for one bucket per day was asked for"),
-        ("hour", ["2026-01-05 07:00", "2026-01-20 07:00"], "set timezone to that of the account"),
+        ("hour", ["2026-01-05 07:00", "2026-01-20 07:00"], "set timezone to the account's"),
     ],
 )
 def test_other_buckets_that_were_not_asked_for_are_an_error(interval: str, labels: list[str], said: str) -> None:
