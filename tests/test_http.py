@@ -279,7 +279,7 @@ def test_hours_in_place_of_days_are_an_error(tap: Tap, sandbox: Sandbox, catalog
     sandbox.fault("hourly_buckets", "case_volume", times=None)
     run = tap.run(sandbox.config(**ONE_DAY), catalog=catalog_of("case_volume"))
     assert (run.code, dict(run.records)) == (1, {})
-    assert "asked for one bucket per day was asked for" in run.errors[0]
+    assert "asked for one bucket per day" in run.errors[0]
 
 
 def test_days_in_place_of_hours_are_an_error(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
@@ -287,7 +287,7 @@ def test_days_in_place_of_hours_are_an_error(tap: Tap, new_sandbox: NewSandbox, 
     run = tap.run(sandbox.config(**ONE_DAY, series_interval="hour"), catalog=catalog_of("case_volume", "states_volume"))
     assert run.code == 1
     assert set(run.records) == {"states_volume"}
-    assert "asked for one bucket per hour was asked for" in run.errors[0]
+    assert "asked for one bucket per hour" in run.errors[0]
 
 
 def test_labels_of_another_zone_are_an_error_that_names_the_setting(
