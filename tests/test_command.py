@@ -684,4 +684,4 @@ def test_salts_that_can_not_be_read_are_not_shown(tap: Tap, sandbox: Sandbox) ->
     assert line == "stream_map_config: should be an object (its value is not shown here)"
     variable = {"TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG": f'{{"salt": "{salt}"'}
     line = refused(tap, sandbox.config(), "--config=ENV", env=variable)
-    assert line == "The environment variable TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG is no JSON and should be like {}"
+    assert line == "The environment variable TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG is not JSON and should be like {}"

@@ -133,7 +133,7 @@ class SingerTap(Tap):
             ConfigValidationError: If they do not (which only discovery tolerates).
         """
         if not isinstance(self._settings, Settings):
-            raise self._settings or ConfigValidationError("There are no settings yet")
+            raise self._settings or ConfigValidationError("There are no settings yet [see: setting-missing]")
         return self._settings
 
     # Streams
