@@ -158,7 +158,7 @@ class Door:
         key = _key(method, url, content)
         if key not in self._kept:
             if self.is_shut:
-                msg = "this takes a request more, which the tap sends in a run"
+                msg = "this needs one more request, which a run sends"
                 raise RequestsSpentError(msg)
             found = self.fetched(method, url, failures, **content)
             if found.status == HTTPStatus.TOO_MANY_REQUESTS:  # no answer to the question
@@ -337,7 +337,7 @@ class _Failures(Failures):
         super().__init__("", host, timeout=settings.request_timeout, quote=quote)
 
     def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the address)
-        return UnreachableError(f"{self.host} is no address. Check api_url and export_status_url")
+        return UnreachableError(f"{self.host} is not a valid address. Check api_url and export_status_url")
 
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(f"{self.host} {said}")

@@ -128,7 +128,7 @@ class Jobs:
         content = opened(answer.content) if answer.is_fine else None
         if content is None:
             job.words.append(f"({answer.status})")
-            job.why = answer.why if not answer.is_fine else "the answer about it can't be read"
+            job.why = answer.why if not answer.is_fine else "the answer to a poll can't be read"
             return
         self._known = [address]
         if address is not None:
@@ -175,7 +175,7 @@ class Jobs:
         except (FatalAPIError, RetriableAPIError) as error:
             job.why = without_see(str(error))
         except ValueError:
-            job.why = "what is named as the file's address is none"
+            job.why = "the link to the file is not a valid address"
         else:
             job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
             job.refused = self._refusal(job, url)
@@ -216,7 +216,7 @@ class _FileFailures(Failures):
         super().__init__("no download: ", "the file host", timeout=settings.request_timeout, quote=lambda _: "")
 
     def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the link)
-        return FatalAPIError("what is named as the file's address is none")
+        return FatalAPIError("the link to the file is not a valid address")
 
     def redirected(self, said: str) -> FatalAPIError:  # noqa: ARG002 (likewise)
         return FatalAPIError("the file host redirects in a circle")

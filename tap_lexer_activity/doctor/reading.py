@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.settings.settings import Settings
 
 QUESTION: Final = "What does a run make of these answers?"
-ASSUMED: Final = "It reads all of them, without a word."
+ASSUMED: Final = "It reads all of them, without a warning."
 
 
 @dataclass(frozen=True)
