@@ -59,7 +59,7 @@ CASES: Final[list[Case]] = [
         "refused",
         "Lexer says that it is complete, but names no file. That is one day",
         config={"start_date": "2026-04-29", "export_timeout": 1, "export_retries": 0},
-        why="there may be rows; `skip_windows` passes over the day",
+        why="there may be rows; `skip_windows` skips the day",
     ),
     Case("long_exports_fail", MESSAGES, "warning", "asking for it in halves", config=LONG),
     Case("long_exports_refused", ALL, "warning", "Set export_window_days (or max_range_days)", config=LONG),

@@ -362,7 +362,7 @@ def test_a_job_costs_what_is_said() -> None:
         moments, wait = [*moments, moments[-1] + wait], min(2 * wait, LONGEST_WAIT)
     *others, last = (f"{moment:.0f}" for moment in moments)
     told = page("exports")
-    assert f"asks {', '.join(others)} and {last} seconds after the start, then every minute" in told
+    assert f"polls {', '.join(others)} and {last} seconds after the start, then every minute" in told
     assert f"2 if the file is ready by then, {1 + len(moments)} if it takes a minute" in told
 
 

@@ -1,4 +1,4 @@
-"""Settings that go round what a Lexer does that its documents do not say."""
+"""Settings for a Lexer that differs from its documents."""
 
 from __future__ import annotations
 
