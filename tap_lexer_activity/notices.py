@@ -1,4 +1,4 @@
-"""Notices: where an answer differs from Lexer's documents, and was accepted all the same.
+"""Notices: differences from Lexer's documents that were accepted.
 
 They go one way: once into the log when the difference is first met, and into the lines at the end of a run, with how often it was met.
 """

@@ -135,7 +135,7 @@ class UnreadTimes:
 
     @property
     def advice(self) -> str | None:
-        """A sentence how they could be read; `None` if there are none."""
+        """Advice on how to read them; `None` if there are none."""
         if not self._cells:
             return None
         form = only_form(self._cells)

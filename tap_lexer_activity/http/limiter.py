@@ -269,7 +269,7 @@ def _opened(name: str) -> sqlite3.Connection:
 
 
 def _opened_or_made_anew(file: Path) -> sqlite3.Connection:
-    """The database of a file. One that is none, or broken, is replaced: it holds nothing that lasts."""
+    """The database of a file. A broken file, or one of another kind, is replaced: it holds nothing that lasts."""
     try:
         return _opened(str(file))
     except sqlite3.Error as error:

@@ -86,7 +86,7 @@ class Failures:
                 return FatalAPIError(f"{self.prefix}{self.quote(str(error))} [see: ca-file]")
 
     def no_address(self, text: str) -> Exception:
-        """The host is no address, or redirects to one that is none. The library's text may hold the address."""
+        """The host is an invalid address, or redirects to one. The library's text may hold the address."""
         raise NotImplementedError
 
     def redirected(self, said: str) -> Exception:

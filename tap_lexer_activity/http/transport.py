@@ -1,6 +1,6 @@
 """HTTP whose timeout is for an answer, and not for each byte of it; and whose answers are each that to its own request.
 
-A socket's own timeout begins anew with each byte that arrives. So a host that sends a byte now and then could hold a run for days.
+A socket's own timeout starts again with each byte. So a host that sends a byte now and then could hold a run for days.
 
 And the standard library takes an interim answer, such as 103 (Early Hints), for the answer. The real one would then be read as that to
 the next request of the connection, and so on: right numbers under wrong keys.

@@ -84,7 +84,7 @@ def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
 def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:
     """The JSON of an answer, its decimals as `Decimal` with all their digits.
 
-    What Python and others write for numbers that are none (`NaN`, `Infinity`) is read as that text.
+    `NaN` and `Infinity`, which Python and others write, are read as that text.
 
     Args:
         text: The answer.

@@ -25,7 +25,7 @@ _BROKEN: Final = frozenset({"error", "fail", "failed", "failure"})
 _AROUND: Final = frozenset({
     "meta", "metadata", "_meta", "links", "_links", "pagination", "paging", "page_info", "pageinfo", "errors", "warnings", "messages",
 })  # fmt: skip
-"""Names of what stands beside rows and is none."""
+"""Names of what stands beside rows and is not a row."""
 _NAMES: Final = frozenset({
     "data", "result", "results", "response", "rows", "records", "items", "report", "reports", "payload", "content", "body", "entries",
     "objects", "list", "metrics", "stats", "statistics", "value", "values", "output", "agents", "team", "tags",

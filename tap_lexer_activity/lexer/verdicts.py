@@ -45,7 +45,7 @@ _OF_RANGES: Final = frozenset(
 
 
 class Verdicts:
-    """Raises what an answer means that is none. One for the run: what a 401 means depends on the answers before it."""
+    """Raises the error that an answer means. One for the run: what a 401 means depends on the answers before it."""
 
     def __init__(self, period: int, quote: Callable[[str], str]) -> None:
         """Begin.

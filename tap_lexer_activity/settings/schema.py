@@ -290,7 +290,7 @@ FAKER_CONFIG: Final = (
 
 
 def without_bare_types(schema: Any) -> Any:
-    """A JSON schema without choices that are no schemas, on which validators fail: the SDK has the text `"null"` in those of `stream_maps`."""
+    """A JSON schema without choices that are not schemas, on which validators fail: the SDK has the text `"null"` in those of `stream_maps`."""
     if isinstance(schema, list):
         return [without_bare_types(part) for part in schema]
     if not isinstance(schema, dict):

@@ -25,7 +25,7 @@ class Settings:
         starts: The beginning of each stream in `start_dates`: see `start_of`.
         series_zone: Where series are counted, if not in `zone`.
         accept: Words for what to make of answers that are refused otherwise, by stream.
-        skip_windows: First dates of windows that are passed over, by stream.
+        skip_windows: First dates of windows to skip, by stream.
         environment: Meltano's environment, if Meltano runs the tap.
     """
 

@@ -136,7 +136,7 @@ class ExportFiles(WindowedStream):
         """A file, read up to its header.
 
         Raises:
-            UnexpectedAnswerError: If what stands in the place of the header is none of this export.
+            UnexpectedAnswerError: If the first row is not a header of this export.
         """
         known = self._known_columns
         file = ExportFile(lines, known.keys() - set(OWN_COLUMNS))
