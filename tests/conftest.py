@@ -88,7 +88,7 @@ class Run:
     code: int
     out: str
     log: str
-    see: list[str] = field(default_factory=list)
+    see: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.see = [
