@@ -30,7 +30,7 @@ CASES: Final[list[Case]] = [
         way={"accept": {"groups": ["member:groups"]}},
     ),
     Case("under_a_strange_name", ("summary",), "refused", says="'emea'", way={"accept": {"summary": ["member:emea"]}}),
-    Case("nothing_is_204", ("summary", "groups"), "warning", says="taken for nothing", keeps=lambda *_: False),
+    Case("nothing_is_204", ("summary", "groups"), "warning", says="count as no rows", keeps=lambda *_: False),
     Case("pages_by_link", ALL, "warning", says="header Link names a next page"),
     Case("pages_by_total", (*ALL, "user_summary"), "warning", says="comes in pages"),
     Case("pages_in_body", ALL, "warning", says="it has nextpage"),

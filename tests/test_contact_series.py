@@ -73,7 +73,7 @@ CASES: Final[list[Case]] = [
     case("survey_dates", "dates name no zone", SURVEYS),
     case("survey_one_time", "a date or a timestamp is missing", SURVEYS),
     case("surveys_by_date", "rows did not come as a list", SURVEYS),
-    case("survey_weeks", "longer steps came", SURVEYS, config=LONG),
+    case("survey_weeks", "got longer steps", SURVEYS, config=LONG),
     case(
         "survey_row_more",
         "rows came for both edges",
