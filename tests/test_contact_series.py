@@ -35,7 +35,7 @@ CASES: Final[list[Case]] = [
     case("labels_with_seconds", READ, free=("date_label",)),
     case("labels_iso", READ, free=("date_label",)),
     case("labels_zulu", READ, free=("date_label",)),
-    case("labels_in_utc", "labels are read off a clock in UTC", free=("date_label",)),
+    case("labels_in_utc", "labels are read in UTC", free=("date_label",)),
     case("labels_in_milliseconds", READ, free=("date_label",)),
     case("labels_with_the_day_first", "day first", free=("date_label",)),
     case("labels_with_am", READ, config=HOURS, free=("date_label",)),
