@@ -526,7 +526,7 @@ def test_an_export_that_is_waited_for_is_told_of(
                 "reason": "new",
                 "count": 3,
                 "caution": "start_date (2026-01-05T00:00:00Z) is after the bookmark (2026-01-03T00:00:00Z): "
-                "what lies between them is not read",
+                "what lies between them is not read [see: start-after-bookmark]",
             },
         ),
     ],
@@ -596,7 +596,7 @@ def test_a_bookmark_in_the_future_is_kept_and_nothing_is_read() -> None:
         count=0,
         requests=[],
         caution="The bookmark 9999-01-09T00:00:00Z is in the future: nothing is read until then. "
-        "To read again from start_date, remove this stream from the state",
+        "To read again from start_date, remove this stream from the state [see: bookmark-in-future]",
     )
     assert (set(tap.story), host.asked) == ({"STATE 09"}, [])
 
