@@ -40,10 +40,11 @@ nox.options.sessions = ["lint", "types", "docs", f"tests-{PYTHON}", "proof", f"p
 
 @nox.session(python=PYTHON)
 def lint(session: nox.Session) -> None:
-    """Style: ruff's rules and format, and that imports run one way."""
+    """Style: ruff's rules and format, spelling, and that imports run one way."""
     session.install(*CONSTRAINTS, "--group", "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("codespell")
     session.run("lint-imports", "--no-cache", "--no-logo")
 
 

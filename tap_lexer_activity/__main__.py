@@ -24,7 +24,9 @@ def main() -> None:
         signal.signal(number, _end)
     level = next((name for name in _LEVELS if os.environ.get(name)), None)
     if level is not None and os.environ[level].upper() not in logging.getLevelNamesMapping():
-        sys.exit(f"The environment variable {level} should be one of DEBUG, INFO, WARNING, ERROR and CRITICAL")
+        sys.exit(
+            f"The environment variable {level} should be one of DEBUG, INFO, WARNING, ERROR and CRITICAL [see: variable-log-level]"
+        )
 
     make_stdout_whole()
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_PART: Final = 8
 """Fewest characters that count as a part of a token."""
+_SEE: Final = re.compile(r" ?\[see: ([a-z0-9-]+(?:, [a-z0-9-]+)*)\]")
+"""The address of a message's entry in docs/troubleshooting.md. Each message names its own, so one made of others has several."""
 
 
 class AccessDeniedError(FatalAPIError):
@@ -124,6 +126,17 @@ class EndOfRun(BaseException):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def see_last(text: str) -> str:
+    """A message with the addresses of its entries in docs/troubleshooting.md at its end, where people and `grep` look for them."""
+    names = dict.fromkeys(name for found in _SEE.findall(text) for name in found.split(", "))
+    return f"{without_see(text)} [see: {', '.join(names)}]" if names else text
+
+
+def without_see(text: str) -> str:
+    """A message without the addresses of its entries."""
+    return _SEE.sub("", text)
 
 
 def without_token(text: str, token: str) -> str:

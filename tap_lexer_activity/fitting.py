@@ -50,7 +50,7 @@ class Findings:
 def fitted(answer: Any, schema: Mapping[str, Any], *, utc_times: bool = False) -> tuple[Any, Findings]:
     """An answer with values of their columns' types: `"81"` as `81` in a column of integers, times in UTC.
 
-    A value that its column can't hold (a text that is no number, an integer beyond 64 bits) becomes null, if the column may be null, and
+    A value that its column can't hold (text that is not a number, an integer beyond 64 bits) becomes null, if the column may be null, and
     `additional_columns` of its row keeps it as it came; so it does with fields that no column is for. A row is an object whose schema has
     such a property. All else is left to the check of the shape.
 

@@ -1,4 +1,4 @@
-"""Notices: where an answer differs from Lexer's documents, and was accepted all the same.
+"""Notices: differences from Lexer's documents that were accepted.
 
 They go one way: once into the log when the difference is first met, and into the lines at the end of a run, with how often it was met.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_lexer_activity import turns
+from tap_lexer_activity.errors import see_last
 
 if TYPE_CHECKING:
     import logging
@@ -58,6 +59,7 @@ class Notices:
         if known is not None:
             known.count += 1
             return
+        said = see_last(said)
         self._found[stream, kind] = Notice(stream, kind, said)
         self._logger.getChild(stream).warning("%s", said)
 

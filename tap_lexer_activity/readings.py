@@ -33,10 +33,10 @@ WITH_IDS: Final = "objects for ids"
 OFFSETS: Final = "offsets for hours"
 
 KINDS: Final[dict[str, str]] = {
-    TEXT_FOR_NUMBERS: "numbers came as text, and are read as the numbers they are",
+    TEXT_FOR_NUMBERS: "numbers came as text, and are read as numbers",
     NUMBERS_FOR_TEXT: "numbers came where text is documented, and are read as text",
-    BOOLEANS: "numbers or words came for true and false, and are read as such",
-    EMPTY: "empty text came where there is nothing, and is read as null",
+    BOOLEANS: "numbers or words came for true and false, and are read as those",
+    EMPTY: "empty text came, and is read as null",
     SECONDS: "times came as seconds or milliseconds since 1970, and are read as such",
     DATES: "dates came where times are documented; each is read as its midnight in UTC, and kept in additional_columns",
     NO_ZONE: "times came without a zone, and are read as UTC, as the setting accept says",

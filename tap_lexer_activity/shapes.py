@@ -115,7 +115,7 @@ def check(answer: Any, validator: Validator, *, what: str, quote: Callable[[str]
     """
     error = next(iter(validator.iter_errors(answer)), None)
     if error is not None:
-        msg = f"{what}: the answer is not as Lexer documents it: {_expected(error)}; it begins {quote(text_of(answer))}"
+        msg = f"{what}: the answer is not as Lexer documents it: {_expected(error)}; it begins {quote(text_of(answer))} [see: answer-undocumented]"
         raise UnexpectedAnswerError(msg)
 
 

@@ -119,12 +119,14 @@ class TapLexerActivity(SingerTap):
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> ConfigInput:
         if any(map(is_pasted, value)):
-            msg = "--config: should be the path of a file, or ENV, and looks like settings (its text is not shown)"
+            msg = "--config: should be the path of a file, or ENV, but looks like settings (not shown) [see: config-no-path]"
             raise ConfigurationError(msg)
         try:
             return super().cb_config(ctx, param, value)
         except (TypeError, ValueError) as error:
-            msg = f"--config {' '.join(value)}: not a file with a JSON object of settings ({error})"
+            msg = (
+                f"--config {' '.join(value)}: not a file with a JSON object of settings ({error}) [see: config-no-path]"
+            )
             raise ConfigurationError(msg) from error
 
     @override
@@ -181,13 +183,14 @@ class TapLexerActivity(SingerTap):
             cls.print_about(about_format)
             return
         if not doctor and (report is not None or doctor_from is not None or no_exports):
-            msg = "--report, --doctor-from and --no-exports are options of --doctor, which is missing"
+            msg = "--report, --doctor-from and --no-exports are options of --doctor, which is missing [see: doctor-options]"
             raise ConfigurationError(msg)
         cls.print_version(print_fn=cls.logger.info)
         unread = setting_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ)
         if unread and not (config and config.parse_env):
             cls.logger.warning(
-                "The environment sets %s, which is not read. Add --config ENV to read it", ", ".join(unread)
+                "The environment sets %s, which is ignored. Add --config ENV to use it [see: variables-not-read]",
+                ", ".join(unread),
             )
         tap = cls(
             config=config.config if config else {},

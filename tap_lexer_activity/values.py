@@ -101,7 +101,7 @@ _UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", 
 
 
 def to_utc(text: str) -> str | None:
-    """A time as RFC 3339 in UTC; `None` for a text that is no time, or has no offset and so may be of any zone.
+    """A time as RFC 3339 in UTC; `None` for text that is not a time, or has no offset and so may be of any zone.
 
     Every form of ISO 8601 that Python reads will do, also with ` UTC` or a blank before the offset. A fraction has up to 6 digits. A text
     that is in this form already stays as it is.

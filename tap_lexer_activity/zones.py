@@ -92,5 +92,5 @@ def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, 
     given = f"timezone is {zone.key!r}" if is_set else f"timezone is not set, so it is {zone.key!r}"
     return (
         f"{given}, and of {counted} users whose zone is known {theirs.total()} have {theirs.most_common(1)[0][0]}. "
-        "If that is the account's zone, set timezone to it: a wrong one shifts days without an error"
+        "If that is the account's zone, set timezone to it: a wrong one shifts days without an error [see: zone-differs]"
     )

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from hypothesis import Phase, settings
 from proof.suites import write_figures
 from support.clocks import Clock
 
+from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[1]
@@ -77,11 +79,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @dataclass
 class Run:
-    """How a run of the tap ended, and what it wrote."""
+    """How a run of the tap ended, and what it wrote.
+
+    Attributes:
+        log: The log, without the addresses of entries in docs/troubleshooting.md; `see` has those.
+    """
 
     code: int
     out: str
     log: str
+    see: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.see = [
+            line.rpartition("[see: ")[2].removesuffix("]") for line in self.log.splitlines() if "[see: " in line
+        ]
+        self.log = without_see(self.log)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -109,6 +122,18 @@ class Run:
     def errors(self) -> list[str]:
         """What the log says at the level ERROR, without time and name."""
         return [line.split("|", 3)[3].strip() for line in self.log.splitlines() if "| ERROR " in line]
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log, without the addresses of entries in docs/troubleshooting.md, as in `Run`."""
+
+    def strip(record: logging.LogRecord) -> bool:
+        record.msg, record.args = without_see(record.getMessage()), ()
+        return True
+
+    caplog.handler.addFilter(strip)
+    return caplog
 
 
 class Warehouse:

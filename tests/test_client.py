@@ -37,6 +37,7 @@ from tap_lexer_activity.errors import (
     UnavailableError,
     UnexpectedAnswerError,
     UnreachableError,
+    without_see,
 )
 from tap_lexer_activity.http import retry
 from tap_lexer_activity.http.limiter import Limiter
@@ -125,7 +126,7 @@ def failed(client: Client, error: type[Exception], **more: Any) -> str:
         client.summary(**more)
     assert type(raised.value) is error
     assert raised.value.__cause__ is None, "it would have the whole address in its text"
-    return str(raised.value)
+    return without_see(str(raised.value))
 
 
 # What is sent, and what is answered
@@ -168,7 +169,7 @@ def test_a_request_goes_to_its_address_with_the_token_and_the_name_of_the_tap(sl
 def test_a_list_that_can_not_be_had_is_named_after_as_many_tries_as_were_asked_for(tries: int) -> None:
     with Host(refusal(b"500 Oops")) as host, pytest.raises(RetriableAPIError) as raised:
         Client(host).get("/groups", tries=tries)
-    assert str(raised.value) == "groups: 500 Oops"
+    assert without_see(str(raised.value)) == "groups: 500 Oops"
     assert len(host.asked) == tries
 
 
@@ -281,9 +282,9 @@ STUMBLES = [
     (interim(b"101 Switching Protocols"), "the connection broke off (ConnectionError) (HOST)"),
     (interim(b"100 Continue", b"") * 21 + ANSWER, "the connection broke off (ConnectionError) (HOST)"),
     (interim() * 21 + ANSWER, "the connection broke off (ConnectionError) (HOST)"),
-    (with_length(b"[1]", more=b"Content-Length: 4\r\n"), "the headers of the answer contradict each other (HOST)"),
+    (with_length(b"[1]", more=b"Content-Length: 4\r\n"), "the answer's headers contradict each other (HOST)"),
     (with_length(b"[1,", 10), "the connection broke off (ChunkedEncodingError) (HOST)"),
-    (with_length(b"no gzip", more=b"Content-Encoding: gzip\r\n"), "the answer can't be unpacked (HOST)"),
+    (with_length(b"no gzip", more=b"Content-Encoding: gzip\r\n"), "the answer can't be decompressed (HOST)"),
     (with_length(b"<html>"), "the answer is not JSON: <html>"),
     (with_length(DEEP[-1]), f"the answer is not JSON: {'[' * QUOTE}"),
 ]
@@ -383,7 +384,7 @@ def test_a_host_that_is_not_there_says_what_to_check(clock: Clock) -> None:
         host = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(UnreachableError) as raised:
             Client(api_url=f"http://{host}/v1").summary()
-    assert str(raised.value) == (
+    assert without_see(str(raised.value)) == (
         f"{WHAT}: the host refuses the connection ({host}). "
         "Check the setting api_url, this machine's network, and HTTPS_PROXY if there is a proxy"
     )
@@ -394,7 +395,7 @@ def test_a_host_of_statuses_that_is_not_there_is_named_and_does_not_end_the_run(
     with Host(starts=[ANSWER]) as host, pytest.raises(FatalAPIError) as raised:
         Client(host, export_status_url="http://127.0.0.1:9/status").status(JOB, what="the job")
     assert type(raised.value) is FatalAPIError, "the API answers, and so do its reports"
-    assert str(raised.value) == (
+    assert without_see(str(raised.value)) == (
         "the job: the host refuses the connection (127.0.0.1:9). "
         "Check the setting export_status_url, this machine's network, and HTTPS_PROXY if there is a proxy"
     )
@@ -409,9 +410,9 @@ def test_a_certificate_of_the_host_of_statuses_does_not_end_the_run() -> None:
         Client(host, export_status_url=f"https://{gate.address}/status").status(JOB, what="the job")
     gate.shutdown()
     assert type(raised.value) is FatalAPIError
-    assert str(raised.value) == (
+    assert without_see(str(raised.value)) == (
         f"the job: the host's certificate is not valid ({gate.address}). Check the setting export_status_url. "
-        "If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+        "If your network has its own CA, set REQUESTS_CA_BUNDLE to its file"
     )
 
 
@@ -441,7 +442,7 @@ def test_a_proxy_that_is_no_address_is_named_by_its_variable_and_not_shown(
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert Client(host).summary() == {"total_volume": 5}
     assert said == (
-        f"{WHAT}: {name} is no address of a proxy (it is not shown). It should be like http://proxy.example:3128; "
+        f"{WHAT}: {name} is not the address of a proxy (not shown). It should be like http://proxy.example:3128; "
         "in a name or password write %23 for #, %2F for / and %40 for @"
     )
     assert clock.sleeps == []
@@ -455,7 +456,7 @@ def test_a_socks_proxy_without_its_package_is_said(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HTTP_PROXY", "socks5h://jo:Pass@127.0.0.1:9")
     with Host(starts=[ANSWER]) as host:
         said = failed(Client(host), UnreachableError)
-    assert said == f"{WHAT}: HTTP_PROXY names a SOCKS proxy, and that needs the package PySocks beside the tap"
+    assert said == f"{WHAT}: HTTP_PROXY names a SOCKS proxy: install the package PySocks beside the tap"
 
 
 def test_connections_of_another_kind_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,7 +493,7 @@ def test_a_proxy_that_is_not_there_is_named_as_the_reason(monkeypatch: pytest.Mo
 
 WRONG_TOKEN = (
     "The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
-    "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team"
+    "Someone with the permission Edit Team makes tokens in Lexer's Hub (Integrate)"
 )
 
 
@@ -512,7 +513,7 @@ WRONG_TOKEN = (
         (
             refusal(b"404 Not Found", b'{"message": "no"}'),
             NotFoundError,
-            "404 Not Found, Lexer says: no. Lexer answers 404 both to a malformed request and to an address that does not exist",
+            "404 Not Found, Lexer says: no. The request is malformed, or the address does not exist",
         ),
         (refusal(b"400 Bad Request", b'{"errors": ["a", 1]}'), FatalAPIError, '400 Bad Request, Lexer says: ["a", 1]'),
         (refusal(b"422 \xc3\x84h", b'{"code": "\xc3\xa4"}'), FatalAPIError, '422 Ã\x84h, Lexer says: {"code": "ä"}'),
@@ -546,7 +547,7 @@ def test_a_name_that_stands_twice_is_final() -> None:
         pytest.raises(UnexpectedAnswerError) as raised,
     ):
         Client(host).summary()
-    assert str(raised.value) == f"{WHAT}: the answer has the name a twice in one object"
+    assert without_see(str(raised.value)) == f"{WHAT}: the answer has the name a twice in one object"
     assert len(host.asked) == 1
 
 
@@ -586,7 +587,7 @@ def test_a_redirect_within_the_host_is_followed_with_all_that_was_asked_for(stat
 def test_a_redirect_that_drops_what_was_asked_for_is_refused(clock: Clock, status: int) -> None:
     with Host(ANSWER, starts=[moved("/v2", b"%d Moved" % status)]) as host:
         said = failed(Client(host), FatalAPIError)
-    dropped = f"redirects a POST with {status}, which drops what was asked for"
+    dropped = f"redirects a POST with {status}, which drops the request's body"
     assert said == f"{WHAT}: {host.origin.removeprefix('http://')} {dropped}. {ELSEWHERE}"
     assert (host.asked, clock.sleeps) == (["start token"], [])
 
@@ -655,13 +656,13 @@ def test_a_ca_file_is_used_and_one_that_does_not_exist_is_said(
         distrusted = failed(ask(), UnreachableError)
         assert distrusted == (
             f"{WHAT}: the host's certificate is not valid ({gate.address}). Check the setting api_url. "
-            "If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+            "If your network has its own CA, set REQUESTS_CA_BUNDLE to its file"
         )
         monkeypatch.setenv(name, str(mark))
         with pytest.raises(FatalAPIError) as raised:
             ask().summary()
-        assert str(raised.value).startswith(f"{WHAT}: ")
-        assert str(mark) in str(raised.value)
+        assert without_see(str(raised.value)).startswith(f"{WHAT}: ")
+        assert str(mark) in without_see(str(raised.value))
         authority.cert_pem.write_to_path(mark)
         assert ask().summary() == {"total_volume": 5}
         gate.shutdown()
@@ -695,8 +696,10 @@ def test_a_refusal_does_not_show_the_token(status: bytes) -> None:
         pytest.raises((FatalAPIError, RetriableAPIError)) as raised,
     ):
         Client(host).summary(tries=1)
-    assert f": {status[:3].decode()} No [api_token], Lexer says: {'x' * (QUOTE - 6)}[api_t" in str(raised.value)
-    assert "a-token" not in str(raised.value)
+    assert f": {status[:3].decode()} No [api_token], Lexer says: {'x' * (QUOTE - 6)}[api_t" in without_see(
+        str(raised.value)
+    )
+    assert "a-token" not in without_see(str(raised.value))
 
 
 @pytest.mark.parametrize(
@@ -727,8 +730,8 @@ def test_of_an_answer_about_an_export_nothing_is_quoted_that_may_be_a_secret(cod
         ):
             with pytest.raises((FatalAPIError, RetriableAPIError)) as raised:
                 ask(what="the job", tries=1)
-            assert str(raised.value).startswith(f"the job: {code}{said}")
-            assert not re.search("r3p0rt|sig=", str(raised.value))
+            assert without_see(str(raised.value)).startswith(f"the job: {code}{said}")
+            assert not re.search("r3p0rt|sig=", without_see(str(raised.value)))
     assert host.jobs[0] == "token=r3p0rt.T0k3n%2Fab%2Bc%3D"
 
 
@@ -741,7 +744,7 @@ def test_of_an_answer_about_an_export_nothing_is_quoted_that_may_be_a_secret(cod
         ),
         (
             moved(f"http://127.0.0.1:{JOB}/"),
-            "HOST is no address, or redirects to one that is none (not shown: it may hold",
+            "HOST is an invalid address, or redirects to one (not shown: it may hold",
         ),
     ],
     ids=shown,
@@ -749,8 +752,8 @@ def test_of_an_answer_about_an_export_nothing_is_quoted_that_may_be_a_secret(cod
 def test_other_errors_about_an_export_show_nothing_of_its_answer_either(sent: bytes, said: str) -> None:
     with Host(statuses=[sent]) as host, pytest.raises(FatalAPIError) as raised:
         Client(host).status(JOB, what="the job")
-    assert said.replace("HOST", host.origin.removeprefix("http://")) in str(raised.value)
-    assert JOB not in str(raised.value)
+    assert said.replace("HOST", host.origin.removeprefix("http://")) in without_see(str(raised.value))
+    assert JOB not in without_see(str(raised.value))
 
 
 def test_a_name_that_stands_twice_is_shown_without_the_token() -> None:

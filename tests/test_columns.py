@@ -478,9 +478,7 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
         "062272f1acac3ba598b286aca39691ad",
         "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
-    assert whole.surprises["timeless"].startswith(
-        "a row has no time to know it by; such rows are doubled if they change"
-    )
+    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are doubled if they change")
 
 
 def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
@@ -505,7 +503,7 @@ def test_cases_that_only_a_date_would_tell_apart_are_told_apart_by_all_they_have
         found = [*converter.convert([*rows])[0]]
         for surprise in ("timeless", "undated"):
             assert (surprise in converter.surprises) == any(":" not in row[1] for row in rows)
-        assert converter.surprises.get("undated", "a row is dated without").startswith("a row is dated without")
+        assert converter.surprises.get("undated", "a row has a date without").startswith("a row has a date without")
         return found
 
     assert ids(["", "1 May 2026", "new"]) != ids(["", "1 May 2026", "closed"])

@@ -192,7 +192,7 @@ def test_only_a_sandbox_s_token_leaves_the_environment_of_the_sandbox(tap: Tap, 
         for arguments in ((), ("--check",), ("--plan",)):
             run = tap.run(config, *arguments, env=meltano)
             assert (run.code, run.out) == (1, "")
-            assert run.errors[0].startswith("api_token: is no token of a sandbox")
+            assert run.errors[0].startswith("api_token: is not a sandbox token")
             assert "'sandbox'" in run.errors[0]
             assert "--environment=prod" in run.errors[0]
             assert "0123456789" not in run.log
@@ -246,7 +246,7 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
     [
         (
             {"timezone": "Australia/Sidney"},
-            "timezone: 'Australia/Sidney' is no IANA time zone; did you mean Australia/Sydney?",
+            "timezone: 'Australia/Sidney' is not an IANA time zone; did you mean Australia/Sydney?",
         ),
         ({"end_date": "2020-01-01"}, "end_date: '2020-01-01' is not after start_date"),
         ({"start_date": "2199-01-01"}, "start_date: '2199-01-01' is in the future"),
@@ -272,7 +272,7 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
         *(
-            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and digests without")
+            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and unsalted digests")
             for salt in ("", " \t")
         ),
     ],
@@ -294,7 +294,7 @@ def test_a_wrong_token_is_refused_and_not_shown(tap: Tap, sandbox: Sandbox) -> N
 
 def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbox: Sandbox) -> None:
     line = refused(tap, sandbox.config(form_ids=[55, 99]))
-    assert line.startswith("form_ids: 99 is no NPS form of this account; its NPS forms are: 55 (")
+    assert line.startswith("form_ids: 99 is not an NPS form of this account; its NPS forms are: 55 (")
 
 
 @pytest.mark.parametrize(
@@ -320,8 +320,8 @@ def test_a_form_that_does_not_exist_is_named_with_those_that_do(tap: Tap, sandbo
         ),
         ([], "The state can't be used: it is not a JSON object"),
         ("{", "3.json is not JSON"),
-        ("null", "3.json is null. For a first load leave --state out; otherwise give it the last state"),
-        ("\n", "3.json is empty. For a first load leave --state out; otherwise give it the last state"),
+        ("null", "3.json is null. For a first load, leave out --state; otherwise pass the last state"),
+        ("\n", "3.json is empty. For a first load, leave out --state; otherwise pass the last state"),
     ],
 )
 def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: Any, line: str) -> None:
@@ -334,15 +334,15 @@ def test_a_state_that_is_not_one_is_refused(tap: Tap, sandbox: Sandbox, state: A
     [
         (
             {"streams": [{"tap_stream_id": "orders", "schema": {"properties": {}}}]},
-            "The catalog can't be used: it has orders, and the streams of this tap are",
+            "The catalog can't be used: it names orders, and this tap's streams are",
         ),
-        ({}, "The catalog can't be used: it is not as a catalog should be"),
+        ({}, "The catalog can't be used: it is not a valid catalog"),
         (
             {"streams": [{"tap_stream_id": "users", "schema": {"properties": {"id": None}}}]},
-            "The catalog can't be used: at $.streams[0].schema.properties.id it is not as a catalog should be",
+            "The catalog can't be used: at $.streams[0].schema.properties.id it is not a valid catalog",
         ),
-        ("null", "is null. Make it anew with --discover"),
-        ([], "The catalog can't be used: it is not as a catalog should be"),
+        ("null", "is null. Make it again with --discover"),
+        ([], "The catalog can't be used: it is not a valid catalog"),
         ("nonsense", "is not JSON"),
     ],
 )
@@ -477,7 +477,7 @@ def test_a_token_in_another_variable_is_not_shown(tap: Tap, sandbox: Sandbox, na
     ],
 )
 def test_a_configuration_in_place_of_its_path_is_not_shown(tap: Tap, sandbox: Sandbox, text: str) -> None:
-    said = "--config: should be the path of a file, or ENV, and looks like settings (its text is not shown)"
+    said = "--config: should be the path of a file, or ENV, but looks like settings (not shown)"
     assert refused(tap, None, "--config", text, "a-token") == said
     assert refused(tap, sandbox.config(), "--config", text) == said
 
@@ -524,7 +524,7 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
 
 def test_settings_of_the_environment_that_are_not_read_are_told_of(tap: Tap, sandbox: Sandbox) -> None:
     env = {"TAP_LEXER_ACTIVITY_BACKFILL_START": "2026-03-01", "TAP_LEXER_ACTIVITY_TIMEZONE": ""}
-    said = "The environment sets TAP_LEXER_ACTIVITY_BACKFILL_START, which is not read. Add --config ENV to read it"
+    said = "The environment sets TAP_LEXER_ACTIVITY_BACKFILL_START, which is ignored. Add --config ENV to use it"
     config = sandbox.config(start_date="2026-04-01")
     assert said in tap.run(config, "--plan", env=env).log
     run = tap.run(config, "--config=ENV", "--plan", env=env)
@@ -542,9 +542,9 @@ def test_variables_of_meltano_and_of_other_extractors_are_no_slips(
     line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
     run = tap.run(None, *line, env=env | slips)
     assert run.code == 0, run.log
-    assert run.log.count("is no setting; did you mean") == len(slips)
-    assert "TIMEZON is no setting; did you mean TAP_LEXER_ACTIVITY_TIMEZONE?" in run.log
-    assert "EXPRT_LOOKBACK_DAYS is no setting; did you mean TAP_LEXER_ACTIVITY_EXPORT_LOOKBACK_DAYS?" in run.log
+    assert run.log.count("is not a setting; did you mean") == len(slips)
+    assert "TIMEZON is not a setting; did you mean TAP_LEXER_ACTIVITY_TIMEZONE?" in run.log
+    assert "EXPRT_LOOKBACK_DAYS is not a setting; did you mean TAP_LEXER_ACTIVITY_EXPORT_LOOKBACK_DAYS?" in run.log
 
 
 def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
@@ -552,7 +552,7 @@ def test_a_variable_that_is_nearly_a_setting_is_told_of(tap: Tap, sandbox: Sandb
     line = [*tap.arguments(sandbox.config(), catalog=catalog_of())[1:], "--config=ENV"]
     run = tap.run(None, *line, env=env)
     assert run.code == 0, run.log
-    said = "variable TAP_LEXER_ACTIVITY_LOOKBACK is no setting; did you mean TAP_LEXER_ACTIVITY_LOOKBACK_DAYS?"
+    said = "variable TAP_LEXER_ACTIVITY_LOOKBACK is not a setting; did you mean TAP_LEXER_ACTIVITY_LOOKBACK_DAYS?"
     assert said in run.log
     assert "No stream is selected" in run.log
 
@@ -605,7 +605,7 @@ def test_closed_outputs_are_no_reason_for_a_stack_trace(tap: Tap, sandbox: Sandb
         done = subprocess.run(shell, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
-        assert ("stdout is closed, and records have to be written there" in done.stderr) == (code == 1)
+        assert ("stdout is closed, but records are written there" in done.stderr) == (code == 1)
         assert ('"RECORD"' in done.stdout) == (code == 0)
 
 
@@ -684,4 +684,4 @@ def test_salts_that_can_not_be_read_are_not_shown(tap: Tap, sandbox: Sandbox) ->
     assert line == "stream_map_config: should be an object (its value is not shown here)"
     variable = {"TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG": f'{{"salt": "{salt}"'}
     line = refused(tap, sandbox.config(), "--config=ENV", env=variable)
-    assert line == "The environment variable TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG is no JSON and should be like {}"
+    assert line == "The environment variable TAP_LEXER_ACTIVITY_STREAM_MAP_CONFIG is not JSON and should be like {}"

@@ -40,8 +40,8 @@ LONG = {"start_date": "2026-04-15"}
 
 CASES: Final[list[Case]] = [
     Case("complete_is_success", MESSAGES, "rows"),
-    Case("pending_is_processing", ALL, "warning", "has the status 'processing', which no document names"),
-    Case("pending_is_null", MESSAGES, "warning", "has the status (none), which no document names"),
+    Case("pending_is_processing", ALL, "warning", "has the undocumented status 'processing'"),
+    Case("pending_is_null", MESSAGES, "warning", "has the undocumented status (none)"),
     Case("unknown_at_first", MESSAGES, "rows"),
     Case("status_renamed", MESSAGES, "rows"),
     Case("relative_link", MESSAGES, "rows"),
@@ -57,11 +57,11 @@ CASES: Final[list[Case]] = [
         "complete_without_link",
         MESSAGES,
         "refused",
-        "Lexer says that it is complete, and names no file. That is for one day",
+        "Lexer says that it is complete, but names no file. That is one day",
         config={"start_date": "2026-04-29", "export_timeout": 1, "export_retries": 0},
-        why="there may be rows; `skip_windows` passes over the day",
+        why="there may be rows; `skip_windows` skips the day",
     ),
-    Case("long_exports_fail", MESSAGES, "warning", "it is asked for in halves", config=LONG),
+    Case("long_exports_fail", MESSAGES, "warning", "asking for it in halves", config=LONG),
     Case("long_exports_refused", ALL, "warning", "Set export_window_days (or max_range_days)", config=LONG),
     Case("file_zip", MESSAGES, "rows"),
     Case("file_utf16", ALL, "rows"),
@@ -69,7 +69,7 @@ CASES: Final[list[Case]] = [
         "file_not_utf8",
         MESSAGES,
         "refused",
-        "Name its encoding in export_encoding, such as Windows-1252",
+        "Set export_encoding to its encoding, such as Windows-1252",
         way={"export_encoding": "GB18030"},
     ),
     Case("file_semicolons", ALL, "rows"),
@@ -82,7 +82,7 @@ CASES: Final[list[Case]] = [
         "file_without_header",
         ("nps_submissions",),
         "refused",
-        "there is a row in its place",
+        "it begins with a row",
         why="which column is which is not known: Lexer has to send the header",
     ),
     Case(
@@ -97,7 +97,7 @@ CASES: Final[list[Case]] = [
         "file_days_first",
         MESSAGES,
         "warning",
-        "Set export_time_formats to the way they are written, which is '%d/%m/%Y %H:%M:%S'",
+        "Set export_time_formats to their form, which is '%d/%m/%Y %H:%M:%S'",
         keeps=lambda *_: False,  # (see below)
     ),
     Case("file_times_in_words", MESSAGES, "warning", "which is '%b %d, %Y %I:%M:%S %p'", keeps=lambda *_: False),
@@ -314,7 +314,7 @@ def test_rows_that_only_their_order_tells_apart_are_not_read_from_a_part_of_thei
         run = tap.run(host.config(**settings), catalog=select("case_details"))
         short = tap.run(host.config(**settings, export_window_days=1), catalog=select("case_details"))
     assert (run.code, run.records) == (1, {})
-    assert "there are rows without a time in a window that had to be cut" in run.errors[0]
+    assert "a window that had to be split has rows without a time" in run.errors[0]
     assert "Set export_window_days to 1 or less" in run.errors[0]
     assert (short.code, len(short.records["case_details"])) == (0, 2), short.log
     with Untimed(is_time_known=True) as host:

@@ -23,7 +23,7 @@ SURVEYS: Final = ("nps_volume",)
 ZONE: Final = {"timezone": "Australia/Sydney"}
 LONG: Final = {**ZONE, "start_date": "2026-01-20", "lookback_days": 0}
 HOURS: Final = {**ZONE, "series_interval": "hour"}
-READ: Final = "labels are not written as Lexer documents them"
+READ: Final = "labels are not in Lexer's documented form"
 
 
 def case(difference: str, says: str, streams: tuple[str, ...] = SERIES, **more: Any) -> Case:
@@ -35,7 +35,7 @@ CASES: Final[list[Case]] = [
     case("labels_with_seconds", READ, free=("date_label",)),
     case("labels_iso", READ, free=("date_label",)),
     case("labels_zulu", READ, free=("date_label",)),
-    case("labels_in_utc", "labels are read off a clock in UTC", free=("date_label",)),
+    case("labels_in_utc", "labels are read in UTC", free=("date_label",)),
     case("labels_in_milliseconds", READ, free=("date_label",)),
     case("labels_with_the_day_first", "day first", free=("date_label",)),
     case("labels_with_am", READ, config=HOURS, free=("date_label",)),
@@ -50,17 +50,17 @@ CASES: Final[list[Case]] = [
     case("listed_series", "a list of series came"),
     case("series_by_date", "buckets came by their dates"),
     case("members_beside", "'total', 'meta' came beside the lists of buckets"),
-    case("titled_states", "another name came for each state", STATES),
+    case("titled_states", "each state", STATES),
     case(
         "days_of_utc",
-        "set series_zone to the zone in which Lexer counts",
+        "set series_zone to the zone Lexer counts in",
         STATES,
         outcome="refused",
         why="`series_zone` takes the days as they are: rows of other days",
     ),
     case("weeks_for_months", "Set max_range_days to", config=LONG),
-    case("days_for_hours", "From here on ranges have at most", config=HOURS),
-    case("hours_for_a_week", "From here on ranges have at least", STATES),
+    case("days_for_hours", "From now on, ranges have at most", config=HOURS),
+    case("hours_for_a_week", "From now on, ranges have at least", STATES),
     case("part_of_a_range", "Set max_range_days to 30", (*SERIES, *SURVEYS), config=LONG),
     case("ranges_of_a_month", "Set max_range_days to", (*SERIES, *SURVEYS), config=LONG),
     case(
@@ -73,7 +73,7 @@ CASES: Final[list[Case]] = [
     case("survey_dates", "dates name no zone", SURVEYS),
     case("survey_one_time", "a date or a timestamp is missing", SURVEYS),
     case("surveys_by_date", "rows did not come as a list", SURVEYS),
-    case("survey_weeks", "longer steps came", SURVEYS, config=LONG),
+    case("survey_weeks", "got longer steps", SURVEYS, config=LONG),
     case(
         "survey_row_more",
         "rows came for both edges",

@@ -46,7 +46,7 @@ CASES: Final[list[Case]] = [
         "new_metric",
         (*REPORTS, *LISTS),
         "warning",
-        "does not document came, and are kept",
+        "undocumented fields came, and are kept",
         more={key: {"csat": 4.5} for key in (*REPORTS, *LISTS)},
         keeps=was_sent,
     ),
@@ -105,7 +105,7 @@ CASES: Final[list[Case]] = [
         keeps=has_id,
     ),
     Case("row_of_totals", AGENTS, "warning", "the total of the others", keeps=has_id),
-    Case("rows_twice", (*LISTS, *AGENTS, *CLASSES), "warning", "came twice, and is taken once"),
+    Case("rows_twice", (*LISTS, *AGENTS, *CLASSES), "warning", "came twice, and is kept once"),
     Case(
         "rows_that_differ",
         ("users", *CLASSES),
@@ -113,11 +113,11 @@ CASES: Final[list[Case]] = [
         "two rows for",
         way={"accept": {key: ["merge_doubles"] for key in ("users", *CLASSES)}},
     ),
+    Case("nps_is_a_type", ("forms", "nps_summary"), "warning", "another field calls these NPS forms", free=("nps",)),
     Case(
-        "nps_is_a_type", ("forms", "nps_summary"), "warning", "another field that calls them NPS forms", free=("nps",)
+        "nps_unsaid", ("nps_summary",), "refused", "no form says whether it is an NPS form", way={"form_ids": [55, 56]}
     ),
-    Case("nps_unsaid", ("nps_summary",), "refused", "none says whether it is an NPS form", way={"form_ids": [55, 56]}),
-    Case("forms_refused", ("nps_summary",), "warning", "are taken for NPS forms", config={"form_ids": [55, 56]}),
+    Case("forms_refused", ("nps_summary",), "warning", "form_ids is used unchecked", config={"form_ids": [55, 56]}),
     Case(
         "form_refused",
         ("nps_summary",),
@@ -129,7 +129,7 @@ CASES: Final[list[Case]] = [
         "form_ignored",
         ("nps_summary",),
         "warning",
-        "every form had the same numbers in every window",
+        "every form has the same numbers in every window",
         why="the numbers are those of the whole account, as the warning says: set `report_parameters`, or leave out the stream",
         free=NPS,
     ),

@@ -47,7 +47,7 @@ def test_a_lexer_as_its_documents_say_leaves_nothing_to_do(lexers: Lexers, optio
     assert found.is_settled
     assert found.settings == {}
     assert found.requests <= MOST
-    assert "Nothing is to be done." in as_text(found)
+    assert "Nothing to do." in as_text(found)
 
 
 # Each finding: what the Lexer does, how the tap is set, and the mark, the settings and a word of what is found
@@ -312,7 +312,7 @@ def test_a_report_that_can_not_be_written_loses_nothing(
     sandbox = new_sandbox(export_seconds=0)
     run = tap.run(sandbox.config(), "--doctor", "--no-exports", "--report", str(tmp_path / "nowhere" / "report.json"))
     assert run.code == 1
-    assert "Nothing is to be done." in run.out
+    assert "Nothing to do." in run.out
     assert "No such file" in run.errors[0]
 
 
@@ -456,7 +456,7 @@ def test_the_command_prints_and_writes_and_ends_by_what_it_found(
     file = tmp_path / "report.json"
     run = tap.run(sandbox.config(), "--doctor", "--report", str(file))
     assert run.code == 0, run.log
-    assert "Nothing is to be done." in run.out
+    assert "Nothing to do." in run.out
     assert "an export of one day of mention_sla_export, case_details, nps_submissions" in run.log
     assert json.loads(file.read_text(encoding="utf-8"))["settings"] == {}
 

@@ -285,9 +285,9 @@ def test_a_job_that_can_not_be_started_ahead_leaves_the_one_before_it_to_be_read
 @pytest.mark.parametrize(
     ("fault", "said", "jobs"),
     [
-        ("export_failed", "Lexer gave it up: 'failed'", 4),
+        ("export_failed", "the job failed at Lexer: 'failed'", 4),
         ("export_unknown_status", "not complete after 1 s (export_timeout). Its status is 'archived' then", 4),
-        ("export_null_url", "complete, and names no file", 4),
+        ("export_null_url", "complete, but names no file", 4),
         ("export_expired_link", "answers 403", 2),
         ("export_cut", "cut off", 1),
         ("export_cut_silent", "", 1),
@@ -306,7 +306,7 @@ def test_each_end_of_a_job_has_its_own_words_and_none_moves_the_bookmark(
     assert run.code == 1
     assert said in run.errors[0]
     if jobs == 4:
-        assert "That is for one day, 2026-04-27, which is not cut" in run.errors[0]
+        assert "That is one day, 2026-04-27, which can't be split" in run.errors[0]
         assert "export_timeout" in run.errors[0]
         assert "skip_windows: {'mention_sla_export': ['2026-04-27']}" in run.errors[0]
     assert "mention_sla_export" in run.errors[0]
@@ -375,7 +375,7 @@ def test_a_disk_without_room_is_a_clear_error(
         ["bash", str(script), *line], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
     )
     assert done.returncode == 1
-    assert "the export can't be kept in" in done.stderr
+    assert "the export can't be written to" in done.stderr
     assert "TMPDIR" in done.stderr
 
 
@@ -439,10 +439,9 @@ def test_a_broken_letter_costs_that_letter_alone(tap: Tap, catalog_of: CatalogOf
     assert run.code == 0, run.log
     broken = "\ufffd"
     assert letters_of(run) == ["Grüße", f"{broken} was sent so", f"Gr{broken}sse und {broken}", "so", broken]
-    (said,) = (line for line in warnings(run) if "can't be read" in line)
+    (said,) = (line for line in warnings(run) if "unreadable letter" in line)
     assert said.endswith(
-        "cells with a letter that can't be read, in place of which U+FFFD stands now: 2. "
-        "If the file is not UTF-8, name its encoding in export_encoding"
+        "cells with an unreadable letter, which is now U+FFFD: 2. If the file is not UTF-8, set export_encoding"
     )
     assert bookmark(run.state, "mention_sla_export") == "2026-01-06T00:00:00Z"
 
@@ -484,7 +483,7 @@ def test_a_file_in_utf_16_that_does_not_say_so_is_refused(
     run = run_with(tap, catalog_of("mention_sla_export"), sent, export_encoding=setting)
     assert (run.code, run.out.count("RECORD")) == (1, 0)
     assert run.errors[0].endswith(
-        f"the file is not {setting}: its {what} can't be read. Name its encoding in export_encoding, such as UTF-16-LE"
+        f"the file is not {setting}: its {what} can't be read. Set export_encoding to its encoding, such as UTF-16-LE"
     )
 
 
@@ -510,7 +509,7 @@ def test_a_file_in_another_encoding_is_refused_before_a_row_of_it_is_written(
     count = 4 + lead // 50
     assert run.errors[0].endswith(
         f"the file is not UTF-8: {count} of {count + lead} rows can't be read. "
-        "Name its encoding in export_encoding, such as Windows-1252"
+        "Set export_encoding to its encoding, such as Windows-1252"
     )
     named = run_with(tap, catalog, with_length(text.encode("cp1252")), export_encoding="windows-1252")
     assert named.code == 0, named.log
@@ -544,7 +543,7 @@ def test_an_encoding_that_nobody_knows_is_refused_before_the_first_request(
         run = tap.run(host.config(export_encoding=name), catalog=catalog_of("mention_sla_export"))
         assert not host.asked
     assert run.code == 1
-    assert f"export_encoding: {name!r} is no encoding" in run.log
+    assert f"export_encoding: {name!r} is not a known encoding" in run.log
 
 
 # Lines that are no rows
@@ -562,8 +561,8 @@ def test_a_header_that_stands_again_in_the_middle_is_no_row(
     assert '"Account Name"}' not in run.out
     assert '"Account Name",' not in run.out
     (said,) = (line for line in warnings(run) if "header" in line)
-    assert said.endswith("lines that are the header once more, and are left out: 2")
-    assert not any("no time to know it by" in line for line in warnings(run))
+    assert said.endswith("2 lines repeat the header, and are left out")
+    assert not any("no time for its id" in line for line in warnings(run))
 
 
 @pytest.mark.parametrize("line", [b"sep=;\r\n", b'"SEP=;"\r\n', b"\xef\xbb\xbfsep=;\r\n"])
@@ -646,7 +645,7 @@ def test_a_file_without_a_header_is_refused_before_a_row_is_written(
             host.config(accept={"nps_submissions": ["any_columns"]}), catalog=catalog_of("nps_submissions")
         )
     assert (run.code, run.records) == (1, {})
-    assert "the file does not begin with its header: there is a row in its place" in run.errors[0]
+    assert "the file does not begin with its header: it begins with a row" in run.errors[0]
     assert "set accept: {'nps_submissions': ['any_columns']}" in run.errors[0]
     assert accepted.code == 0, accepted.log
 
@@ -712,7 +711,7 @@ def test_a_batch_folder_that_can_not_be_written_is_a_clear_error(tap: Tap, catal
 
 
 class Diary(Host):
-    """Has rows by their days, and sends those of the days that were asked for last."""
+    """Has rows by their days, and sends those of the days asked for last."""
 
     def __init__(self, header: str, rows: dict[str, str]) -> None:
         super().__init__(b"")
@@ -729,7 +728,7 @@ class Diary(Host):
 
     @property
     def ranges(self) -> list[tuple[str, str]]:
-        """The first and last days that were asked for."""
+        """The first and last days asked for."""
         bodies = [json.loads(job) for job in self.jobs if job.startswith("{")]
         return [(body["date_from"][:10], body["date_to"][:10]) for body in bodies]
 

@@ -275,7 +275,7 @@ def test_an_extractor_that_inherits_plans_its_own_streams_and_hears_no_false_war
         _, plan, log = pipeline.meltano(CLOCK, "invoke", f"{name}:plan")
         assert streams <= {line.split()[0] for line in plan.splitlines() if line and line[0].isalpha()}
         assert ("groups" in plan) == ("groups" in streams)
-        assert "is no setting" not in log
+        assert "is not a setting" not in log
         _, _, log = pipeline.meltano(CLOCK, "invoke", f"{name}:check")
         assert "The token works" in log
-        assert "is no setting" not in log
+        assert "is not a setting" not in log

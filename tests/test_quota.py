@@ -198,7 +198,7 @@ def test_runs_of_few_requests_get_everything_in_the_end(
         warehouse.load(run)
         if "More to read" not in run.log:
             break
-        assert "max_requests (12) are spent. The next run goes on from here" in run.log
+        assert "max_requests (12) is used up. The next run goes on from here" in run.log
         assert re.search(r"more to read$", run.log, re.MULTILINE)
     else:
         pytest.fail("it never came to an end")
@@ -232,9 +232,9 @@ def test_a_run_that_gets_no_further_says_so_and_is_no_success(
     catalog = catalog_of("summary")
     state = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog).state
     run = tap.run(sandbox.config(start_date="2026-04-10", max_requests=7), catalog=catalog, state=state)
-    assert "max_requests is 7, and to get further summary takes 8 at least, its lookback included" in run.log
+    assert "max_requests is 7, but summary needs at least 8 to get further, lookback included" in run.log
     assert run.code == 1
-    assert run.errors[-1].startswith("max_requests (7) are spent, and no bookmark has moved")
+    assert run.errors[-1].startswith("max_requests (7) is used up, and no bookmark has moved")
     assert run.state == state
 
 
@@ -286,7 +286,7 @@ def test_a_backfill_without_a_state_leaves_none(tap: Tap, sandbox: Sandbox, cata
 def test_a_backfill_that_max_requests_ends_is_an_error(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     run = tap.run(sandbox.config(backfill_start="2026-04-01", max_requests=5), catalog=catalog_of("summary"))
     assert run.code == 1
-    assert "max_requests (5) ended the backfill, which has no bookmarks to go on from" in run.errors[-1]
+    assert "max_requests (5) ended the backfill, which can't go on later" in run.errors[-1]
 
 
 # Two at once, and none too many
@@ -404,7 +404,7 @@ def test_check_does_not_wait_where_another_run_has_used_up_the_quota(
     assert tap.run(config, "--check", env=env).code == 0
     run = tap.run(config, "--check", env=env, timeout=30)
     assert run.code == 1
-    assert "Another run on this machine has used up the quota of this token" in run.errors[0]
+    assert "Another run on this machine has used up this token's quota" in run.errors[0]
     assert len(sandbox.requests) == 1
 
 

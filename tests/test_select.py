@@ -203,5 +203,5 @@ def test_a_trial_run_leaves_alone_what_the_catalog_deselects(tap: Tap, sandbox: 
 def test_a_trial_run_says_what_it_has_not_tried(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(**ONE_DAY, max_requests=2), "--test", "--select", "users,summary,case_summary")
     assert run.code == 1
-    assert run.errors == ["Not tried, for max_requests (2) are spent: case_summary"]
+    assert run.errors == ["Not tried, because max_requests (2) is used up: case_summary"]
     assert "can be read" not in run.log

@@ -42,8 +42,8 @@ def test_no_request_is_sent_and_the_bookmark_goes_on(tap: Tap, sandbox: Sandbox,
     run = tap.run(config, catalog=catalog_of("summary", "case_details"))
     assert run.code == 0, run.log
     assert [row["local_date"] for row in run.records["summary"]] == ["2026-04-26", "2026-04-28", "2026-04-29"]
-    assert "bring no rows: 2026-04-27, 2026-04-30" in run.log
-    assert "bring no rows: 2026-04-28" in run.log
+    assert "have no rows: 2026-04-27, 2026-04-30" in run.log
+    assert "have no rows: 2026-04-28" in run.log
     asked = [request.body for request in sandbox.requests if request.body]
     assert sum(body["type"] == "summary" for body in asked) == 3
     exports = [(body["date_from"][:10], body["date_to"][:10]) for body in asked if body["type"] == "case_details"]

@@ -70,7 +70,7 @@ def test_an_abbreviation_is_answered_before_any_request(tap: Tap, sandbox: Sandb
     for name in ("AEST", "EST"):
         (line,) = tap.run(sandbox.config(timezone=name), "--check").errors
         assert line.startswith(f"timezone: '{name}' is an abbreviation of A")
-        assert line.endswith("; set the one of your account. Without one, --check says which its users have")
+        assert line.endswith("; set your account's zone. If it is not set, --check shows your users' zones")
     assert sandbox.requests == []
 
 
@@ -111,7 +111,7 @@ def test_the_zone_of_most_users_is_named_with_how_many_they_are() -> None:
     said = caution("UTC", "Australia/ACT", "Australia/Sydney", "Australia/Sydney", "Asia/Kolkata", None, "Sydney", 5)
     assert said == (
         "timezone is 'UTC', and of 4 users whose zone is known 3 have Australia/Sydney. "
-        f"If that is the account's zone, set timezone to it: {SHIFTS}"
+        f"If that is the account's zone, set timezone to it: {SHIFTS} [see: zone-differs]"
     )
     not_set = caution("UTC", "Australia/Sydney", is_set=False)
     assert str(not_set).startswith("timezone is not set, so it is 'UTC', and of 1 users")

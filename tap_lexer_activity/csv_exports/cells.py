@@ -67,7 +67,7 @@ def _read_time(cell: str) -> str | None:
 
 
 def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
-    """Numbers with all their digits; `None` for a cell that is none, or can be read in more ways than one, such as `1,234`."""
+    """Numbers with all their digits; `None` for a cell that is not a number, or can be read in more ways than one, such as `1,234`."""
     lines = "\n".join([*cells, ""])
     if _match_usual_numbers(lines) and lines.count("\n") == len(cells):
         return list(map(Decimal, cells))

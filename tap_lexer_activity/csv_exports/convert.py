@@ -92,7 +92,7 @@ class Converter:
             lacking = ", ".join(choice[0] for choice in stable)
             self._surprises["identity"] = (
                 f"the export lacks one of the columns {lacking}; a row's id is made of all its columns instead, "
-                "so a row that changes becomes a new one"
+                "so a row that changes becomes a new one [see: column-of-id-missing]"
             )
 
     @property
@@ -140,7 +140,7 @@ class Converter:
         """A row that is too short or too long, as wide as the header; the cells beyond it go to `extra`."""
         self._surprises.setdefault(
             "ragged",
-            f"a row has {len(row)} cells where the header has {self._width}; it is kept, as are others like it",
+            f"a row has {len(row)} cells where the header has {self._width}; such rows are kept [see: row-length]",
         )
         for place in range(self._width, len(row)):
             key = f"(column {place + 1})"
@@ -176,7 +176,7 @@ class Converter:
                 extras.setdefault(number, {})[key] = cell
                 self._surprises.setdefault(
                     key,
-                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns",
+                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns [see: cell-of-other-type]",
                 )
 
     def _note_unread(self, place: int, column: Sequence[str], values: Sequence[Any]) -> None:
@@ -200,20 +200,20 @@ class Converter:
         if self._identity.timeless:
             self._surprises.setdefault(
                 "timeless",
-                "a row has no time to know it by; such rows are doubled if they change, or are read again with another export_window_days, "
-                "and may take each other's place if a backfill reads a part of their window",
+                "a row has no time for its id; such rows are doubled if they change or export_window_days does, "
+                "and may overwrite each other if a backfill reads a part of their window [see: rows-without-time]",
             )
         if self._identity.undated:
             self._surprises.setdefault(
                 "undated",
-                "a row is dated without a time of day, which many may share; its id is made of all its columns instead, "
-                "so if it changes it becomes a new row",
+                "a row has a date without a time of day, which others may share; its id is made of all its columns, "
+                "so a row that changes becomes a new one [see: rows-without-time-of-day]",
             )
         if self._identity.alike and self._identity.is_stable:
             self._surprises.setdefault(
                 "alike",
-                "rows are alike in all that can't change, and are told apart by their order; if only some of them come again, "
-                "one may take another's place",
+                "rows are alike in all that can't change, and are told apart by their order; if only some come again, "
+                "one may overwrite another [see: rows-alike]",
             )
 
 

@@ -1,4 +1,4 @@
-"""Lines of an export's file that are no rows: titles above its header, headers further down, and a sum at its end. Pure functions."""
+"""Lines of an export's file that are not rows: titles above its header, headers further down, and a sum at its end. Pure functions."""
 
 from __future__ import annotations
 

@@ -135,11 +135,9 @@ class UnreadTimes:
 
     @property
     def advice(self) -> str | None:
-        """A sentence how they could be read; `None` if there are none."""
+        """Advice on how to read them; `None` if there are none."""
         if not self._cells:
             return None
         form = only_form(self._cells)
-        said = (
-            f"times of the column {self._column!r} can't be read. Set export_time_formats to the way they are written"
-        )
-        return f"{said}, which is {form!r}" if form else said
+        said = f"times of the column {self._column!r} can't be read. Set export_time_formats to their form"
+        return f"{said}, which is {form!r} [see: times-unreadable]" if form else f"{said} [see: times-unreadable]"

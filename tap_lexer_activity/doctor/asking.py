@@ -22,7 +22,7 @@ from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from urllib3 import HTTPResponse
 
-from tap_lexer_activity.errors import RequestsSpentError, UnreachableError
+from tap_lexer_activity.errors import RequestsSpentError, UnreachableError, without_see
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.answers import error_message, parse_json, plain_words, read_body, text_of_body
@@ -158,7 +158,7 @@ class Door:
         key = _key(method, url, content)
         if key not in self._kept:
             if self.is_shut:
-                msg = "this takes a request more, which the tap sends in a run"
+                msg = "this needs one more request, which a run sends"
                 raise RequestsSpentError(msg)
             found = self.fetched(method, url, failures, **content)
             if found.status == HTTPStatus.TOO_MANY_REQUESTS:  # no answer to the question
@@ -278,10 +278,10 @@ class Asker:
                     pass
             body = read_body(response, what)
         except RequestsSpentError as error:
-            return Answer(said=f"not asked: {error}", was_asked=False), None
+            return Answer(said=f"not asked: {without_see(str(error))}", was_asked=False), None
         except (FatalAPIError, RetriableAPIError) as error:
             is_lost = isinstance(error, (UnreachableError, NoConnectionError))
-            return Answer(said=str(error), seconds=self._clock() - begun, is_unreachable=is_lost), None
+            return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost), None
         seconds = self._clock() - begun
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             wait = retry_after(response.headers.get("Retry-After"))
@@ -337,7 +337,7 @@ class _Failures(Failures):
         super().__init__("", host, timeout=settings.request_timeout, quote=quote)
 
     def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the address)
-        return UnreachableError(f"{self.host} is no address. Check api_url and export_status_url")
+        return UnreachableError(f"{self.host} is not a valid address. Check api_url and export_status_url")
 
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(f"{self.host} {said}")

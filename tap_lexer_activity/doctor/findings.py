@@ -30,7 +30,7 @@ class Finding:
         assumed: What the tap assumes, in a sentence.
         evidence: What shows it, in a few words. No customer's text, no name, no link.
         settings: Settings that settle it.
-        advice: What to do, if that is no setting.
+        advice: What to do, if it is not a setting.
         facts: The same for programs: words, counts, types.
         is_private: Whether the sentences may have a part of an answer in them, so that only the facts go into a report for others.
     """

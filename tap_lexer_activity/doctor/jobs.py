@@ -13,6 +13,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.files import FileFacts, look_at
 from tap_lexer_activity.doctor.seen import is_plain_name
+from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.http.reasons import Failures
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.job_answers import (
@@ -127,7 +128,7 @@ class Jobs:
         content = opened(answer.content) if answer.is_fine else None
         if content is None:
             job.words.append(f"({answer.status})")
-            job.why = answer.why if not answer.is_fine else "the answer about it can't be read"
+            job.why = answer.why if not answer.is_fine else "the answer to a poll can't be read"
             return
         self._known = [address]
         if address is not None:
@@ -172,9 +173,9 @@ class Jobs:
                     if len(body) >= _LARGEST:
                         break
         except (FatalAPIError, RetriableAPIError) as error:
-            job.why = str(error)
+            job.why = without_see(str(error))
         except ValueError:
-            job.why = "what is named as the file's address is none"
+            job.why = "the link to the file is not a valid address"
         else:
             job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
             job.refused = self._refusal(job, url)
@@ -186,7 +187,7 @@ class Jobs:
         try:
             self._downloader.fetch(url, f"the export {job.kind}").close()
         except (FatalAPIError, RetriableAPIError) as error:
-            return str(error)
+            return without_see(str(error))
         return ""
 
 
@@ -215,7 +216,7 @@ class _FileFailures(Failures):
         super().__init__("no download: ", "the file host", timeout=settings.request_timeout, quote=lambda _: "")
 
     def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the link)
-        return FatalAPIError("what is named as the file's address is none")
+        return FatalAPIError("the link to the file is not a valid address")
 
     def redirected(self, said: str) -> FatalAPIError:  # noqa: ARG002 (likewise)
         return FatalAPIError("the file host redirects in a circle")

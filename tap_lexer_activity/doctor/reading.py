@@ -13,7 +13,7 @@ from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
-from tap_lexer_activity.errors import RequestsSpentError
+from tap_lexer_activity.errors import RequestsSpentError, without_see
 from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.lists import ListStream
 from tap_lexer_activity.streams.registry import BY_NAME
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.settings.settings import Settings
 
 QUESTION: Final = "What does a run make of these answers?"
-ASSUMED: Final = "It reads all of them, without a word."
+ASSUMED: Final = "It reads all of them, without a warning."
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _heard(run: Run, name: str, read: Callable[[], int]) -> Reading | None:
     except RequestsSpentError:
         return None
     except (FatalAPIError, RetriableAPIError) as error:
-        return Reading(error=str(error), kind=type(error).__name__)
+        return Reading(error=without_see(str(error)), kind=type(error).__name__)
     return Reading(rows, tuple((notice.kind, notice.said) for notice in run.notices.all if notice.stream == name))
 
 

@@ -77,7 +77,7 @@ def _end(diagnosis: Diagnosis, file: str | None) -> Iterator[str]:
             f"Open {ISSUES} and {attach}: it answers questions for everyone, and has no token, link, name or text in it."
         )
     if not steps:
-        yield "Nothing is to be done."
+        yield "Nothing to do."
         return
     yield "What to do:"
     for number, step in enumerate(dict.fromkeys(steps), start=1):

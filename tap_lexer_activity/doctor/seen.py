@@ -80,7 +80,7 @@ class Seen:
 
 
 def see_series(kind: str, content: Any, asked: Window) -> Seen | None:
-    """A series in whatever shape it came; `None` if it is none that can be read."""
+    """A series in whatever shape it came; `None` if it can't be read."""
     dimension, only = _DIMENSIONS[kind]
     shape = shaped(content, dimension, only)
     if not isinstance(shape.answer, dict):

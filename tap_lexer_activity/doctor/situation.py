@@ -59,10 +59,10 @@ class Situation:
                 last = date.fromisoformat(first) + timedelta(days=DAYS)
                 end = start_of(last, zone)
             except (ValueError, OverflowError):
-                msg = f"--doctor-from: {first!r} should be a date such as 2026-03-01"
+                msg = f"--doctor-from: {first!r} should be a date such as 2026-03-01 [see: doctor-options]"
                 raise NoSuchDaysError(msg) from None
             if end > present:
-                msg = f"--doctor-from: the {DAYS} days from {first} on are not over"
+                msg = f"--doctor-from: the {DAYS} days from {first} on are not over [see: doctor-options]"
                 raise NoSuchDaysError(msg)
         return cls(settings, Window(start_of(last - timedelta(days=DAYS), zone), start_of(last, zone)))
 

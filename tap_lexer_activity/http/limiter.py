@@ -112,7 +112,7 @@ class Limiter:
             RequestsSpentError: If `max_calls` calls have been made.
         """
         if self.max_calls is not None and self.spent >= self.max_calls:
-            msg = f"max_requests ({self.max_calls}) have been sent"
+            msg = f"max_requests ({self.max_calls}) have been sent [see: max-requests-spent]"
             raise RequestsSpentError(msg)
         self.reserve()
         ticket, self._here.ticket = self._here.ticket, None
@@ -269,7 +269,7 @@ def _opened(name: str) -> sqlite3.Connection:
 
 
 def _opened_or_made_anew(file: Path) -> sqlite3.Connection:
-    """The database of a file. One that is none, or broken, is replaced: it holds nothing that lasts."""
+    """The database of a file. A broken file, or one of another kind, is replaced: it holds nothing that lasts."""
     try:
         return _opened(str(file))
     except sqlite3.Error as error:

@@ -32,7 +32,7 @@ def wait_when_spent(headers: Mapping[str, str]) -> float | None:
 
 
 def until_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the quota begins anew, by the server's own clock where it shows that."""
+    """Seconds until the quota starts again, by the server's own clock where it shows that."""
     reset = _said(headers, "Reset", "reset", "t")
     if reset is None:
         return None

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-CA_HINT: Final = ". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE"
+CA_HINT: Final = ". If your network has its own CA, set REQUESTS_CA_BUNDLE to its file [see: ca-file]"
 """What to do about a certificate that is not valid."""
 
 
 _REASONS: Final = (
-    (ContradictionError, "the headers of the answer contradict each other"),
-    (DecodeError, "the answer can't be unpacked"),
+    (ContradictionError, "the answer's headers contradict each other [see: answer-headers]"),
+    (DecodeError, "the answer can't be decompressed [see: answer-packed]"),
     (ProxyError, "the proxy can't be reached or refuses"),
     (NameResolutionError, "the host's name is not known"),
     ((NewConnectionError, ConnectionRefusedError), "the host refuses the connection"),
@@ -83,10 +83,10 @@ class Failures:
             case requests.exceptions.RequestException():
                 return self._no_answer(error)
             case _:  # a CA file that is not there
-                return FatalAPIError(f"{self.prefix}{self.quote(str(error))}")
+                return FatalAPIError(f"{self.prefix}{self.quote(str(error))} [see: ca-file]")
 
     def no_address(self, text: str) -> Exception:
-        """The host is no address, or redirects to one that is none. The library's text may hold the address."""
+        """The host is an invalid address, or redirects to one. The library's text may hold the address."""
         raise NotImplementedError
 
     def redirected(self, said: str) -> Exception:
@@ -111,10 +111,10 @@ def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
             if isinstance(cause, kind):
                 return said
         if isinstance(cause, (ConnectTimeoutError, ReadTimeoutError)):
-            return f"no answer within {timeout} s (request_timeout)"
+            return f"no answer within {timeout} s (request_timeout) [see: request-timeout]"
     if _is_distrusted(error):
         return "the host's certificate is not valid"
-    return f"the connection broke off ({type(error).__name__})"
+    return f"the connection broke off ({type(error).__name__}) [see: connection-broken]"
 
 
 def _is_distrusted(error: requests.exceptions.RequestException) -> bool:

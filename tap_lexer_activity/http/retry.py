@@ -13,7 +13,7 @@ import backoff
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity import turns
-from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
+from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, without_see
 
 if TYPE_CHECKING:
     import logging
@@ -60,7 +60,7 @@ def retry(
     def waits() -> Generator[float, RetriableAPIError, None]:
         error = yield 0.0  # what `backoff` begins with
         while (wait := next_wait(error, clock() - begun)) is not None:
-            turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", error, wait))
+            turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
             # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
             sleep(wait)
             error = yield 0.0

@@ -227,7 +227,7 @@ class SessionWithToken(TimedSession):
             msg = f"redirects to another host, {urlsplit(url).hostname}"
             raise RefusedRedirectError(msg)
         if prepared_request.method != response.request.method:
-            msg = f"redirects a {response.request.method} with {response.status_code}, which drops what was asked for"
+            msg = f"redirects a {response.request.method} with {response.status_code}, which drops the request's body"
             raise RefusedRedirectError(msg)
 
 

@@ -1,6 +1,6 @@
 """HTTP whose timeout is for an answer, and not for each byte of it; and whose answers are each that to its own request.
 
-A socket's own timeout begins anew with each byte that arrives. So a host that sends a byte now and then could hold a run for days.
+A socket's own timeout starts again with each byte. So a host that sends a byte now and then could hold a run for days.
 
 And the standard library takes an interim answer, such as 103 (Early Hints), for the answer. The real one would then be read as that to
 the next request of the connection, and so on: right numbers under wrong keys.
@@ -164,14 +164,14 @@ class TimedAdapter(HTTPAdapter):
             is_address = bool(host and host.encode("idna"))
             self.proxy_manager_for(address)
         except requests.exceptions.InvalidSchema:
-            msg = f"{_variable(proxy, url)} names a SOCKS proxy, and that needs the package PySocks beside the tap"
+            msg = f"{_variable(proxy, url)} names a SOCKS proxy: install the package PySocks beside the tap [see: proxy-socks]"
             raise ProxyVariableError(msg) from None
         except (TypeError, ValueError):
             is_address = False
         if not is_address:
             msg = (
-                f"{_variable(proxy, url)} is no address of a proxy (it is not shown). It should be like http://proxy.example:3128; "
-                "in a name or password write %23 for #, %2F for / and %40 for @"
+                f"{_variable(proxy, url)} is not the address of a proxy (not shown). It should be like http://proxy.example:3128; "
+                "in a name or password write %23 for #, %2F for / and %40 for @ [see: proxy-address]"
             )
             raise ProxyVariableError(msg)
 

@@ -53,7 +53,7 @@ def read_body(response: requests.Response, what: str) -> bytearray:
     for piece in response.iter_content(PIECE):
         body += piece
         if len(body) > _LARGEST_ANSWER:
-            msg = f"{what}: the answer is longer than {_LARGEST_ANSWER >> 20} MiB"
+            msg = f"{what}: the answer is longer than {_LARGEST_ANSWER >> 20} MiB [see: answer-too-long]"
             raise UnexpectedAnswerError(msg)
     return body
 
@@ -84,7 +84,7 @@ def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
 def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:
     """The JSON of an answer, its decimals as `Decimal` with all their digits.
 
-    What Python and others write for numbers that are none (`NaN`, `Infinity`) is read as that text.
+    `NaN` and `Infinity`, which Python and others write, are read as that text.
 
     Args:
         text: The answer.
@@ -105,11 +105,11 @@ def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> A
         )
     except _DuplicateKeyError as error:
         name = f"the name {quote(str(error))}" if quote else "a name"
-        msg = f"{what}: the answer has {name} twice in one object"
+        msg = f"{what}: the answer has {name} twice in one object [see: answer-undocumented]"
         raise UnexpectedAnswerError(msg) from None  # its own text is the name
     except (ArithmeticError, ValueError, RecursionError):
         shown = quote(text) if quote else NOT_SHOWN
-        msg = f"{what}: the answer is not JSON: {shown}"
+        msg = f"{what}: the answer is not JSON: {shown} [see: answer-not-json]"
         raise RetriableAPIError(msg) from None
 
 

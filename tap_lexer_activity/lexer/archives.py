@@ -30,10 +30,10 @@ def unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
                 if unpack.eof and data:
                     unpack = zlib.decompressobj(wbits=31)  # another member of the same file
     except zlib.error as error:
-        msg = f"{what}: the file is not valid gzip"
+        msg = f"{what}: the file is not valid gzip [see: file-cut-off]"
         raise TruncatedError(msg) from error
     if not unpack.eof:
-        msg = f"{what}: the file was cut off"
+        msg = f"{what}: the file was cut off [see: file-cut-off]"
         raise TruncatedError(msg)
 
 
@@ -53,17 +53,17 @@ def unzipped(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
                 ]
                 tables = [name for name in names if name.lower().endswith(_FILES_OF_TABLES)]
                 if len(tables) != 1:
-                    msg = f"{what}: the file is a zip with {len(names)} files in it, {len(tables)} of them CSV; it should have one CSV"
+                    msg = f"{what}: the file is a zip of {len(names)} files, {len(tables)} of them CSV; it should hold one CSV [see: file-zip]"
                     raise UnexpectedAnswerError(msg)
                 with archive.open(tables[0]) as file:
                     while piece := file.read(CHUNK):
                         yield piece
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            msg = f"{what}: the zip was cut off, or is not valid"
+            msg = f"{what}: the zip was cut off, or is not valid [see: file-cut-off]"
             raise TruncatedError(msg) from error
         except (
             RuntimeError,
             NotImplementedError,
         ) as error:  # (of a password, and of a way to pack that Python does not know)
-            msg = f"{what}: the zip can't be unpacked: it needs a password, or is packed in an unusual way"
+            msg = f"{what}: the zip can't be unpacked: it needs a password or an unknown method [see: file-zip]"
             raise UnexpectedAnswerError(msg) from error

@@ -251,15 +251,16 @@ class LexerClient:
         text, is_broken = text_of_body(body, get_encoding_from_headers(response.headers))
         answer = parse_json(text, what, quote=None if is_secret else self.quote)
         if is_broken:
-            said = f"{what}: the answer has bytes that are no text in UTF-8. What they stand for is lost: U+FFFD (\N{REPLACEMENT CHARACTER}) is there"
+            said = f"{what}: the answer has bytes that are not UTF-8. They are lost: U+FFFD (\N{REPLACEMENT CHARACTER}) stands for them"
             self._notices.accept(what.split("'")[1] if "'" in what else what, "bytes that are no text", said)
         return answer
 
     def _learn_of_refusal(self) -> None:
         if (limit := self.limiter.learn_of_refusal()) is not None:
             said = (
-                f"Lexer refuses requests for its quota though fewer than rate_limit_requests have been sent: this run sends at most {limit} in "
-                f"{self._settings.rate_limit_seconds} s from now on. If nothing else uses this token, set rate_limit_requests to {limit}"
+                f"Lexer's quota is smaller than rate_limit_requests: from now on, this run sends at most {limit} in "
+                f"{self._settings.rate_limit_seconds} s. "
+                f"If nothing else uses this token, set rate_limit_requests to {limit} [see: quota-lower-than-set]"
             )
             turns.in_turn(partial(self._logger.warning, "%s", said))
 
@@ -281,20 +282,21 @@ class _ApiFailures(Failures):
     def no_address(self, text: str) -> FatalAPIError:
         shown = NOT_SHOWN if self._is_secret else f"({self.quote(text)})"
         return FatalAPIError(
-            f"{self.prefix}{self.host} is no address, or redirects to one that is none {shown}. Check api_url and export_status_url"
+            f"{self.prefix}{self.host} is an invalid address, or redirects to one {shown}. "
+            "Check api_url and export_status_url [see: redirect-refused]"
         )
 
     @override
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(
-            f"{self.prefix}{self.host} {said}. Set api_url (or export_status_url) to the address that Lexer uses now"
+            f"{self.prefix}{self.host} {said}. Set api_url (or export_status_url) to the address that Lexer uses now [see: redirect-refused]"
         )
 
     @override
     def unreachable(self, msg: str) -> FatalAPIError:
         """Without the API's host nothing works; without that of statuses no export does."""
         if self._environment is not None:
-            msg += f". Meltano's environment is {self._environment!r}"
+            msg += f". Meltano's environment is {self._environment!r} [see: meltano-environment]"
             if self._environment == SANDBOX:
                 msg += ": start a sandbox with lexer-activity-sandbox, or use --environment=prod for your own data"
         return UnreachableError(msg) if self._is_api else FatalAPIError(msg)
@@ -302,5 +304,5 @@ class _ApiFailures(Failures):
     def without_connection(self, error: NoConnectionError) -> FatalAPIError:
         """The host was not reached by the last try."""
         return self.unreachable(
-            f"{error}. Check the setting {self._setting}, this machine's network, and HTTPS_PROXY if there is a proxy"
+            f"{error}. Check the setting {self._setting}, this machine's network, and HTTPS_PROXY if there is a proxy [see: host-unreachable]"
         )

@@ -67,19 +67,19 @@ def spooled(
     try:
         spool = tempfile.TemporaryFile(prefix="tap-lexer-activity-")  # noqa: SIM115 (the reader closes it)
     except OSError as error:
-        msg = f"{what}: no temporary folder can be written ({error}). Name one that can in the environment variable TMPDIR"
+        msg = f"{what}: no temporary folder is writable ({error}). Set TMPDIR to one that is [see: no-temporary-folder]"
         raise FatalAPIError(msg) from error
     try:
         write_and_verify(spool, response, what, encoding, say)
     except requests.exceptions.RequestException as error:
         spool.close()
-        msg = f"{what}: the file was cut off: {reason(error, timeout)}"
+        msg = f"{what}: the file was cut off: {reason(error, timeout)} [see: file-cut-off]"
         raise TruncatedError(msg) from None  # the text of a cause may have a piece of the file in it
     except OSError as error:
         spool.close()
         msg = (
-            f"{what}: the export can't be kept in {tempfile.gettempdir()} ({error.strerror}). "
-            "Name a folder with room in the environment variable TMPDIR"
+            f"{what}: the export can't be written to {tempfile.gettempdir()} ({error.strerror}). "
+            "Set TMPDIR to a folder with room [see: temporary-folder-full]"
         )
         raise FatalAPIError(msg) from error
     except BaseException:
@@ -101,7 +101,7 @@ def write_and_verify(
     spool.seek(0)
     _check_beginning(spool.read(_LONGEST_HEADER), what, seen.letters.encoding)
     if not (_has_known_length(response) or seen.is_packed or seen.ends_a_line):
-        msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line"
+        msg = f"{what}: the file host did not say how long the file is, and it ends in the middle of a line [see: file-cut-off]"
         raise TruncatedError(msg)
     spool.seek(0)
     _check_last_row(spool, what, seen)
@@ -174,7 +174,7 @@ def _check_last_row(spool: IO[bytes], what: str, seen: _Seen) -> None:
         with _as_text(spool, encoding="utf-8", errors="replace") as text:
             is_cut = is_cut_off(text, ends_a_line=ends_a_line)
         if is_cut:
-            msg = f"{what}: the file ends in the middle of a row"
+            msg = f"{what}: the file ends in the middle of a row [see: file-row-cut]"
             raise TruncatedError(msg)
 
 
@@ -183,8 +183,8 @@ def _check_letters(spool: IO[bytes], what: str, encoding: str, say: Callable[[st
     with _as_text(spool, encoding="utf-8-sig", errors=AS_BROKEN) as text:
         cells = broken_cells(text, what, encoding)
     say(
-        f"{what}: cells with a letter that can't be read, in place of which U+FFFD stands now: {cells}. "
-        f"If the file is not {encoding}, name its encoding in export_encoding"
+        f"{what}: cells with an unreadable letter, which is now U+FFFD: {cells}. "
+        f"If the file is not {encoding}, set export_encoding [see: cells-unreadable]"
     )
 
 
@@ -216,7 +216,7 @@ def why_not_csv(beginning: bytes) -> str | None:
     header, above, rows = from_header(read_rows(io.StringIO(text, newline=""), strict=False))
     is_sentence = any(cell.startswith(" ") for cell in header[1:]) and next(rows, None) is None
     if _NO_CSV.match(text) or is_sentence or (len(header) == 1 and not above):
-        return "the file host sent a page, an object or a sentence in place of a CSV"
+        return "the file host sent a web page, JSON or a sentence instead of a CSV [see: file-not-csv]"
     return None
 
 

@@ -82,7 +82,7 @@ class Downloader:
         except TruncatedError as error:
             msg = (
                 f"{error}, {DOWNLOADS} times. The next run starts this export again. "
-                "If it ends so each time, ask for less with a smaller export_window_days"
+                "If it fails each time, lower export_window_days"
             )
             raise TruncatedError(msg) from error
 
@@ -96,7 +96,7 @@ class Downloader:
                 _check_status(response, what, host)
                 return spooled(response, what, timeout, encoding, say=self._logger.warning)
         except _UnencryptedError as error:
-            msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown)"
+            msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown) [see: file-unencrypted]"
             raise FatalAPIError(msg) from None
 
 
@@ -104,19 +104,19 @@ class _FileFailures(Failures):
     """Errors for a download that did not begin. They show no link."""
 
     def __init__(self, what: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
-        super().__init__(f"{what}: no download: ", host, timeout=timeout, quote=quote)
+        super().__init__(f"{what}: no download [see: file-host-unreachable]: ", host, timeout=timeout, quote=quote)
         self._export = what
 
     @override
     def no_address(self, text: str) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(
-            f"{self._export}: what the file host {self.host} is named, or redirects to, is no address (it is not shown)"
+            f"{self._export}: the file host {self.host} has an invalid address, or redirects to one (not shown) [see: file-address]"
         )
 
     @override
     def redirected(self, said: str) -> RetriableAPIError:
         # (In a circle, that is: any other redirect is followed, or refused by `_check_encrypted`.)
-        return RetriableAPIError(f"{self.prefix}the host redirects in a circle ({self.host})")
+        return RetriableAPIError(f"{self.prefix}the host redirects in a circle ({self.host}) [see: file-address]")
 
 
 class _UnencryptedError(Exception):
@@ -136,7 +136,7 @@ def _host_of(url: str, what: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"{what}: what Lexer names as the file's address is none (it is not shown)"
+        msg = f"{what}: Lexer's link to the file is not a valid address (not shown) [see: file-address]"
         raise UnexpectedAnswerError(msg)
     return parts.hostname
 
@@ -146,10 +146,10 @@ def _check_status(response: requests.Response, what: str, host: str) -> None:
     status = response.status_code
     if status == HTTPStatus.OK:
         if (packed := response.headers.get("Content-Encoding", "").lower()) in _NOT_ASKED_FOR:
-            msg = f"{what}: the file host {host} sends the file packed as {packed}, which was not asked for"
+            msg = f"{what}: the file host {host} sends the file compressed as {packed}, which was not asked for [see: file-packed]"
             raise UnexpectedAnswerError(msg)
         return
-    said = f"{what}: the file host {host} answers {status}"
+    said = f"{what}: the file host {host} answers {status} [see: file-host-refuses]"
     if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE} or _refuses_the_link(response):
         raise LinkExpiredError(said)
     wait = retry_after(response.headers.get("Retry-After")) or 0.0

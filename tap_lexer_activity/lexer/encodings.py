@@ -104,5 +104,5 @@ def in_another_encoding(what: str, encoding: str, said: str, such_as: str = "Win
         such_as: An encoding that it may be in.
     """
     return UnexpectedAnswerError(
-        f"{what}: the file is not {encoding}: {said} can't be read. Name its encoding in export_encoding, such as {such_as}"
+        f"{what}: the file is not {encoding}: {said} can't be read. Set export_encoding to its encoding, such as {such_as} [see: file-encoding]"
     )

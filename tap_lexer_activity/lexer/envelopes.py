@@ -25,7 +25,7 @@ _BROKEN: Final = frozenset({"error", "fail", "failed", "failure"})
 _AROUND: Final = frozenset({
     "meta", "metadata", "_meta", "links", "_links", "pagination", "paging", "page_info", "pageinfo", "errors", "warnings", "messages",
 })  # fmt: skip
-"""Names of what stands beside rows and is none."""
+"""Names of what stands beside rows and is not a row."""
 _NAMES: Final = frozenset({
     "data", "result", "results", "response", "rows", "records", "items", "report", "reports", "payload", "content", "body", "entries",
     "objects", "list", "metrics", "stats", "statistics", "value", "values", "output", "agents", "team", "tags",
@@ -107,24 +107,24 @@ def opened(answer: Any, expected: Expected, what: str) -> Content:
     inner, path = _unwrapped(answer, expected, what)
     notice = None
     if path:
-        said = (
-            f"the answer has what was asked for under {'.'.join(path)!r}, which no document says. It is read from there"
-        )
+        said = f"the rows came under {'.'.join(path)!r}, which Lexer does not document. They are read from there"
         notice = f"under {path[-1]}", said
     if _is_nothing(inner) and inner != _nothing(expected.shape):
         shown = json.dumps(inner)
-        said = f"{what}: the answer is {shown} where {_SHAPES[expected.shape]} was expected. Such answers are taken for nothing: no rows"
+        said = (
+            f"{what}: the answer is {shown} where {_SHAPES[expected.shape]} was expected. Such answers count as no rows"
+        )
         return Content(_nothing(expected.shape), ("nothing", said))
     if _is_nothing(inner):
         return Content(inner, notice)
     if expected.shape == "list" and _is_row(inner, expected.known):
-        said = "one object came where a list was expected. It is taken for a list of one"
+        said = "one object came where a list was expected. It is read as a list of one"
         is_documented = expected.known == ("id",)  # (of lists, Lexer's text and its samples disagree)
         return Content([inner], notice or (None if is_documented else ("one object", said)))
     if expected.shape == "object" and isinstance(inner, list) and len(inner) == 1 and _is_row(inner[0], expected.known):
         return Content(
             inner[0],
-            notice or ("list of one", "a list of one came where an object was expected. It is taken for that object"),
+            notice or ("list of one", "a list of one came where an object was expected. It is read as that object"),
         )
     return Content(inner, notice)
 
@@ -157,7 +157,9 @@ def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tu
     if member is not None and not depth:
         if member in answer:
             return answer[member], (member,)
-        msg = f"{what}: the answer has no member {member!r}, which the setting accept names"
+        msg = (
+            f"{what}: the answer has no member {member!r}, which the setting accept names [see: answer-member-missing]"
+        )
         raise UnexpectedAnswerError(msg)
     if _is_row(answer, expected.known):
         return answer, ()
@@ -172,12 +174,12 @@ def _check_names(found: list[str], expected: Expected, what: str) -> None:
     way = f"set {expected.setting(f'member:{found[0]}')}"
     if len(found) > 1:
         named = " and ".join(map(repr, found))
-        msg = f"{what}: what was asked for may be under {named}. Say which: {way}, or another of them"
+        msg = f"{what}: the rows may be under {named}. Choose: {way}, or another of them [see: answer-several-parts]"
         raise UnexpectedAnswerError(msg)
     if not _is_of_envelopes(found[0], expected.stream):
         msg = (
-            f"{what}: something of the shape that was asked for came under {found[0]!r}, and it may be a part alone. "
-            f"If it is all, {way}"
+            f"{what}: the rows came under {found[0]!r}, and may be only a part of them. "
+            f"If they are all, {way} [see: answer-part-alone]"
         )
         raise UnexpectedAnswerError(msg)
 

@@ -145,9 +145,7 @@ class Exporter:
         what = f"export {request_label(body)}"
         answer = opened(self._client.report(body, what=what, is_secret=True, tries=tries))
         if answer is None:
-            msg = (
-                f"{what}: the answer to the start of an export is none that can be read (not shown: it may hold a link)"
-            )
+            msg = f"{what}: the answer to the start of an export can't be read (not shown: it may hold a link) [see: export-no-token]"
             raise UnexpectedAnswerError(msg)
         now = self._clock()
         job = Job(what, body, token_of(answer) or "", begun=now, due=now + FIRST_WAIT)
@@ -157,7 +155,7 @@ class Exporter:
         if isinstance(found, Complete):
             job.url = found.url
         elif not job.token:
-            msg = f"{what}: Lexer named no token to ask for the file by"
+            msg = f"{what}: Lexer's answer has no token to poll with [see: export-no-token]"
             raise UnexpectedAnswerError(msg)
         return job
 
@@ -182,8 +180,12 @@ class Exporter:
         if isinstance(found, Failed):
             raise self._given_up(job, found)
         if isinstance(found, Pending) and not found.is_known:
-            said = f"an export that is not complete yet has the status {self._shown(found.word, job)}, which no document names"
-            self._notices.accept(str(job.body["type"]), "status of an export", f"{said}. It is taken for pending")
+            said = f"an unfinished export has the undocumented status {self._shown(found.word, job)}"
+            self._notices.accept(
+                str(job.body["type"]),
+                "status of an export",
+                f"{said}. It counts as pending [see: export-status-pending]",
+            )
         return found
 
     def _status(self, job: Job, *, tries: int) -> Status:
@@ -215,7 +217,9 @@ class Exporter:
             except (FatalAPIError, RetriableAPIError):
                 continue
             if opened(answer) is not None:
-                said = f"the status of exports is found at {address[0]}, and not at export_status_url"
+                said = (
+                    f"the status of exports is at {address[0]}, not at export_status_url [see: export-status-address]"
+                )
                 self._notices.accept(str(job.body["type"]), "address of statuses", said)
                 return address, answer
         return None
@@ -224,7 +228,9 @@ class Exporter:
         return address[0] if address else self._settings.export_status_url
 
     def _given_up(self, job: Job, found: Failed) -> ExportFailedError:
-        return ExportFailedError(f"{job.what}: Lexer gave it up: {self._shown(found.word, job)}")
+        return ExportFailedError(
+            f"{job.what}: the job failed at Lexer: {self._shown(found.word, job)} [see: export-failed]"
+        )
 
     def _shown(self, status: str, job: Job) -> str:
         """A status, if it is a plain word and no part of it is the job's token; all else may hold a secret."""
@@ -248,7 +254,10 @@ class Exporter:
         try:
             spool = self._file_of(job)
         except (LinkExpiredError, NotFoundError):
-            self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
+            self._logger.warning(
+                "%s: its links have expired, or Lexer has forgotten it; starting it again [see: export-expired]",
+                job.what,
+            )
             spool = self._file_of(self.start(job.body))
         return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
@@ -287,11 +296,13 @@ class Exporter:
 
     def _late(self, job: Job, found: Pending | CompleteWithoutUrl) -> FatalAPIError:
         if isinstance(found, CompleteWithoutUrl):
-            return ExportFailedError(f"{job.what}: Lexer says that it is complete, and names no file")
+            return ExportFailedError(
+                f"{job.what}: Lexer says that it is complete, but names no file [see: export-no-file]"
+            )
         last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
         msg = (
             f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
-            "Allow it more time, or ask for less with a smaller export_window_days"
+            "Raise export_timeout, or lower export_window_days [see: export-timeout]"
         )
         return ExportTimedOutError(msg)
 

@@ -164,6 +164,6 @@ def same_host(url: str, address: str, what: str) -> str:
     asked, found = urlsplit(url), urlsplit(urljoin(url, address))
     usual = {None, asked.port} | ({80, 443} if asked.port in {None, 443, 80} else set())
     if found.scheme not in {"http", "https"} or found.hostname != asked.hostname or found.port not in usual:
-        msg = f"{what}: the next page is said to be on another host, {found.hostname}, which is not asked: it would get the token"
+        msg = f"{what}: the next page is on another host, {found.hostname}, which must not get the token [see: pages-other-host]"
         raise UnexpectedAnswerError(msg)
     return urlunsplit((asked.scheme, asked.netloc, found.path, found.query, ""))

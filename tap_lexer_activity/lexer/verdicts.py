@@ -45,7 +45,7 @@ _OF_RANGES: Final = frozenset(
 
 
 class Verdicts:
-    """Raises what an answer means that is none. One for the run: what a 401 means depends on the answers before it."""
+    """Raises the error that an answer means. One for the run: what a 401 means depends on the answers before it."""
 
     def __init__(self, period: int, quote: Callable[[str], str]) -> None:
         """Begin.
@@ -95,7 +95,7 @@ class Verdicts:
             said += ". Set max_range_days to the longest range that Lexer accepts"
             raise RangeTooLongError(said)
         if status == HTTPStatus.NOT_FOUND:
-            said += ". Lexer answers 404 both to a malformed request and to an address that does not exist"
+            said += ". The request is malformed, or the address does not exist [see: lexer-404]"
             raise NotFoundError(said)
         if is_transient(status):
             raise UnavailableError(said, wait or 0.0)
@@ -106,7 +106,7 @@ class Verdicts:
         if not (said := error_in(answer)):
             return
         shown = self._quote(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, default=str))
-        said = f"{what}: {response.status_code}, and yet Lexer says: {shown}"
+        said = f"{what}: {response.status_code}, but Lexer says: {shown} [see: answer-error-under-200]"
         raise self._quota_exceeded(said, response) if is_of_quota(shown) else FatalAPIError(said)
 
     def _quota_exceeded(self, said: str, response: requests.Response) -> QuotaExceededError:
@@ -124,7 +124,7 @@ class Verdicts:
             return AccessDeniedError(
                 said,
                 "The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
-                "Tokens are made in Lexer's Hub (Integrate), by someone with the permission Edit Team",
+                "Someone with the permission Edit Team makes tokens in Lexer's Hub (Integrate) [see: token-refused]",
                 status,
             )
         if status == HTTPStatus.UNAUTHORIZED and may_try_again and self._is_in_doubt:
@@ -136,9 +136,9 @@ class Verdicts:
         """An error status with Lexer's words for it, as far as a log may have them."""
         status = response.status_code
         if is_secret and response.request.method == "GET":  # of a job that has been started
-            return f"{what}: {status} (Lexer's words are not shown: a link may be in them)"
+            return f"{what}: {status} (Lexer's words are not shown: a link may be in them) [see: lexer-says-hidden]"
         shown = plain_words if is_secret else str
         said = f"{what}: {status} {shown(self._quote(response.reason or ''))}".rstrip()
         if message := self._quote(error_message(body)):
             said += f", Lexer says: {shown(message)}"
-        return said
+        return f"{said} [see: lexer-says]"

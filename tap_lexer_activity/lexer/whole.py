@@ -29,7 +29,7 @@ MOST_PAGES: Final = 1_000
 """Pages of one answer, after which something is taken to be wrong."""
 ONE_PAGE: Final = "one_page"
 """The word of the setting `accept` for an answer that is all there is, whatever it says of pages."""
-_OTHERS: Final = "the answer is one page of several, and the others do not come"
+_OTHERS: Final = "the answer is one page of several, and the others are missing"
 _NOT_OF_PAGES: Final = (AccessDeniedError, RequestsSpentError, UnreachableError)
 """Errors that have nothing to do with whether there is a page."""
 
@@ -83,7 +83,7 @@ class WholeAnswers:
         signs = self._signs(reply, content)
         if expected.shape not in {"list", "surveys"}:
             if signs.more:
-                msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)}"
+                msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)} [see: answer-one-page]"
                 raise UnexpectedAnswerError(msg)
             return content.rows
         if not isinstance(content.rows, list):  # whoever checks its shape refuses it
@@ -114,14 +114,16 @@ class WholeAnswers:
         signs: Signs | None = begun
         while signs is not None:
             if pages.count >= MOST_PAGES:
-                msg = f"{what}: there are more than {MOST_PAGES:,} pages, each of which names a next one"
+                msg = f"{what}: more than {MOST_PAGES:,} pages, and each names a next one [see: pages-too-many]"
                 raise UnexpectedAnswerError(msg)
             if signs.next is not None and signs.parameter is None:
                 url, params = same_host(pages.url, str(signs.next), what), None
             else:
                 value = pages.count + 1 if signs.next is None else signs.next
                 url, params = pages.first_url, {signs.parameter or "page": value}
-            reply = self._page(url, params, signs, ask, f"{what}: {_OTHERS}. {self._way(why, expected)}")
+            reply = self._page(
+                url, params, signs, ask, f"{what}: {_OTHERS}. {self._way(why, expected)} [see: answer-one-page]"
+            )
             content = opened(reply.answer, expected, what)
             if not content.rows:
                 break
@@ -129,11 +131,9 @@ class WholeAnswers:
                 raise UnexpectedAnswerError(self._again(pages, expected, what, why))
             signs = _following(begun, self._signs(reply, content), len(pages.rows))
         if len(pages.rows) < (total := begun.total or 0):
-            msg = f"{what}: there are {total:,} rows, and {len(pages.rows):,} came. {self._way(why, expected)}"
+            msg = f"{what}: there are {total:,} rows, but {len(pages.rows):,} came. {self._way(why, expected)} [see: rows-missing]"
             raise UnexpectedAnswerError(msg)
-        said = (
-            f"{what}: the answer comes in pages ({self._quote(why)}), of which no document speaks. All of them are read"
-        )
+        said = f"{what}: the answer comes in pages ({self._quote(why)}), which Lexer does not document. All are read"
         self._notices.accept(expected.stream, "pages", said)
 
     def _page(self, url: str, params: Mapping[str, Any] | None, signs: Signs, ask: Ask, otherwise: str) -> Reply:
@@ -155,8 +155,8 @@ class WholeAnswers:
             self._without_pages.add(expected.stream)
         if expected.stream in self._without_pages:
             said = (
-                f"{what}: exactly {count:,} rows came, a usual number for a page, and Lexer gives no second page. They may not be all. "
-                f"If they are, set {expected.setting(ONE_PAGE)}; if not, Lexer's support may know a parameter for report_parameters"
+                f"{what}: exactly {count:,} rows came, which may be one full page, but Lexer gives no second one. Rows may be missing. "
+                f"If not, set {expected.setting(ONE_PAGE)}; if so, ask Lexer for a parameter for report_parameters [see: rows-round-number]"
             )
             self._notices.accept(expected.stream, "a usual number of rows", said)
         elif pages.count > 1:
@@ -178,7 +178,7 @@ class WholeAnswers:
             if not rows:
                 return True
             if pages.count >= MOST_PAGES:
-                msg = f"{what}: there are more than {MOST_PAGES:,} pages"
+                msg = f"{what}: more than {MOST_PAGES:,} pages [see: pages-too-many]"
                 raise UnexpectedAnswerError(msg)
             if not pages.add(pages.first_url, rows):
                 if pages.count == 1:
@@ -186,7 +186,7 @@ class WholeAnswers:
                 raise UnexpectedAnswerError(self._again(pages, expected, what, f"page {pages.count} came"))
 
     def _again(self, pages: _Pages, expected: Expected, what: str, why: str) -> str:
-        return f"{what}: page {pages.count + 1} has the rows of a page before it. {self._way(why, expected)}"
+        return f"{what}: page {pages.count + 1} repeats the rows of an earlier page. {self._way(why, expected)} [see: pages-repeat]"
 
     def _way(self, why: str, expected: Expected) -> str:
         return f"The answer says that there is more: {self._quote(why)}. If its rows are all there are, set {expected.setting(ONE_PAGE)}"

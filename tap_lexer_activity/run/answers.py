@@ -76,7 +76,7 @@ class Answers:
         fate = "kept as they came in additional_columns" if is_kept else "lost: additional_columns is not selected"
         for column, expected in found.odd.items():
             wanted = expected
-            said = f"{label}: a value of the column {column!r} is not {wanted}; such values are null, and {fate}"
+            said = f"{label}: a value of the column {column!r} is not {wanted}; such values are null, and {fate} [see: value-of-other-type]"
             if column in found.zoneless:
                 said += f'. If times without a zone are in UTC, set accept to {{"{self._stream}": ["utc_times"]}}'
                 wanted += ", for it names no zone"
@@ -89,7 +89,7 @@ class Answers:
             shown = self._quote(", ".join(names))
             self._kinds |= dict.fromkeys(names, f"new fields: {shown}")
         for kind in dict.fromkeys(self._kinds[name] for name in found.new):
-            said = f"{label}: fields that Lexer does not document came, and are {fate}: {kind.partition(': ')[2]}"
+            said = f"{label}: undocumented fields came, and are {fate}: {kind.partition(': ')[2]}"
             self._notices.accept(self._stream, kind, said)
 
     def distinct(self, rows: Iterable[Row], label: str) -> list[Row]:
@@ -115,15 +115,15 @@ class Answers:
         named = ", ".join(f"{name} {row[name]}" for name in self._keys)
         # (A clock shows an hour twice a year: the numbers of two hours may be the same.)
         if row == first and row.get("interval") != "hour":
-            said = f"{label}: a row came twice, and is taken once: {self._quote(named)}"
+            said = f"{label}: a row came twice, and is kept once: {self._quote(named)}"
             self._notices.accept(self._stream, "rows that came twice", said)
             return
         if "merge_doubles" in self._accepted:
-            said = f"{label}: two rows that differ came for {self._quote(named)}; the first is taken, as the setting accept says"
+            said = f"{label}: two rows that differ came for {self._quote(named)}; the first is kept, as the setting accept says"
             self._notices.accept(self._stream, "rows that differ", said)
             return
         msg = f"{label}: the answer has two rows for {named}. To take the first of such rows, set accept to "
-        msg += f'{{"{self._stream}": ["merge_doubles"]}}'
+        msg += f'{{"{self._stream}": ["merge_doubles"]}} [see: answer-row-twice]'
         if day := row.get("local_date"):
-            msg += f'; to pass over this window, set skip_windows to {{"{self._stream}": ["{day}"]}}'
+            msg += f'; to skip this window, set skip_windows to {{"{self._stream}": ["{day}"]}}'
         raise UnexpectedAnswerError(msg)

@@ -49,7 +49,7 @@ class ReadUpTo:
     Attributes:
         instant: Up to where everything has been read: the new bookmark. None if there is none, because the window has not ended yet, or
             because a backfill leaves the bookmarks as they are.
-        request: The request; None if the windows were passed over without one.
+        request: The request; None if the windows were skipped without one.
     """
 
     instant: datetime | None

@@ -89,15 +89,15 @@ class Forms:
         if unsaid and len(unsaid) == len(found):
             names = {form["id"]: form.get("name") for form in forms}
             msg = (
-                "the list of forms: none says whether it is an NPS form. "
-                f"Set form_ids to the ids of those that are, of: {_named(names, unsaid)}"
+                "no form says whether it is an NPS form. "
+                f"Set form_ids to those that are, out of: {_named(names, unsaid)} [see: forms-no-nps]"
             )
             raise UnexpectedAnswerError(msg)
         if unsaid:
             said = f"{_count(unsaid)} not say whether they are NPS forms, and are not read as such. If one is, set form_ids to all NPS forms"
             self._notices.accept(NAME, "forms that do not say what they are", said)
         if any(is_nps and form.get("nps") is None for form, is_nps in zip(forms, found.values(), strict=True)):
-            said = "forms have no word in nps, and another field that calls them NPS forms; they are read as such"
+            said = "nps is empty, but another field calls these NPS forms; they are read as such"
             self._notices.accept(NAME, "forms by their type", said)
         return sorted(form_id for form_id, is_nps in found.items() if is_nps)
 
@@ -108,14 +108,14 @@ class Forms:
         except (UnreachableError, RequestsSpentError):
             raise
         except (FatalAPIError, RetriableAPIError) as error:
-            said = f"the list of forms can't be read ({error}); the forms that form_ids names are taken for NPS forms"
+            said = f"the list of forms can't be read ({error}); form_ids is used unchecked"
             self._notices.accept(NAME, "no list of forms", said)
             return list(wanted)
         nps = {form["id"]: form.get("name") for form in forms if is_of_nps(form) is not False}
         if strangers := [form_id for form_id in wanted if form_id not in nps]:
             msg = (
-                f"form_ids: {', '.join(map(str, strangers))} is no NPS form of this account; "
-                f"its NPS forms are: {_named(nps, sorted(nps)) or 'none'}"
+                f"form_ids: {', '.join(map(str, strangers))} is not an NPS form of this account; "
+                f"its NPS forms are: {_named(nps, sorted(nps)) or 'none'} [see: form-unknown]"
             )
             raise ConfigValidationError(msg, errors=[msg])
         return list(wanted)

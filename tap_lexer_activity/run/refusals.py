@@ -25,5 +25,5 @@ class Refusals:
         is_in_a_row = other != stream and before is not error and before.status == error.status
         is_in_a_row = is_in_a_row and before.accepted == error.accepted  # nothing was, in between
         if error.status == HTTPStatus.UNAUTHORIZED and (is_in_a_row or self._progress.has_read(stream)):
-            return ", and may have been reset since: if so, put the new one into api_token"
-        return f", so it is not allowed for this alone: deselect {stream}, or ask for the right to it"
+            return ", and may have been reset since: if so, put the new one into api_token [see: token-reset]"
+        return f", but not for this stream: deselect {stream}, or ask for access [see: stream-not-allowed]"

@@ -145,7 +145,7 @@ def _limiter(settings: Settings, logger: logging.Logger, on_wait: Callable[[floa
     """The quota, shared with other runs of the same token on this machine."""
 
     def on_trouble(reason: str) -> None:
-        logger.warning("The quota can't be shared with other runs on this machine (%s)", reason)
+        logger.warning("The quota can't be shared with other runs on this machine (%s) [see: quota-not-shared]", reason)
 
     try:
         # The quota belongs to the token, and the host it is sent to.

@@ -68,7 +68,7 @@ def _start(
     except ModuleNotFoundError as error:
         if error.name not in {"flask", "werkzeug"}:
             raise
-        msg = "the sandbox needs Flask. In the clone of the tap: uv tool install '.[sandbox]'"
+        msg = "the sandbox needs Flask. In the clone of the tap: uv tool install '.[sandbox]' [see: sandbox-flask]"
         raise click.ClickException(msg) from None
     requests, _, seconds = quota.partition("/")
     if not (requests.isdecimal() and seconds.isdecimal() and int(requests) and int(seconds)):

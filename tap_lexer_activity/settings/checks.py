@@ -42,7 +42,7 @@ def schema_errors(given: Mapping[str, Any], schema: Mapping[str, Any]) -> list[s
     for name in given.keys() - properties.keys():
         close = difflib.get_close_matches(name, properties, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(sorted(_OWN))}"
-        errors.append(f"{name}: there is no such setting; {hint}")
+        errors.append(f"{name}: there is no such setting; {hint} [see: unknown-setting]")
     found = list(answer_validator(schema).iter_errors(given))  # (the numbers of a file are decimals, too)
     out_of_bounds = [error.absolute_path for error in found if error.validator in {"minimum", "maximum"}]
     for error in found:
@@ -50,7 +50,7 @@ def schema_errors(given: Mapping[str, Any], schema: Mapping[str, Any]) -> list[s
             continue
         if error.validator == "required" and not error.absolute_path:
             errors += [
-                f"{name}: is missing; {properties[name]['description']}"
+                f"{name}: is missing; {properties[name]['description']} [see: setting-missing]"
                 for name in schema["required"]
                 if name not in given
             ]
@@ -64,7 +64,7 @@ def _schema_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
     wanted: Any = error.validator_value
     path = "".join([name, *(f"[{step}]" for step in inner)])
     if properties[name].get("secret") or name == "stream_map_config":  # salts of stream maps are in it
-        return f"{name}: should be {'text' if name in _OWN else 'an object'} (its value is not shown here)"
+        return f"{name}: should be {'text' if name in _OWN else 'an object'} (its value is not shown here) [see: setting-value]"
     match error.validator:
         case "enum":
             wanted = "one of " + ", ".join(str(choice) for choice in wanted if choice is not None)
@@ -75,8 +75,8 @@ def _schema_error(error: ValidationError, properties: Mapping[str, Any]) -> str:
         case "maximum":
             wanted = f"{wanted} or less"
         case _:
-            return f"{path}: {error.message}"
-    return f"{path}: {_shown(error.instance)} should be {wanted}"
+            return f"{path}: {error.message} [see: setting-value]"
+    return f"{path}: {_shown(error.instance)} should be {wanted} [see: setting-value]"
 
 
 def _shown(value: Any) -> str:
@@ -89,9 +89,11 @@ def _shown(value: Any) -> str:
 def token_errors(token: str) -> list[str]:
     """Errors for a text that can't be a token."""
     if not token.strip():
-        return ["api_token: is empty; make a token of the type Activity API in Lexer's Hub"]
+        return ["api_token: is empty; make a token of the type Activity API in Lexer's Hub [see: token-malformed]"]
     if not token.isascii() or not token.isprintable() or " " in token:
-        return ["api_token: has a line break, a blank or another character that no token has; copy it again"]
+        return [
+            "api_token: has a line break, a blank or another character that no token has; copy it again [see: token-malformed]"
+        ]
     return []
 
 
@@ -101,8 +103,9 @@ def stray_token_errors(given: Mapping[str, Any], environment: str | None) -> lis
     if environment != SANDBOX or not local or given["api_token"].startswith(SANDBOX_TOKEN):
         return []
     wrong = (
-        f"api_token: is no token of a sandbox (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
-        f"{local[0]!r}. For your own data: meltano --environment=prod …; for invented data: lexer-activity-sandbox run -- meltano …"
+        f"api_token: is not a sandbox token (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
+        f"{local[0]!r}. For your own data: meltano --environment=prod …; "
+        "for invented data: lexer-activity-sandbox run -- meltano … [see: token-for-sandbox]"
     )
     return [wrong]
 
@@ -115,16 +118,18 @@ def url_errors(name: str, url: str) -> list[str]:
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in {"http", "https"} or not host:
-        return [f"{name}: {url!r} should be an address such as {SETTINGS['properties'][name]['default']}"]
+        return [
+            f"{name}: {url!r} should be an address such as {SETTINGS['properties'][name]['default']} [see: setting-value]"
+        ]
     if parts.query or parts.fragment:
-        return [f"{name}: {url!r} should have no ? or # in it"]
+        return [f"{name}: {url!r} should have no ? or # in it [see: address-with-query]"]
     if parts.username or parts.password:
-        return [f"{name}: should have no user name or password in it"]
+        return [f"{name}: should have no user name or password in it [see: setting-value]"]
     if not host.isascii():  # what is sent is another text, so whoever compares the two sees another host
-        return [f"{name}: {url!r} should have its host in the ASCII form, which begins with xn-- or has such a part"]
+        return [f"{name}: {url!r} should name its host in ASCII, with xn-- in it [see: address-not-ascii]"]
     if parts.scheme == "http" and not is_this_machine(host):
         return [
-            f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine)"
+            f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine) [see: address-unencrypted]"
         ]
     return []
 
@@ -144,7 +149,7 @@ def encoding_errors(name: str) -> list[str]:
         "a".encode(name)  # a codec that is not for text refuses this
     except (LookupError, UnicodeError, ValueError):
         return [
-            f"export_encoding: {name!r} is no encoding that is known; it should be one such as UTF-8, UTF-16 or Windows-1252"
+            f"export_encoding: {name!r} is not a known encoding; use one such as UTF-8, UTF-16 or Windows-1252 [see: setting-value]"
         ]
     return []
 
@@ -155,17 +160,21 @@ def parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet[
     for stream, body in parameters.items():
         if stream not in report_streams:
             known = ", ".join(sorted(report_streams))
-            errors.append(f"report_parameters: there is no report stream {stream!r}; it may name {known}")
+            errors.append(
+                f"report_parameters: there is no report stream {stream!r}; choose from {known} [see: no-such-stream]"
+            )
         kind = body.get("type", stream)
         if not isinstance(kind, str) or not kind.strip():
-            errors.append(f"report_parameters[{stream!r}]: the type is {kind!r} and should be text")
+            errors.append(
+                f"report_parameters[{stream!r}]: the type is {kind!r} and should be text [see: setting-value]"
+            )
         elif kind in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
             errors.append(
-                f"report_parameters['{stream}']: {kind!r} is the type of another stream, and its rows would be taken for {stream}"
+                f"report_parameters['{stream}']: {kind!r} is another stream's type, and its rows would land in {stream} [see: type-of-another-stream]"
             )
         if taken := sorted(body.keys() & _WINDOW_PARAMETERS):
             errors.append(
-                f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here"
+                f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here [see: setting-value]"
             )
     return errors
 
@@ -175,7 +184,7 @@ def salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
     salt = stream_map_config.get("hash_seed", "a salt")
     if isinstance(salt, str) and not salt.strip():
         return [
-            "stream_map_config[hash_seed]: is blank, and digests without a salt are soon guessed; make one with openssl rand -hex 32"
+            "stream_map_config[hash_seed]: is blank, and unsalted digests are soon guessed; make one with openssl rand -hex 32 [see: salt-blank]"
         ]
     return []
 
@@ -185,5 +194,5 @@ def form_id_errors(form_ids: list[int] | None) -> list[str]:
     if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
         return []
     return [
-        f"form_ids: {_shown(form_ids)} should name at least one form, and each once; leave it out to read every NPS form"
+        f"form_ids: {_shown(form_ids)} should name at least one form, and each once; leave it out to read every NPS form [see: setting-value]"
     ]

@@ -26,14 +26,14 @@ def read_zone(name: str, now: datetime) -> ZoneInfo | str:
     """The zone of a name, or what is wrong with the name."""
     if found := zones.of_abbreviation(name, now):
         return (
-            f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set the one of your account. "
-            "Without one, --check says which its users have"
+            f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set your account's zone. "
+            "If it is not set, --check shows your users' zones [see: zone-abbreviation]"
         )
     if zone := zones.named(name):
         return zone
     close = difflib.get_close_matches(name, available_timezones(), n=1)
-    hint = f"did you mean {close[0]}?" if close else "it should be one like Australia/Sydney"
-    return f"timezone: {name!r} is no IANA time zone; {hint}"
+    hint = f"did you mean {close[0]}?" if close else "use one such as Australia/Sydney"
+    return f"timezone: {name!r} is not an IANA time zone; {hint} [see: zone-unknown]"
 
 
 def read_instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
@@ -43,11 +43,11 @@ def read_instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
     except ValueError:
         moment = None
     if moment is None:
-        return f"{name}: {text!r} should be {_DATE_FORMS}"
+        return f"{name}: {text!r} should be {_DATE_FORMS} [see: setting-value]"
     try:
         return _in_utc(moment, text, zone)
     except OverflowError:
-        return f"{name}: {text!r} is no year that has windows"
+        return f"{name}: {text!r} is out of range [see: year-out-of-range]"
 
 
 def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
@@ -60,13 +60,20 @@ def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
 def range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
     """An error for a range from `start_date` to `end_date` in which there is nothing to read."""
     if start < EARLIEST:
-        return [f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old"]
+        return [
+            f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old [see: year-out-of-range]"
+        ]
     if start > now:
-        return [f"start_date: {given['start_date']!r} is in the future; it should be the first day to read"]
+        return [
+            f"start_date: {given['start_date']!r} is in the future; it should be the first day to read [see: start-in-future]"
+        ]
     if end <= start:
         given_end, given_start = given.get("end_date"), given["start_date"]
         return [
-            f"end_date: {given_end!r} is not after start_date ({given_start!r}); it is exclusive, so the day after the last one to read"
+            (
+                f"end_date: {given_end!r} is not after start_date ({given_start!r}); "
+                "it is exclusive, so the day after the last one to read [see: end-before-start]"
+            )
         ]
     return []
 
@@ -82,17 +89,23 @@ def read_starts(
         start = read_instant(name, text, zone)
         if stream not in report_streams:
             close = difflib.get_close_matches(stream, report_streams, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it may name {', '.join(sorted(report_streams))}"
-            errors.append(f"{name}: there is no stream {stream!r} that is read in windows; {hint}")
+            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(report_streams))}"
+            errors.append(
+                f"{name}: there is no stream {stream!r} that is read in windows; {hint} [see: no-such-stream]"
+            )
         elif isinstance(start, str):
             errors.append(start)
         elif start < EARLIEST:
-            errors.append(f"{name}: {text!r} is before the year 2000; Lexer has no data that old")
+            errors.append(
+                f"{name}: {text!r} is before the year 2000; Lexer has no data that old [see: year-out-of-range]"
+            )
         elif start > now:
-            errors.append(f"{name}: {text!r} is in the future; it should be the first day to read")
+            errors.append(
+                f"{name}: {text!r} is in the future; it should be the first day to read [see: start-in-future]"
+            )
         elif start >= end:
             errors.append(
-                f"{name}: {text!r} is not before end_date ({given.get('end_date')!r}), so nothing would be read"
+                f"{name}: {text!r} is not before end_date ({given.get('end_date')!r}), so nothing would be read [see: end-before-start]"
             )
         else:
             starts[stream] = start
@@ -102,7 +115,11 @@ def read_starts(
 def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
     """The range to read again, `None` if there is none, or what is wrong with it."""
     if "backfill_start" not in given:
-        return None if "backfill_end" not in given else "backfill_end: needs backfill_start, where the range begins"
+        return (
+            None
+            if "backfill_end" not in given
+            else "backfill_end: needs backfill_start, too [see: backfill-without-start]"
+        )
     start = read_instant("backfill_start", given["backfill_start"], zone)
     end = read_instant("backfill_end", given["backfill_end"], zone) if "backfill_end" in given else present
     if isinstance(start, str):
@@ -110,10 +127,8 @@ def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, n
     if isinstance(end, str):
         return end
     if not EARLIEST <= start <= now:
-        return (
-            f"backfill_start: {given['backfill_start']!r} should be a day from the year 2000 on, and not in the future"
-        )
+        return f"backfill_start: {given['backfill_start']!r} should be in the year 2000 or later, and not in the future [see: backfill-start]"
     if end <= start:
         given_end = given.get("backfill_end", given.get("end_date"))
-        return f"backfill_end: {given_end!r} is not after backfill_start ({given['backfill_start']!r}); it is exclusive"
+        return f"backfill_end: {given_end!r} is not after backfill_start ({given['backfill_start']!r}); it is exclusive [see: backfill-end]"
     return Window(start, min(end, now))

@@ -40,8 +40,8 @@ def unreadable_variable(schema: Mapping[str, Any], prefix: str, environment: Map
         try:
             _READERS[kind](text)
         except (KeyError, ValueError):
-            shown = "no JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
-            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {_EXAMPLES[kind]}"
+            shown = "not JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
+            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {_EXAMPLES[kind]} [see: variable-value]"
     return None
 
 
@@ -51,7 +51,7 @@ def misspelt_variables(schema: Mapping[str, Any], prefix: str, environment: Mapp
     others = sorted(name.removeprefix(prefix) for name in environment if name.startswith(prefix))
     close = {name: _meant(name, names) for name in others if name not in names}
     return [
-        f"The environment variable {prefix}{name} is no setting; did you mean {prefix}{meant}?"
+        f"The environment variable {prefix}{name} is not a setting; did you mean {prefix}{meant}? [see: variable-unknown]"
         for name, meant in close.items()
         if meant
     ]

@@ -1,4 +1,4 @@
-"""Settings that go round what a Lexer does that its documents do not say."""
+"""Settings for a Lexer that differs from its documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def read_accepted(
         for word in sorted(words):
             kind, colon, name = word.partition(":")
             if word not in WORDS and not (name and f"{kind}{colon}NAME" in WORDS):
-                errors.append(f"accept[{stream}]: {word!r} is no word that is known; it may be {', '.join(WORDS)}")
+                errors.append(
+                    f"accept[{stream}]: {word!r} is not a known word; choose from {', '.join(WORDS)} [see: accept-unknown]"
+                )
     return accepted, errors
 
 
@@ -55,7 +57,9 @@ def read_skipped(
             try:
                 days.add(date.fromisoformat(text))
             except ValueError:
-                errors.append(f"skip_windows[{stream}]: {text!r} should be the first date of a window (2026-03-01)")
+                errors.append(
+                    f"skip_windows[{stream}]: {text!r} should be the first date of a window (2026-03-01) [see: skip-windows-date]"
+                )
         skipped[stream] = frozenset(days)
     return skipped, errors
 
@@ -78,7 +82,9 @@ def format_errors(formats: Iterable[str]) -> list[str]:
         except ValueError:
             is_whole = False
         if not is_whole:
-            errors.append(f"export_time_formats: {form!r} should name a day, month and year, such as %d/%m/%Y %H:%M")
+            errors.append(
+                f"export_time_formats: {form!r} should name a day, month and year, such as %d/%m/%Y %H:%M [see: export-time-formats]"
+            )
     return errors
 
 
@@ -86,4 +92,8 @@ def _stream_errors(setting: str, given: Iterable[str], known: AbstractSet[str]) 
     if not known:
         return []
     names = ", ".join(sorted(known))
-    return [f"{setting}: there is no stream {stream!r}; it may name {names}" for stream in given if stream not in known]
+    return [
+        f"{setting}: there is no stream {stream!r}; choose from {names} [see: no-such-stream]"
+        for stream in given
+        if stream not in known
+    ]

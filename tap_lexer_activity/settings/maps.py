@@ -48,13 +48,14 @@ def map_errors(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, A
     found = [
         f"stream_map_config[{key}]: is missing, and the stream map {_first(places)} uses it; set it"
         + (" to a long random text of your own, such as openssl rand -hex 32 makes" if key == "hash_seed" else "")
+        + " [see: stream-map-salt-missing]"
         for key, places in keys.items()
         if key not in stream_map_config or (key == "hash_seed" and stream_map_config[key] is None)
     ]
     if fakes and importlib.util.find_spec("faker") is None:
         found.append(
             f"stream_maps: {_first(fakes)} uses fake, and the package Faker is not installed; "
-            "install the tap with its extra. In its clone: uv tool install '.[faker]'"
+            "install the tap with its extra. In its clone: uv tool install '.[faker]' [see: stream-map-faker]"
         )
     return found
 

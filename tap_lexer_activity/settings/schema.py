@@ -20,7 +20,7 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         required=True,
         title="Start date",
-        description="First window to read: a date or a date-time. Without an offset it is in `timezone`. Aligned down to the start of its window.",
+        description="First day to read: a date or a date-time, in `timezone` unless it has an offset. Moved back to the start of its window.",
     ),
     th.Property(
         "end_date",
@@ -33,7 +33,7 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         default="UTC",
         title="Time zone",
-        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows are cut at its midnights. "
+        description="IANA name of the account's time zone, such as `Australia/Sydney`. Windows begin at its midnights. "
         "Compared with the zones of the account's users.",
     ),
     th.Property(
@@ -50,7 +50,7 @@ SETTINGS: Final = th.PropertiesList(
         default="day",
         allowed_values=["day", "hour"],
         title="Series interval",
-        description="Bucket of the series (`nps_volume` always comes in days).",
+        description="Length of a bucket of the series (`nps_volume` always has days).",
     ),
     th.Property(
         "lookback_days",
@@ -63,20 +63,20 @@ SETTINGS: Final = th.PropertiesList(
         "export_lookback_days",
         th.IntegerType(minimum=0, maximum=3650),
         title="Lookback of exports",
-        description="The same for the three exports, whose cases stay open for weeks. Default: `lookback_days`.",
+        description="`lookback_days` for the three exports, whose cases stay open for weeks. Default: `lookback_days`.",
     ),
     th.Property(
         "start_dates",
         th.ObjectType(additional_properties=th.StringType),
         title="Start dates of streams",
-        description='A start of their own for some streams: stream name to a date or date-time. Example: `{"mention_sla_export": "2026-03-01"}`.',
+        description='Another `start_date` for single streams: stream name to a date or date-time. Example: `{"mention_sla_export": "2026-03-01"}`.',
     ),
     th.Property(
         "include_partial",
         th.BooleanType,
         default=False,
         title="Include the open window",
-        description="Also emit the window that has not ended yet. The next run reads it again.",
+        description="Also read the window that has not ended yet. The next run reads it again.",
     ),
     th.Property(
         "export_window_days",
@@ -97,7 +97,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=0, maximum=5),
         default=2,
         title="Export retries",
-        description="How many times a job that failed or timed out is started again. After that its window is cut in halves, down to a day.",
+        description="How often a job that failed or timed out is started again. After that, its window is split in halves, down to a day.",
     ),
     th.Property(
         "export_encoding",
@@ -110,8 +110,8 @@ SETTINGS: Final = th.PropertiesList(
         "export_time_formats",
         th.ArrayType(th.StringType),
         title="Time formats of exports",
-        description="Forms of the times in export files that are not written as year, month and day, as in Python's `strptime`, such as "
-        "`%d/%m/%Y %H:%M`. Tried in this order. Read as UTC if the column's name says so, else in `timezone`.",
+        description="Formats of times in export files that are not year, month and day, as in Python's `strptime`, such as "
+        "`%d/%m/%Y %H:%M`. Tried in this order, in UTC if the column's name says so, else in `timezone`.",
     ),
     th.Property(
         "discover_columns",
@@ -119,14 +119,14 @@ SETTINGS: Final = th.PropertiesList(
         default=False,
         title="Discover columns",
         description="Let discovery read a little of each stream and add the columns that it finds to the catalog. "
-        "What the catalog does not name arrives in `additional_columns`.",
+        "Columns that the catalog lacks arrive in `additional_columns`.",
     ),
     th.Property(
         "discover_export_columns",
         th.BooleanType,
         default=False,
         title="Discover export columns",
-        description="The same for the exports alone: the older name of `discover_columns`.",
+        description="`discover_columns` for the exports alone: its older name.",
     ),
     th.Property(
         "form_ids",
@@ -138,7 +138,7 @@ SETTINGS: Final = th.PropertiesList(
         "report_parameters",
         th.ObjectType(additional_properties=th.ObjectType(additional_properties=True)),
         title="Report parameters",
-        description="Parameters to add to the request of a stream: stream name to an object. For filters that Lexer supports and does not "
+        description="Parameters to add to a stream's requests: stream name to an object. For filters that Lexer supports but does not "
         'document, or another `type`. Example: `{"workflow_states": {"type": "..."}}`.',
     ),
     th.Property(
@@ -146,7 +146,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=5, maximum=360),
         default=360,
         title="Longest range",
-        description="Most days that one request asks for. If Lexer refuses longer ranges, or answers them in coarser buckets, a run finds "
+        description="Most days in one request. If Lexer refuses longer ranges, or answers them in longer buckets, a run finds "
         "the limit by itself; set it here to spare the next run the search.",
     ),
     th.Property(
@@ -154,26 +154,26 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         allowed_values=["start", "end"],
         title="Labels of series",
-        description="Whether the label of a bucket is its start or its end. Default: found out from the answers, else the start.",
+        description="Whether the label of a bucket is its start or its end. Default: what the answers show, else the start.",
     ),
     th.Property(
         "series_zone",
         th.StringType,
         title="Zone of series",
-        description="IANA name of the zone in which Lexer counts the days of series, if it is not `timezone`.",
+        description="IANA name of the zone in which Lexer counts days of series, if not `timezone`.",
     ),
     th.Property(
         "accept",
         th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
         title="Accepted differences",
-        description='What to accept that is an error otherwise: stream name to words, which the errors name. Example: `{"summary": '
+        description='What to accept in place of an error: stream name to words, which the errors name. Example: `{"summary": '
         '["member:result"]}`.',
     ),
     th.Property(
         "skip_windows",
         th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
-        title="Windows to pass over",
-        description="Windows that Lexer never answers, to be passed over without rows: stream name to their first dates. Example: "
+        title="Windows to skip",
+        description="Windows that Lexer never answers, to skip without rows: stream name to their first dates. Example: "
         '`{"summary": ["2025-05-04"]}`.',
     ),
     th.Property(
@@ -194,14 +194,14 @@ SETTINGS: Final = th.PropertiesList(
         "max_requests",
         th.IntegerType(minimum=1),
         title="Most requests",
-        description="Stop in good order once this many API requests are spent. The next run goes on from there.",
+        description="Stop cleanly after this many API requests. The next run goes on from there.",
     ),
     th.Property(
         "concurrency",
         th.IntegerType(minimum=1, maximum=16),
         default=4,
         title="Requests at once",
-        description="Requests under way at once. Rows, their order and states are those of 1, and so is the quota; a slow Lexer is waited for less.",
+        description="Requests under way at once. More of them wait less for a slow Lexer; rows, order, states and quota stay the same.",
     ),
     th.Property(
         "rate_limit_requests",
@@ -222,7 +222,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=3_600),
         default=60,
         title="Request timeout",
-        description="Longest wait for the answer to one HTTP request, in seconds. Of a long answer, for each further 256 KiB.",
+        description="Longest wait for an answer, in seconds; for a long answer, also for each further 256 KiB.",
     ),
     th.Property(
         "api_url",
@@ -236,7 +236,7 @@ SETTINGS: Final = th.PropertiesList(
         th.StringType,
         default="https://clients.lexer.io/api/public/v1/activity/reports/status",
         title="Export status URL",
-        description="Address at which the state of an export job is asked for. Lexer documents three forms of it; this is the newest.",
+        description="Address to ask for the status of an export job. Lexer documents three forms of it; this is the newest.",
     ),
 ).to_dict()
 """JSON schema of the tap's own settings."""
@@ -244,12 +244,12 @@ SETTINGS: Final = th.PropertiesList(
 BATCH_CONFIG: Final[dict[str, Any]] = {
     "type": ["object", "null"],
     "title": "Batch files",
-    "description": "Where and how files of BATCH messages are written, in place of records.",
+    "description": "Where and how to write files of BATCH messages in place of records.",
     "properties": {
         "encoding": {
             "type": "object",
             "title": "Encoding",
-            "description": "What the files are: JSON lines, packed or not.",
+            "description": "What the files are: JSON lines, compressed or not.",
             "properties": {
                 "format": {"type": "string", "enum": ["jsonl"]},
                 "compression": {"type": ["string", "null"], "enum": ["gzip", "none", None], "default": "gzip"},
@@ -260,7 +260,7 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
         "storage": {
             "type": "object",
             "title": "Storage",
-            "description": "The folder of the files as a path or URL, the beginning of their names, and what its kind of storage needs.",
+            "description": "The folder as a path or URL, the beginning of file names, and what its kind of storage needs.",
             "properties": {
                 "root": {"type": "string", "minLength": 1},
                 "prefix": {"type": ["string", "null"]},
@@ -272,7 +272,7 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
         "batch_size": {
             "type": ["integer", "null"],
             "title": "Batch size",
-            "description": "Most records of a file.",
+            "description": "Most records in a file.",
             "minimum": 1,
             "default": 10000,
         },
@@ -290,7 +290,7 @@ FAKER_CONFIG: Final = (
 
 
 def without_bare_types(schema: Any) -> Any:
-    """A JSON schema without choices that are no schemas, on which validators fail: the SDK has the text `"null"` in those of `stream_maps`."""
+    """A JSON schema without choices that are not schemas, on which validators fail: the SDK has the text `"null"` in those of `stream_maps`."""
     if isinstance(schema, list):
         return [without_bare_types(part) for part in schema]
     if not isinstance(schema, dict):

@@ -25,7 +25,7 @@ class Settings:
         starts: The beginning of each stream in `start_dates`: see `start_of`.
         series_zone: Where series are counted, if not in `zone`.
         accept: Words for what to make of answers that are refused otherwise, by stream.
-        skip_windows: First dates of windows that are passed over, by stream.
+        skip_windows: First dates of windows to skip, by stream.
         environment: Meltano's environment, if Meltano runs the tap.
     """
 
@@ -74,8 +74,8 @@ class Settings:
         if 0 < self.lookback_days < days:
             caution = (
                 f"lookback_days is {self.lookback_days} and report_interval is {self.report_interval!r}: a {self.report_interval} "
-                "that has ended is never read again, though Lexer's numbers go on moving. "
-                f"Set lookback_days to {days} or more to read the last one again"
+                "that has ended is not read again, though its numbers still change. "
+                f"Set lookback_days to {days} or more [see: lookback-too-short]"
             )
             return [caution]
         return []

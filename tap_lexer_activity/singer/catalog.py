@@ -68,10 +68,11 @@ def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> d
         Draft202012Validator(_CATALOG).validate(content)
     except ValidationError as error:
         where = f"at {error.json_path} " if error.absolute_path else ""
-        msg = f"The catalog can't be used: {where}it is not as a catalog should be; make one with --discover"
+        msg = f"The catalog can't be used: {where}it is not a valid catalog; make one with --discover [see: catalog-refused]"
         raise ConfigurationError(msg) from error
     if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - streams.keys()):
-        msg = f"The catalog can't be used: it has {', '.join(strangers)}, and the streams of this tap are {', '.join(sorted(streams))}"
+        named, known = ", ".join(strangers), ", ".join(sorted(streams))
+        msg = f"The catalog can't be used: it names {named}, and this tap's streams are {known} [see: catalog-refused]"
         raise ConfigurationError(msg)
     return {**content, "streams": [_with_keys(entry, streams[entry["tap_stream_id"]]) for entry in content["streams"]]}
 
@@ -81,7 +82,7 @@ def _with_keys(entry: dict[str, Any], stream: type[LexerStream]) -> dict[str, An
     root: dict[str, Any] = next((item["metadata"] for item in entry.get("metadata", []) if not item["breadcrumb"]), {})
     keys = entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys)
     if missing := [key for key in keys if key not in entry["schema"]["properties"]]:
-        msg = f"The catalog can't be used: {name} has the key {', '.join(missing)} and no such property"
+        msg = f"The catalog can't be used: {name} has the key {', '.join(missing)}, but no such property [see: catalog-refused]"
         raise ConfigurationError(msg)
     # What a user sets stands in the metadata; beside it, the entry may have the method that discovery wrote.
     methods = (root.get("replication-method"), root.get("forced-replication-method"), entry.get("replication_method"))
@@ -105,7 +106,7 @@ def _method(name: str, stream: type[LexerStream], given: object) -> str:
     if method not in {REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL}:
         msg = (
             f"The catalog can't be used: the replication method of {name} is {given!r}; "
-            f"it can be {REPLICATION_FULL_TABLE} or {REPLICATION_INCREMENTAL}"
+            f"it can be {REPLICATION_FULL_TABLE} or {REPLICATION_INCREMENTAL} [see: catalog-refused]"
         )
         raise ConfigurationError(msg)
     # (A pattern of Meltano's gives each stream the same one. A list is read whole by either.)
@@ -130,12 +131,12 @@ def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> 
         if any(fnmatch(stream, name) for stream in streams):
             continue
         if name.partition(".")[0] in streams:
-            msg = f"--select: {pattern!r} names a column, and it chooses streams; columns are chosen in a catalog"
+            msg = f"--select: {pattern!r} names a column, and it chooses streams; columns are chosen in a catalog [see: select-unknown]"
         else:
-            msg = f"--select: there is no stream like {pattern!r}{_hint(name, streams)}"
+            msg = f"--select: there is no stream like {pattern!r}{_hint(name, streams)} [see: select-unknown]"
         raise ConfigurationError(msg)
     if not patterns:
-        msg = "--select: names no stream; it should be like 'summary,nps_*' or '!users'"
+        msg = "--select: names no stream; it should be like 'summary,nps_*' or '!users' [see: select-unknown]"
         raise ConfigurationError(msg)
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
@@ -156,10 +157,12 @@ def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping
         source = columns.get("__source__", name)
         meant = [schema["properties"] for stream, schema in schemas.items() if fnmatch(stream, source)]
         if name != "__else__" and not meant:
-            found.append(f"stream_maps: there is no stream {source!r}, so its map does nothing{_hint(source, schemas)}")
+            found.append(
+                f"stream_maps: there is no stream {source!r}, so its map does nothing{_hint(source, schemas)} [see: stream-map-unknown]"
+            )
             continue
         found += [
-            f"stream_maps: {name} has no column {column!r}, so none is removed{_hint(column, *meant)}"
+            f"stream_maps: {name} has no column {column!r}, so none is removed{_hint(column, *meant)} [see: stream-map-unknown]"
             for column, value in columns.items()
             if value is None and not column.startswith("__") and not any(column in properties for properties in meant)
         ]

@@ -15,7 +15,7 @@ import click
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, SingerSDKError, SyncLifecycleSignal
 from typing_extensions import override
 
-from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.errors import EndOfRun, see_last
 from tap_lexer_activity.singer.stdout import StdoutError, discard_stdout, flush_stdout
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class LexerCommand(click.Command):
 
     def _end(self, exit_code: int, *lines: str) -> NoReturn:
         for line in lines:
-            self._logger.error("%s", line)
+            self._logger.error("%s", see_last(line))
         sys.exit(exit_code)
 
 
@@ -138,8 +138,9 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
 
 
 _WAY_OUT: Final = {
-    "--state": "For a first load leave --state out; otherwise give it the last state that the target kept, or everything is read again",
-    "--catalog": "Make it anew with --discover",
+    "--state": "For a first load, leave out --state; otherwise pass the last state that the target kept, or everything is read again "
+    "[see: state-empty]",
+    "--catalog": "Make it again with --discover [see: catalog-refused]",
 }
 
 

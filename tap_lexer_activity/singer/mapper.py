@@ -50,7 +50,7 @@ def mend(stream_map: StreamMap) -> None:
             return evaluate(property_name=property_name, **more)
         except Exception as error:  # noqa: BLE001 (whatever an expression does)
             cause = error.__cause__ if isinstance(error, MapExpressionError) and error.__cause__ else error
-            msg = f"the stream map for {property_name or '__filter__'} fails with {type(cause).__name__}"
+            msg = f"the stream map for {property_name or '__filter__'} fails with {type(cause).__name__} [see: stream-map-fails]"
             raise MapFailedError(msg) from None
 
     stream_map._eval = named  # type: ignore[assignment]  # noqa: SLF001 (as above)
@@ -114,7 +114,7 @@ def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logg
         try:
             mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except MappingError as error:
-            msg = f"stream_maps: the map for {name} can't be used: {error}"
+            msg = f"stream_maps: the map for {name} can't be used: {error} [see: stream-map-refused]"
             raise ConfigurationError(msg) from error
         for stream_map in mapper.stream_maps[name]:
             mend(stream_map)

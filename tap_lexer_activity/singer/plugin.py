@@ -133,7 +133,7 @@ class SingerTap(Tap):
             ConfigValidationError: If they do not (which only discovery tolerates).
         """
         if not isinstance(self._settings, Settings):
-            raise self._settings or ConfigValidationError("There are no settings yet")
+            raise self._settings or ConfigValidationError("There are no settings yet [see: setting-missing]")
         return self._settings
 
     # Streams
@@ -201,7 +201,7 @@ class SingerTap(Tap):
             # (Only a sync has a mapper. Its discovery would spend the requests of every run anew.)
             msg = (
                 "max_requests: can't be used with discover_export_columns unless there is a catalog. "
-                "Make one with --discover and pass it with --catalog"
+                "Make one with --discover and pass it with --catalog [see: max-requests-discovery]"
             )
             raise ConfigValidationError(msg, errors=[msg])
         self._mapper = mapper_for(self.config, self.catalog, cast("logging.Logger", self.logger))
@@ -279,7 +279,9 @@ class SingerTap(Tap):
         if len(self._signals) > 1:
             return  # it would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
-        end = EndOfRun(f"Ended by {name}. The next run goes on from the last state", exit_code=128 + signum)
+        end = EndOfRun(
+            f"Ended by {name}. The next run goes on from the last state [see: ended-by-signal]", exit_code=128 + signum
+        )
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments
         if writer is None:
             raise end

@@ -156,10 +156,10 @@ def write_batch_file(config: BatchConfig, stream: str, content: _Content) -> str
         with config.storage.open(name, "wb") as file:
             file.writelines(content.whole())
     except OSError as error:
-        msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error})"
+        msg = f"batch_config: no file can be written to {config.storage.root} ({error.strerror or error}) [see: batch-folder]"
         raise EndOfRun(msg, exit_code=1) from error
     except (ImportError, ValueError) as error:  # a kind of storage that needs another package, or that nobody knows
-        msg = f"batch_config: {config.storage.root} can't be used ({error}). Install what it needs beside the tap"
+        msg = f"batch_config: {config.storage.root} can't be used ({error}). Install the package for it beside the tap [see: batch-storage]"
         raise EndOfRun(msg, exit_code=1) from error
     url: str = config.storage.get_url(name)
     return url

@@ -1,4 +1,4 @@
-"""Reading the state that a run is given. What can't be trusted is refused: a wrong bookmark loses data without a word."""
+"""Reading the state that a run is given. What can't be trusted is refused: a wrong bookmark loses data silently."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _checked_stream(name: str, bookmark: Any, column: str | None, *, is_per_form
 def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -> dict[str, Any]:
     """A bookmark with its instant in UTC, and without what the SDK puts beside it. Its replication key has to be the stream's.
 
-    One that is null is none: the SDK compares what is there.
+    A null one counts as missing: the SDK compares what is there.
     """
     bookmark = {
         part: value for part, value in bookmark.items() if part in _PARTS and not (part == _VALUE and value is None)
@@ -132,4 +132,4 @@ class UnmovedStateWriter(StateWriter):
 
 class _UnusableStateError(ConfigurationError):
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The state can't be used: {reason}")
+        super().__init__(f"The state can't be used: {reason} [see: state-refused]")

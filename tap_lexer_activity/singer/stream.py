@@ -143,7 +143,7 @@ class SingerStream(Stream):
             msg = f"{self.name}: {error} (its text is not shown: data may be in it)"
             raise EndOfRun(msg, exit_code=1) from None
         except Exception as error:  # noqa: BLE001 (of the SDK's own work on a record; its text may have the customer's in it)
-            msg = f"{self.name}: a stream map fails with {type(error).__name__} (its text is not shown: data may be in it)"
+            msg = f"{self.name}: a stream map fails with {type(error).__name__} (its text is not shown: data may be in it) [see: stream-map-fails]"
             raise EndOfRun(msg, exit_code=1) from None
 
     def move_bookmark(self, form_id: int | None, instant: str) -> None:

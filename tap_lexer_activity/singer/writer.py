@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 _NOBODY_LISTENS: Final = (
-    "The target ended before the tap did; its own log says why. The next run goes on from the last state that it kept"
+    "The target ended before the tap did; its own log says why. "
+    "The next run goes on from the last state that it kept [see: target-ended]"
 )
 
 
@@ -80,7 +81,7 @@ class MessageWriter(SingerWriter):
             EndOfRun: If nobody reads them, if they can't be written, or if a signal came meanwhile.
         """
         if sys.stdout is None:
-            msg = "stdout is closed, and records have to be written there"
+            msg = "stdout is closed, but records are written there [see: stdout-closed]"
             raise EndOfRun(msg, exit_code=1)
         self._writing = True
         self.state_came_last = False
@@ -88,7 +89,7 @@ class MessageWriter(SingerWriter):
             write_all(sys.stdout.buffer, lines)
         except OSError as error:
             discard_stdout()
-            msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept"
+            msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept [see: stdout-unwritable]"
             raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:
             self._writing = False

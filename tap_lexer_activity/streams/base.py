@@ -192,14 +192,14 @@ class WindowedStream(LexerStream):
         if bookmark is not None and bookmark > datetime.now(UTC):
             caution = (
                 f"The bookmark {windows.to_text(bookmark)} is in the future: nothing is read until then. "
-                "To read again from start_date, remove this stream from the state"
+                "To read again from start_date, remove this stream from the state [see: bookmark-in-future]"
             )
             return self._planned(form_id, [], "the bookmark is in the future", caution)
         if bookmark is not None and bookmark < windows.floor(self.start, self.interval, zone):
             named = f"start_dates[{self.name}]" if self.name in settings.starts else "start_date"
             caution = (
                 f"{named} ({windows.to_text(self.start)}) is after the bookmark ({windows.to_text(bookmark)}): "
-                "what lies between them is not read"
+                "what lies between them is not read [see: start-after-bookmark]"
             )
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
         key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
@@ -306,7 +306,9 @@ class WindowedStream(LexerStream):
         if shown := ", ".join(sorted(dates)):
             quoted = self.run.client.quote(shown)
             self.logger.warning(
-                "%s: days that were not asked for came as well, and are left out: %s", asked_for, quoted
+                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
+                asked_for,
+                quoted,
             )
 
     def body(self, request: Request, form_id: int | None) -> dict[str, Any]:

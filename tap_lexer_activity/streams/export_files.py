@@ -80,7 +80,7 @@ class ExportFiles(WindowedStream):
         try:
             file = self.opened(lines, what)
             if not file.header:
-                self.logger.warning("%s: the file is empty, without even a header", what)
+                self.logger.warning("%s: the file is empty, without even a header [see: file-empty]", what)
                 return
             wanted = self.columns.selected
             form = {} if form_id is None else {"form_id": form_id}
@@ -102,8 +102,8 @@ class ExportFiles(WindowedStream):
                 self.logger.warning("%s: %s", what, surprise)
                 self._said.add(surprise)
         if file.repeated:
-            said = "lines that are the header once more, and are left out"
-            self.logger.warning("%s: %s: %d", what, said, file.repeated)
+            said = "lines repeat the header, and are left out [see: header-repeated]"
+            self.logger.warning("%s: %d %s", what, file.repeated, said)
         for kind, said in file.notices():
             self.run.notices.accept(self.name, kind, f"{what}: {said}")
 
@@ -136,7 +136,7 @@ class ExportFiles(WindowedStream):
         """A file, read up to its header.
 
         Raises:
-            UnexpectedAnswerError: If what stands in the place of the header is none of this export.
+            UnexpectedAnswerError: If the first row is not a header of this export.
         """
         known = self._known_columns
         file = ExportFile(lines, known.keys() - set(OWN_COLUMNS))
@@ -146,10 +146,11 @@ class ExportFiles(WindowedStream):
             rows = "" if file.first else "no rows, and "
             said = f"the file has {rows}none of the columns of {self.name}"
         elif is_data(file.header, file.first):
-            said = "the file does not begin with its header: there is a row in its place"
+            said = "the file does not begin with its header: it begins with a row [see: header-not-first]"
         else:
             return file
-        msg = f"{what}: {said}. Ask Lexer for its header; if it is right as it is, set accept: {{{self.name!r}: [{ANY_COLUMNS!r}]}}"
+        way = f"set accept: {{{self.name!r}: [{ANY_COLUMNS!r}]}}"
+        msg = f"{what}: {said}. Ask Lexer for its header; if it is right as it is, {way} [see: file-header-unknown]"
         raise UnexpectedAnswerError(msg)
 
     def ids_of(self, lines: TextIO, request: Request, what: str, count: int) -> set[str]:

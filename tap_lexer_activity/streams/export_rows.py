@@ -136,12 +136,12 @@ def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[st
 
 
 def may_be_cut_short(count: int) -> bool:
-    """Whether a number of rows is one at which servers stop without a word."""
+    """Whether a number of rows is one at which servers stop silently."""
     digits = str(count).rstrip("0")
     return count in _LONGEST_SHEETS or (count >= _SHORTEST_ROUND and digits in _ROUND_DIGITS)
 
 
 def unreadable(what: str, error: csv.Error) -> FatalAPIError:
     """An error for a file that can't be read."""
-    msg = f"{what}: the file is not well-formed CSV ({error})"
+    msg = f"{what}: the file is not well-formed CSV ({error}) [see: csv-malformed]"
     return FatalAPIError(msg)

@@ -15,6 +15,7 @@ from tap_lexer_activity.errors import (
     ExportTimedOutError,
     RangeTooLongError,
     UnexpectedAnswerError,
+    see_last,
 )
 from tap_lexer_activity.streams.export_files import OWN_COLUMNS, ExportFiles
 from tap_lexer_activity.streams.export_rows import TimelessError, may_be_cut_short, unreadable
@@ -117,7 +118,7 @@ class Export(ExportFiles):
         """Whether there are more rows than a file has whose number of rows is a round one: whether its halves have more."""
         round_number = f"an export has exactly {count:,} rows"
         if len(request.windows) == 1:
-            said = f"{round_number} for one day. Lexer may not send more in one file: see whether rows are missing"
+            said = f"{round_number} for one day. Lexer may cut files there: check whether rows are missing [see: export-file-round-number]"
             self.run.notices.accept(self.name, "round number of rows", said)
             return False
         if count in self._caps:
@@ -125,7 +126,7 @@ class Export(ExportFiles):
         try:
             parts = [self._count(part, form_id) for part in halves(request)]
         except (ExportFailedError, ExportTimedOutError, RangeTooLongError) as error:
-            said = f"{round_number}, and whether there are more is not known ({error}). Set a smaller export_window_days to see"
+            said = f"{round_number}, and the tap can't tell whether there are more ({error}). Lower export_window_days to see"
             self.run.notices.accept(self.name, "round number of rows", said)
             return False
         if sum(parts) <= count:
@@ -136,7 +137,7 @@ class Export(ExportFiles):
         self.run.notices.accept(
             self.name,
             "most rows of a file",
-            f"{said}. Such exports are asked for in halves; set export_window_days to {days} or less, and they need not be",
+            f"{said}. Such exports are read in halves; set export_window_days to {days} or less to avoid that [see: export-file-short]",
         )
         return True
 
@@ -180,7 +181,7 @@ class Export(ExportFiles):
         retries = self.settings.export_retries
         while True:
             job = self._start(request, form_id)
-            said = "there are rows without a time, so the window is read from its start"
+            said = "some rows have no time, so the window is read from its start"
             self.logger.info("%s: %s: %s", self.name, said, job.what)
             try:
                 return job, self._fetch(job)
@@ -188,13 +189,15 @@ class Export(ExportFiles):
                 if not retries:
                     raise
                 retries -= 1
-                self.logger.warning("%s; its job is started again (export_retries)", error)
+                self.logger.warning(
+                    "%s", see_last(f"{error}; starting the job again (export_retries) [see: export-again]")
+                )
 
     def _not_to_be_cut(self, request: Request, job: Job) -> UnexpectedAnswerError:
         days = len(request.windows)
         return UnexpectedAnswerError(
-            f"{job.what}: there are rows without a time in a window that had to be cut, and only their order in the file of a whole "
-            f"window tells them apart. Set export_window_days to {days} or less: then the windows are as short from the start"
+            f"{job.what}: a window that had to be split has rows without a time, which only their order in the file of a whole "
+            f"window tells apart. Set export_window_days to {days} or less [see: export-rows-without-time]"
         )
 
     def _begin_of_window(self, instant: datetime) -> datetime:

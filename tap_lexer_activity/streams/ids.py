@@ -81,7 +81,9 @@ def identified(
         result.has_total |= kind == TOTAL
     for number, said in ((NOBODY, "belongs to nobody"), (TOTAL, "is the total of the others")):
         if number in kinds and any(_number(row, column) == number for row in answer):
-            msg = f"{what}: a row {said}, and would have the {column} {number}, which another row has"
+            msg = (
+                f"{what}: a row {said}, and would get the {column} {number}, which another row has [see: row-key-taken]"
+            )
             raise UnexpectedAnswerError(msg)
     return result
 

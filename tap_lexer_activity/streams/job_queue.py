@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, RangeTooLongError
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, RangeTooLongError, see_last
 from tap_lexer_activity.lexer.client import TRIES
 from tap_lexer_activity.windows import Request, Window
 
@@ -94,16 +94,18 @@ class JobQueue:
         days = len(request.windows)
         if self._retries:
             self._retries -= 1
-            self._logger.warning("%s; its job is started again (export_retries)", error)
+            self._logger.warning(
+                "%s", see_last(f"{error}; starting the job again (export_retries) [see: export-again]")
+            )
             self.put_back([request])
         elif days > 1:
-            self._logger.warning("%s; it is asked for in halves", error)
+            self._logger.warning("%s", see_last(f"{error}; asking for it in halves [see: export-in-halves]"))
             self.put_back(halves(request))
         else:
             day = windows.local_date(request.windows[0].start, self._run.settings.zone).isoformat()
             msg = (
-                f"{error}. That is for one day, {day}, which is not cut. "
-                f"Allow it more time (export_timeout), or pass over it: skip_windows: {{{self._name!r}: [{day!r}]}}"
+                f"{error}. That is one day, {day}, which can't be split. "
+                f"Raise export_timeout, or skip the day: skip_windows: {{{self._name!r}: [{day!r}]}} [see: export-day-fails]"
             )
             raise type(error)(msg) from error
 
@@ -155,8 +157,8 @@ class JobQueue:
                     raise
                 exporter.longest_days = shorter = days // 2
                 said = (
-                    f"Lexer refuses an export of {days} days as too long, so exports are asked for {shorter} days at a time. "
-                    f"Set export_window_days (or max_range_days) to what it accepts, and the next run need not learn it"
+                    f"Lexer refuses an export of {days} days as too long, so each export now covers {shorter} days. "
+                    f"Set export_window_days (or max_range_days) to what it accepts to spare the next run the search [see: export-too-long]"
                 )
                 self._run.notices.accept(self._name, "longest export", said)
                 continue

@@ -64,7 +64,7 @@ class LabelChecks:
         if found.is_ambiguous:
             msg = (
                 f"{asked_for}: the labels may have the day or the month first: {self._quoted(labels)}. "
-                f'Set accept to {{"{self._stream}": ["day_first"]}} or ["month_first"]'
+                f'Set accept to {{"{self._stream}": ["day_first"]}} or ["month_first"] [see: labels-day-or-month]'
             )
             raise UnexpectedAnswerError(msg)
         self._grain.check_lengths(rows, shape, found.order, request, self._what_came(labels, asked_for))
@@ -88,9 +88,9 @@ class LabelChecks:
 
     def _what_came(self, labels: Iterable[str], asked_for: str) -> str:
         return (
-            f"{asked_for}: one bucket for each {self._interval} was asked for, and these came: "
-            f"{self._quoted(labels)}. If they are of another length, try another series_interval; "
-            "if they are of another zone, set timezone to that of the account"
+            f"{asked_for}: asked for one bucket per {self._interval}, and got: "
+            f"{self._quoted(labels)}. If their length differs, try another series_interval; "
+            "if their zone differs, set timezone to the account's [see: buckets-differ]"
         )
 
     # Strays
@@ -111,7 +111,9 @@ class LabelChecks:
             raise RangeTooLongError(self._what_came(labels, asked_for))
         if strays:
             self._run.logger.getChild(self._stream).warning(
-                "%s: days that were not asked for came as well, and are left out: %s", asked_for, self._quoted(strays)
+                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
+                asked_for,
+                self._quoted(strays),
             )
 
     # Edges
@@ -138,10 +140,10 @@ class LabelChecks:
             return found
         shown = self._quoted(_labels_beside(found, request))
         msg = (
-            f"{asked_for}: something was counted in a bucket {' and '.join(sorted(beside))} those that were asked for: {shown}. "
-            f"So Lexer's {self._interval}s are not those of {self._zone.key}. Set timezone to that of the account; "
-            "if it is, set series_zone to the zone in which Lexer counts, such as UTC; "
-            "if they are those and one more comes, set series_label to start (or to end, if labels are the ends of buckets)"
+            f"{asked_for}: counts came in a bucket {' and '.join(sorted(beside))} the range: {shown}. "
+            f"So Lexer's {self._interval}s are not those of {self._zone.key}. Set timezone to the account's; "
+            "if it is that, set series_zone to the zone Lexer counts in, such as UTC; "
+            "if the days match and one more comes, set series_label to start (or to end, if labels are the ends of buckets) [see: buckets-beyond]"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -168,8 +170,9 @@ class LabelChecks:
             self._is_shown = True
             return
         msg = (
-            f"{asked_for}: asked for the time from {self._quoted([label])} on, Lexer has nothing under this label, as it had before. "
-            "So labels may be the ends of buckets. Set series_label to end if they are, to start if they are not, and read again from start_date on"
+            f"{asked_for}: asked again from {self._quoted([label])} on, Lexer sends nothing under this label, but did before. "
+            "So labels may be the ends of buckets: set series_label to end if they are, to start if not, "
+            "and read again from start_date [see: label-of-nothing]"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -182,9 +185,9 @@ class LabelChecks:
             self._is_shown = True
             return found
         msg = (
-            f"{asked_for}: something was counted in the bucket after those that were asked for, and nothing in the first of them: "
-            f"{self._quoted(labels)}. Labels may be the ends of buckets. Set series_label to end if they are, and read again from start_date on; "
-            "to start if they are not; if the days are those of another zone, set series_zone to it"
+            f"{asked_for}: counts came in the bucket after the range, and none in its first bucket: "
+            f"{self._quoted(labels)}. Labels may be the ends of buckets. If so, set series_label to end and read again from start_date; "
+            "if not, to start; if the days are of another zone, set series_zone to it [see: bucket-after]"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -198,7 +201,7 @@ class LabelChecks:
         inside = self._place({row.label for row in again}, Request(gap, ()), ends=found.rule.ends).buckets
         if any(row.value and row.label in inside and gap.start <= inside[row.label].start < gap.end for row in again):
             longest = request.asked.length - gap.length
-            msg = f"{asked_for}: a part of the range came alone, and asked for by itself the rest has numbers, too"
+            msg = f"{asked_for}: only a part of the range came; asked again, the rest has numbers, too [see: range-incomplete]"
             raise RangeTooLongError(msg, longest)
 
     # Notices
@@ -207,21 +210,21 @@ class LabelChecks:
         """Say how labels are read, if not as Lexer documents them."""
         if self._rule is not None and found.rule != self._rule:
             msg = (
-                f"{asked_for}: these labels can't be read as those before them in this run were. Set series_label to start or end, "
-                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they are read off a clock in UTC; then read again from start_date on'
+                f"{asked_for}: these labels can't be read like the earlier ones in this run. Set series_label to start or end, "
+                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they show UTC; then read again from start_date [see: labels-change]'
             )
             raise UnexpectedAnswerError(msg)
         self._rule = found.rule
         if not found.is_documented:
             order = "" if found.order is None else f", {found.order.replace('_', ' ')}"
-            said = f"{asked_for}: labels are not written as Lexer documents them; they are read all the same{order}: {self._quoted(found.buckets)}"
+            said = f"{asked_for}: labels are not in Lexer's documented form; they are read all the same{order}: {self._quoted(found.buckets)}"
             self._run.notices.accept(self._stream, "labels in another form", said)
         if found.rule.in_utc and "utc_labels" not in self._run.settings.accept.get(self._stream, ()):
-            said = f"{asked_for}: labels are read off a clock in UTC: that way they name the {self._interval}s that were asked for"
+            said = f"{asked_for}: labels are read in UTC: that way they match the {self._interval}s asked for"
             self._run.notices.accept(self._stream, "labels in UTC", said)
         if found.rule.ends and self._run.settings.series_label is None:
             said = (
-                f"{asked_for}: labels are read as the ends of {self._interval}s: that way they name what was asked for. "
+                f"{asked_for}: labels are read as the ends of {self._interval}s: that way they match the range. "
                 "Set series_label to end, or to start if that is wrong"
             )
             self._run.notices.accept(self._stream, "labels that are ends", said)

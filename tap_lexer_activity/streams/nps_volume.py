@@ -90,7 +90,7 @@ class NpsVolume(PerFormStream):
             self.warn_of_strays(asked_for, strays)
         for row, label in zip(rows, labels, strict=True):
             if (label - request.asked.start) % windows.DAY or not has_what_was_asked_for:
-                msg = f"{asked_for}: days of UTC were asked for, and a row of {row['date']} came"
+                msg = f"{asked_for}: asked for days of UTC, and got a row of {row['date']} [see: buckets-differ]"
                 raise UnexpectedAnswerError(msg)
             # Where the label's meaning is unknown, a row on either edge may be wanted. It is complete in any case.
             if (
@@ -119,7 +119,7 @@ class NpsVolume(PerFormStream):
             largest = max(over, key=lambda moment: sum(abs(value) for _, value in counted[moment]))
             week = grain.week_from((largest - windows.DAY).date(), self.settings.present, self.zone)
             if not grain.are_days(counted, _counted(*self._asked_again(week, asked_for)), largest):
-                msg = f"{asked_for}: days were asked for, and longer steps came"
+                msg = f"{asked_for}: asked for days, and got longer steps [see: buckets-differ]"
                 raise RangeTooLongError(msg)
         gap = grain.silence((label for label in counted if counted[label]), request.asked)
         if gap is not None and self._form not in self._asked_for_silence:
@@ -127,7 +127,7 @@ class NpsVolume(PerFormStream):
             again = _counted(*self._asked_again(gap, asked_for))
             # (A label on the edge may be that of the day before.)
             if any(values and gap.start < label < gap.end for label, values in again.items()):
-                msg = f"{asked_for}: a part of the range came alone, and asked for by itself the rest has numbers, too"
+                msg = f"{asked_for}: only a part of the range came; asked again, the rest has numbers, too [see: range-incomplete]"
                 raise RangeTooLongError(msg, request.asked.length - gap.length)
 
     def _asked_again(self, window: Window, asked_for: str) -> tuple[list[dict[str, Any]], list[datetime]]:
@@ -149,15 +149,15 @@ class NpsVolume(PerFormStream):
         if not counted[start] and not counted[end]:
             return None
         msg = (
-            f"{asked_for}: rows came for both edges of what was asked for, so one of them is of another day. Set series_label to start if "
-            "labels are the starts of days, to end if they are their ends"
+            f"{asked_for}: rows came for both edges of the range, so one belongs to another day. Set series_label to start if "
+            "labels are the starts of days, to end if they are the ends [see: buckets-at-both-edges]"
         )
         raise UnexpectedAnswerError(msg)
 
     def _label(self, row: Mapping[str, Any], asked_for: str) -> datetime:
         label = datetime.fromisoformat(row["date"]).astimezone(UTC)
         if label.timestamp() != row["timestamp"]:
-            msg = f"{asked_for}: date {row['date']} and timestamp {row['timestamp']} of a row are not the same instant"
+            msg = f"{asked_for}: date {row['date']} and timestamp {row['timestamp']} of a row are not the same instant [see: answer-undocumented]"
             raise UnexpectedAnswerError(msg)
         return label
 

@@ -40,6 +40,6 @@ class PerFormStream(WindowedStream):
     def events(self, form_id: int | None) -> Generator[Event]:
         if form_id is None:
             self.run.forms.nps_ids()
-            self.logger.info("This account has no NPS form, so there is nothing to read")
+            self.logger.info("This account has no NPS form, so there is nothing to read [see: no-nps-form]")
             return
         yield from super().events(form_id)

@@ -125,9 +125,9 @@ class Ranges:
             learnt[key] = self._known
             return False
         days = length // windows.DAY
-        way = f"Set max_range_days to {days}, and the next run need not find that out"
+        way = f"Set max_range_days to {days} to spare the next run the search"
         shown = f"{days} days. {way}" if self._interval == "day" else f"{length // windows.HOUR} hours"
-        said = f"{error}. From here on ranges have at most {shown}"
+        said = f"{error}. From now on, ranges have at most {shown} [see: range-shortened]"
         self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
         return True
 
@@ -142,7 +142,7 @@ class Ranges:
             self._run.learnt_lengths.pop((self._interval, "shortest"), None)
             return False
         self._run.learnt_lengths[self._interval, "shortest"] = length
-        said = f"{error}. From here on ranges have at least {length // windows.DAY} days"
+        said = f"{error}. From now on, ranges have at least {length // windows.DAY} days"
         self._run.notices.accept(self._stream, f"ranges of less than {length // windows.DAY} days", said)
         return True
 
@@ -176,8 +176,8 @@ class Ranges:
         self._run.notices.accept(
             self._stream,
             f"nothing before {first}",
-            f"{error}. Lexer answers from {first} on, and that is where this stream begins: what is older is not read. "
-            f'Set start_dates to {{"{self._stream}": "{first}"}}, and the next run need not find that out',
+            f"{error}. Lexer has data from {first} on, so this stream begins there: nothing older is read. "
+            f'Set start_dates to {{"{self._stream}": "{first}"}} to spare the next run the search [see: range-too-old]',
         )
         return self._cut(wanted[high:])
 

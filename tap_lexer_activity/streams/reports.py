@@ -72,14 +72,16 @@ class Report(WindowedStream):
         has_id = [column in row for row in answer if isinstance(row, dict)]
         if any(has_id) and not all(has_id) and not may_be_missing:
             msg = f"{label}: a row without {column} came. If such rows belong to nobody, set accept to "
-            msg += f'{{"{self.name}": ["unassigned"]}}: they get the {column} {NOBODY}'
+            msg += f'{{"{self.name}": ["unassigned"]}}: they get the {column} {NOBODY} [see: row-of-nobody]'
             raise UnexpectedAnswerError(msg)
         if found.words:
             shown = self.run.client.quote(", ".join(dict.fromkeys(found.words)))
-            said = f"{label}: rows came whose {column} is no id ({shown}); they belong to nobody, and have the {column} {NOBODY}"
+            said = (
+                f"{label}: rows have no id as {column} ({shown}); they belong to nobody, and get the {column} {NOBODY}"
+            )
             self.run.notices.accept(self.name, "rows of nobody", said)
         if found.has_total:
-            said = f"{label}: a row came that is the total of the others; it has the {column} {TOTAL}: leave it out of sums"
+            said = f"{label}: one row is the total of the others; it gets the {column} {TOTAL}: leave it out of sums"
             self.run.notices.accept(self.name, "rows of totals", said)
         return found
 
@@ -141,8 +143,8 @@ class NpsSummary(PerFormStream, SummaryReport):
             self.run.notices.accept(
                 self.name,
                 "the same numbers for all forms",
-                "every form had the same numbers in every window: Lexer may not know the parameter that names the form, and give those "
-                "of the whole account. Compare them with the screen; set report_parameters if Lexer's support names another parameter",
+                "every form has the same numbers in every window: Lexer may ignore the form and count the whole account. "
+                "Compare with Lexer's screens; if they differ, ask Lexer for the parameter and set report_parameters [see: forms-same-numbers]",
             )
 
 
@@ -200,8 +202,9 @@ class _SharedType(Report):
         if isinstance(answer, list) and any(isinstance(row, dict) and self.twin_mark in row for row in answer):
             msg = (
                 f"{label}: this is the report of the stream {self.twin}, which Lexer documents under the same type. "
-                f"Select {self.twin} and deselect {self.name}; or, if Lexer's support names another type for {self.name}, "
-                f'set report_parameters to {{"{self.name}": {{"type": "..."}}}}. The answer begins {self.run.client.quote(text_of(answer))}'
+                f"Select {self.twin} and deselect {self.name}; or, if Lexer's support gives you another type for {self.name}, "
+                f'set report_parameters to {{"{self.name}": {{"type": "..."}}}}. '
+                f"The answer begins {self.run.client.quote(text_of(answer))} [see: report-of-another-stream]"
             )
             raise UnexpectedAnswerError(msg)
         return super().checked(answer, label)

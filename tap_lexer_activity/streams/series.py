@@ -65,7 +65,7 @@ class Series(WindowedStream):
             if len({instant.astimezone(self.zone).utcoffset() for instant in ends}) > 1:
                 self.logger.warning(
                     "The clocks changed less than 4 days ago, and no request can be that short. If Lexer counts days by the offset of the "
-                    "request, the days since then are an hour off until they are read again: keep lookback_days at 5 or more"
+                    "request, the days since then are an hour off until they are read again: keep lookback_days at 5 or more [see: clocks-changed]"
                 )
         return found
 
@@ -130,8 +130,8 @@ class Series(WindowedStream):
             )
         if shape.is_keyless:
             msg = (
-                f"{label}: the answer does not say which {self.dimension} its buckets are of. If all are of one, "
-                f'set accept to {{"{self.name}": ["key:NAME"]}}'
+                f"{label}: the answer does not say which {self.dimension} its buckets count. If all count one, "
+                f'set accept to {{"{self.name}": ["key:NAME"]}} [see: buckets-of-which]'
             )
             raise UnexpectedAnswerError(msg)
         rows: list[Bucket] = []
@@ -139,14 +139,14 @@ class Series(WindowedStream):
             name = self.documented_key(key)
             if name != key:
                 said = (
-                    f"{label}: another name came for each {self.dimension} than Lexer documents; "
+                    f"{label}: each {self.dimension} has another name than Lexer documents; "
                     "the rows have the documented one, and additional_columns what came"
                 )
                 self.run.notices.accept(self.name, f"another name for each {self.dimension}", said)
             for row in items:
                 own = row.get(self.dimension)
                 if own not in {key, None} and self.documented_key(own) != name:
-                    msg = f"{label}: a bucket of {own!r} came under {key!r}"
+                    msg = f"{label}: a bucket of {own!r} came under {key!r} [see: answer-undocumented]"
                     raise UnexpectedAnswerError(msg)
                 kept = row.get(ADDITIONAL)
                 if name != key:
@@ -167,11 +167,15 @@ class Series(WindowedStream):
         spilt = {row.key: row.value for row in rows if buckets[row.label].start == last.end and row.value}
         if spilt and self.additive:
             self.logger.warning(
-                "%s: the last hour of %s came as a row of its own, and is added to its day", asked_for, last.start
+                "%s: the last hour of %s came as a row of its own, and is added to its day [see: hour-added]",
+                asked_for,
+                last.start,
             )
         elif spilt:
             self.logger.warning(
-                "%s: the last hour of %s is left out: Lexer gave it a row of its own", asked_for, last.start
+                "%s: the last hour of %s is left out: it came as a row of its own [see: hour-left-out]",
+                asked_for,
+                last.start,
             )
             return {}
         return spilt

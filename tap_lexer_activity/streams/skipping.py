@@ -1,4 +1,4 @@
-"""Windows that are passed over: those of the setting `skip_windows`, for answers that Lexer does not give for good."""
+"""Windows to skip: those of the setting `skip_windows`, which Lexer never answers."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _NOT_OF_A_WINDOW: Final = (
 def stretches(
     wanted: Sequence[Window], skipped: AbstractSet[date], zone: ZoneInfo
 ) -> tuple[list[list[Window]], list[date]]:
-    """Consecutive windows without those that are passed over, in stretches, and the dates of those that are.
+    """Consecutive windows in stretches, without those to skip, and the dates of those.
 
     Args:
         wanted: Windows, in their order.
-        skipped: First dates of windows to pass over.
+        skipped: First dates of windows to skip.
         zone: The zone of the dates.
     """
     result: list[list[Window]] = []
@@ -61,7 +61,7 @@ def stretches(
 def end_of_passed(
     start: datetime, settings: Settings, stream: str, interval: Interval, zone: ZoneInfo
 ) -> datetime | None:
-    """The end of the windows from an instant on that are passed over, without one that is not.
+    """The end of the windows to skip, one after the other, from an instant on.
 
     `None` if the first is not, or if a backfill leaves the bookmarks as they are.
     """
@@ -82,21 +82,22 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()
     if len(request.windows) == 1:
-        advice = f"If that lasts, go on without this window: set skip_windows to {json.dumps({stream: [first]})}"
+        advice = f"If it keeps failing, skip this window: set skip_windows to {json.dumps({stream: [first]})} [see: window-not-answered]"
     else:
-        advice = f"If that lasts, and is for one window, go on without it: set skip_windows to its first date ({stream}: {first} or later)"
+        advice = f"If it keeps failing for one window, skip that: set skip_windows to its first date ({stream}: {first} or later) "
+        advice += "[see: window-not-answered]"
     error.args = (f"{error}. {advice}", *error.args[1:])
 
 
 def cut(
     run: Run, stream: str, wanted: Sequence[Window], zone: ZoneInfo, requests: Callable[[list[Window]], list[Request]]
 ) -> list[Request]:
-    """The requests for all windows of a stream but those that are passed over, of which is told."""
+    """The requests for all windows of a stream but those to skip, which a warning names."""
     skipped = run.settings.skip_windows.get(stream)
     if not skipped:
         return requests(list(wanted))
     found, passed = stretches(wanted, skipped, zone)
     if passed:
-        said = f"windows are passed over, as skip_windows says, and bring no rows: {', '.join(map(str, passed))}"
-        run.notices.accept(stream, "windows passed over", said)
+        said = f"windows are skipped, as skip_windows says, and have no rows: {', '.join(map(str, passed))} [see: windows-skipped]"
+        run.notices.accept(stream, "windows skipped", said)
     return [request for stretch in found for request in requests(stretch)]

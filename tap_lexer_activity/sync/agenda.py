@@ -44,8 +44,8 @@ def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) ->
         if most is not None and plan.count > plan.rereads and needed > most:
             lookback = "export_lookback_days" if plan.polls else "lookback_days"
             found.append(
-                f"max_requests is {most}, and to get further {plan.stream} takes {needed} at least, its lookback included. "
-                f"Allow more requests, or set a smaller {lookback}"
+                f"max_requests is {most}, but {plan.stream} needs at least {needed} to get further, lookback included. "
+                f"Raise it, or lower {lookback} [see: max-requests-too-few]"
             )
     return found
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, UnreachableError
+from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, UnreachableError, see_last
 from tap_lexer_activity.run.plan import Plan, format_plan, in_words, seconds_within
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import alternatives, cautions
@@ -29,7 +29,7 @@ def check_token(run: Run) -> None:
     limiter = run.client.limiter
     if not limiter.available():
         wait = in_words(limiter.next_free_at() - time.monotonic())
-        msg = f"Another run on this machine has used up the quota of this token, so its token works. Ask again in {wait} to be sure"
+        msg = f"Another run on this machine has used up this token's quota, so the token works. Try again in {wait} to be sure [see: quota-used-up]"
         raise RetriableAPIError(msg)
     forms = run.forms.all(tries=1)
     nps = sum(1 for form in forms if form.get("nps"))
@@ -93,8 +93,9 @@ def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict
         except (AccessDeniedError, UnreachableError):
             raise
         except NotAllowedError as error:
-            run.logger.warning("%s: its columns can't be read: %s%s", name, error, run.refusals.advice(name, error))
+            said = f"{error}{run.refusals.advice(name, error)}"
+            run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {said} [see: discovery-columns]"))
         except (FatalAPIError, RetriableAPIError) as error:
             if stream.is_export:
                 raise
-            run.logger.warning("%s: its columns can't be read: %s", name, error)
+            run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {error} [see: discovery-columns]"))

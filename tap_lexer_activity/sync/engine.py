@@ -16,6 +16,7 @@ from tap_lexer_activity.errors import (
     NotAllowedError,
     RequestsSpentError,
     UnreachableError,
+    see_last,
 )
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan
@@ -139,7 +140,7 @@ class Engine:
         for caution in cautions(self.run.settings, plans, needs_forms=self.needs_forms):
             self.run.logger.warning("%s", caution)
         if not self.streams:
-            self.run.logger.warning("No stream is selected, so there is nothing to read")
+            self.run.logger.warning("No stream is selected, so there is nothing to read [see: nothing-selected]")
         self.run.progress.expect(plans)
         if self.run.settings.max_requests is not None:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
@@ -210,7 +211,8 @@ class Engine:
                 raise EndOfRun(str(error), exit_code=1) from error
             self._fail(
                 stream,
-                f"{error.said}. If other streams are read, it is not allowed for this alone: deselect {name}, or ask for the right to it",
+                f"{error.said}. If other streams are read, the token lacks access to this one: "
+                f"deselect {name}, or ask for access [see: stream-not-allowed]",
             )
         except RequestsSpentError:
             progress.fall_short(name)
@@ -219,8 +221,9 @@ class Engine:
             self._fail(stream, said)
 
     def _fail(self, stream: LexerStream, said: str) -> None:
-        stream.logger.error("%s failed: %s", stream.name, said)
-        self.run.progress.fail(stream.name, said)
+        reason = see_last(said)
+        stream.logger.error("%s failed: %s", stream.name, reason)
+        self.run.progress.fail(stream.name, reason)
 
 
 def ask_for_zone(run: Run) -> None:

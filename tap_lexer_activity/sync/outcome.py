@@ -37,15 +37,19 @@ def say_outcome(engine: Engine, *, got_further: bool) -> None:
     is_cut_off = bool(short) and run.settings.backfill is not None
     if is_cut_off:
         lines.append(
-            f"max_requests ({most}) ended the backfill, which has no bookmarks to go on from. "
-            "Allow it more requests, or a shorter range"
+            f"max_requests ({most}) ended the backfill, which can't go on later. "
+            "Raise it, or shorten the range [see: max-requests-backfill]"
         )
     elif is_stuck:
-        lines.append(f"max_requests ({most}) are spent, and no bookmark has moved. Allow more, or no run gets further")
+        lines.append(
+            f"max_requests ({most}) is used up, and no bookmark has moved. Raise it, or no run gets further [see: max-requests-no-progress]"
+        )
     elif short and not has_news:
-        lines.append(f"max_requests ({most}) are spent. Nothing is new; not all of the lookback was read again")
+        lines.append(
+            f"max_requests ({most}) is used up. Nothing is new; not all of the lookback was read again [see: max-requests-lookback]"
+        )
     elif short:
-        lines.append(f"max_requests ({most}) are spent. The next run goes on from here")
+        lines.append(f"max_requests ({most}) is used up. The next run goes on from here [see: max-requests-spent]")
     if failures or is_stuck or is_cut_off:
         raise EndOfRun("\n".join(lines), exit_code=1)
     for line in lines if short else ():
@@ -65,10 +69,12 @@ def say_trial(engine: Engine) -> None:
         lines += [f"{name}: {reason}" for name, reason in failures]
     if short := progress.short:
         spent = engine.run.settings.max_requests
-        lines.append(f"Not tried, for max_requests ({spent}) are spent: {', '.join(short)}")
+        lines.append(
+            f"Not tried, because max_requests ({spent}) is used up: {', '.join(short)} [see: test-max-requests]"
+        )
     if lines:
         raise EndOfRun("\n".join(lines), exit_code=1)
     if not engine.streams:
-        engine.run.logger.warning("No stream is selected, so there is nothing to read")
+        engine.run.logger.warning("No stream is selected, so there is nothing to read [see: nothing-selected]")
         return
     engine.run.logger.info("All selected streams can be read: %d", len(engine.streams))

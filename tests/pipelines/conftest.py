@@ -18,6 +18,7 @@ from pipelines import programs
 from pipelines.models import BY_DAY_FROM, MODELLED_FROM, DuckDB, Models
 from pipelines.tables import Emitted
 
+from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Load:
 
     @property
     def tap_error(self) -> str:
-        """The tap's last line, without time and name."""
-        return self.tap_log.splitlines()[-1].split("|", 3)[-1].strip()
+        """The tap's last line, without time and name, and without the address of its entry in docs/troubleshooting.md."""
+        return without_see(self.tap_log.splitlines()[-1].split("|", 3)[-1].strip())
 
     @property
     def codes(self) -> tuple[int, int]:

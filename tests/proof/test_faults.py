@@ -199,8 +199,8 @@ PASSING: dict[str, tuple[str, Outcome, dict[str, Any]]] = {
     "cut_body": ("the connection broke off", CUT_FILE, {}),
     "cut_chunked": ("the connection broke off", CUT_FILE, {}),
     "long_body": ("the answer is not JSON", SHORT_FILE, {}),
-    "gzip_garbage": ("the answer can't be unpacked", fails("the file is not valid gzip", 3), {}),
-    "not_json": ("the answer is not JSON", fails("a page, an object or a sentence in place of a CSV", 3), {}),
+    "gzip_garbage": ("the answer can't be decompressed", fails("the file is not valid gzip", 3), {}),
+    "not_json": ("the answer is not JSON", fails("a web page, JSON or a sentence instead of a CSV", 3), {}),
     "truncated_json": ("the answer is not JSON", SHORT_FILE, {}),
     "rate_limited": (": 429 ", fails("the file host 127.0.0.1 answers 429"), {}),
 }
@@ -293,7 +293,7 @@ def changed() -> Iterator[Cell]:
     for kind in (LIST, REPORT, SERIES, FORM_SERIES):
         # (Of a series, the first row is of a day that is not wanted, unless the range is long enough by itself.)
         longer = {"start_date": "2026-04-26"} if kind in {SERIES, FORM_SERIES} else {}
-        once = whole("all there, and once", "came twice, and is taken once")
+        once = whole("all there, and once", "came twice, and is kept once")
         yield Cell("duplicate_rows", kind, None, once, settings=longer)
         nothing = "taken for an empty list" if kind is LIST else "taken for a window in which nothing happened"
         yield Cell("empty", kind, None, odd(nothing, rows=0))
@@ -312,15 +312,13 @@ def changed() -> Iterator[Cell]:
     for kind, each in ((LABELS, 10), (CASE_LABELS, 1)):
         yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
     # (Asked for with more days around them, three times: where ranges are short, days come in hours.)
-    yield Cell(
-        "hourly_buckets", SERIES, None, replace(fails("one bucket for each day was asked for", 4), shown="fails")
-    )
+    yield Cell("hourly_buckets", SERIES, None, replace(fails("asked for one bucket per day", 4), shown="fails"))
     hours = {"series_interval": "hour"}
     # (Asked again: it might be an account where nothing happened but in the hour after midnight, or one that answers a day in hours.)
-    days = replace(fails("one bucket for each hour was asked for", 3), shown="fails")
+    days = replace(fails("asked for one bucket per hour", 3), shown="fails")
     yield Cell("daily_buckets", SERIES, None, days, settings=hours)
-    yield Cell("other_window", SERIES, None, fails("one bucket for each day was asked for", 1))
-    yield Cell("other_window", FORM_SERIES, None, fails("days of UTC were asked for, and a row of", 1))
+    yield Cell("other_window", SERIES, None, fails("asked for one bucket per day", 1))
+    yield Cell("other_window", FORM_SERIES, None, fails("asked for days of UTC, and got a row of", 1))
     for kind in (REPORT, FORM):
         yield Cell("other_window", kind, None, odd("can't be told, for the answer names no window", remains=True))
     for kind in STARTS:
@@ -333,10 +331,10 @@ def exports() -> Iterator[Cell]:
     """Faults of export jobs."""
     yield Cell("export_slow", STATUS, None, TIMED_OUT, settings=SOON)
     yield Cell("export_failed", STATUS, 1, whole("started again, all there"))
-    yield Cell("export_failed", STATUS, None, fails("Lexer gave it up: 'failed'", 3))
+    yield Cell("export_failed", STATUS, None, fails("the job failed at Lexer: 'failed'", 3))
     yield Cell("export_unknown_status", STATUS, None, TIMED_OUT, settings=SOON)
     yield Cell("export_null_url", STATUS, 2, whole("asked again, all there"))
-    yield Cell("export_null_url", STATUS, None, fails("complete, and names no file", None), settings=SOON)
+    yield Cell("export_null_url", STATUS, None, fails("complete, but names no file", None), settings=SOON)
     yield Cell("export_expired_link", DOWNLOAD, 1, whole("a fresh link, all there"))
     yield Cell("export_expired_link", DOWNLOAD, None, REFUSED_LINK)
     yield Cell("export_foreign_host", DOWNLOAD, None, whole("all there, without the token"))
@@ -359,7 +357,7 @@ IDLE = {"rate_limit_requests": 1, "rate_limit_seconds": 2}
 
 CERTIFICATE = replace(
     fails("the host's certificate is not valid (127.0.0.1", 1),
-    advises=". If your network has a CA of its own, name its file in REQUESTS_CA_BUNDLE",
+    advises=". If your network has its own CA, set REQUESTS_CA_BUNDLE to its file",
 )
 PROXY = fails("the proxy can't be reached or refuses (127.0.0.1")
 
@@ -658,9 +656,9 @@ def test_a_form_that_is_deleted_between_two_runs_is_not_asked_for_any_more(tap: 
 @pytest.mark.parametrize(
     ("date", "late", "said"),
     [
-        ("2026-04-29T01:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-29T01:00:00Z came"),
-        ("2026-04-24T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-04-24T00:00:00Z came"),
-        ("2026-05-03T00:00:00+00:00", 0, "days of UTC were asked for, and a row of 2026-05-03T00:00:00Z came"),
+        ("2026-04-29T01:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-04-29T01:00:00Z came"),
+        ("2026-04-24T00:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-04-24T00:00:00Z came"),
+        ("2026-05-03T00:00:00+00:00", 0, "asked for days of UTC, and got a row of 2026-05-03T00:00:00Z came"),
         ("2026-04-29T00:00:00+00:00", 1, "and timestamp 1777420801 of a row are not the same instant"),
         ("2026-04-29T00:00:00", 3 * 86_400, "a date-time with an offset was expected"),
         ("2026-04-25T00:00:00+00:00", 0, None),

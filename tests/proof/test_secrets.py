@@ -498,7 +498,7 @@ def test_no_way_to_run_the_tap_leaves_a_secret_anywhere(
 @pytest.mark.parametrize(
     ("says", "faults", "code"),
     [
-        ("Nothing is to be done.", (), 0),
+        ("Nothing to do.", (), 0),
         ("It refuses summary", (("unknown_shape", "summary", None, [["TOKEN"]], 0),), 1),
         ("No: 403", (("echo_token", None, None, 403, 0),), 1),
         ("It was not started", (("echo_token", "mention_sla_export", None, 400, 0),), 1),

@@ -52,8 +52,8 @@ def _token(evidence: Evidence) -> list[Finding]:
             "Check api_url, this machine's network, and HTTPS_PROXY",
         )
     else:
-        found = "The API answers, and not one question."
-        advice = "Ask again later. If it goes on, ask Lexer's support what is wrong, with these statuses"
+        found = "The API answers, but not one question."
+        advice = "Ask again later. If it stays so, ask Lexer's support what is wrong, with these statuses"
         if asked[0].status == 429:  # noqa: PLR2004 (too many requests)
             advice = "Another run, or another machine, has used up the quota. Ask again when its period is over"
     return [
@@ -106,7 +106,7 @@ def _number(answer: Answer, word: str) -> int | None:
 
 def _quota(evidence: Evidence) -> list[Finding]:
     settings = evidence.situation.settings
-    assumed = f"{settings.rate_limit_requests:,} requests in any {settings.rate_limit_seconds} s, retries and questions about exports included."
+    assumed = f"{settings.rate_limit_requests:,} requests in any {settings.rate_limit_seconds} s, retries and polls of exports included."
     asked = _asked(evidence)
     fine = [answer for answer in asked if answer.is_fine]
     if not fine:
@@ -199,7 +199,7 @@ def _rights(evidence: Evidence) -> list[Finding]:
             mark=Mark.SETTLED,
             found=f"{shown}.",
             assumed=assumed,
-            advice=f"Leave them out with --select '{left_out}' (or deselect them in the catalog), or ask Lexer for the right to read them",
+            advice=f"Leave them out with --select '{left_out}' (or deselect them in the catalog), or ask Lexer for access",
             facts=facts,
         )
     ]

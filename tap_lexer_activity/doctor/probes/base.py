@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.doctor.situation import Situation
 
 NOT_ASKED: Final = Answer(said="not asked", was_asked=False)
-OTHER_MONTH: Final = "Ask of other days with --doctor-from DATE"
+OTHER_MONTH: Final = "Ask about other days with --doctor-from DATE"
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,12 @@ def of_job(job: JobSeen, limit: int) -> Finding:
         return Finding(mark=mark, found=f"It was not started: {job.why or job.started.why}.", advice=advice, **common)
     if job.outcome == "failed":
         advice = "Ask again; if it fails each time, ask Lexer's support why"
-        return Finding(mark=Mark.OPEN, found=f"Lexer gave it up: {shown}.", advice=advice, **common)
+        return Finding(mark=Mark.OPEN, found=f"The job failed at Lexer: {shown}.", advice=advice, **common)
     if job.outcome == "no link":
-        advice = "Ask again; if it goes on, ask Lexer's support where the file is"
-        return Finding(mark=Mark.OPEN, found=f"It is over and names no file: {shown}.", advice=advice, **common)
+        advice = "Ask again; if it stays so, ask Lexer's support where the file is"
+        return Finding(mark=Mark.OPEN, found=f"It is complete but names no file: {shown}.", advice=advice, **common)
     if job.outcome in {"", "pending"}:
-        found = f"It was not complete after {job.polls} questions{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
+        found = f"It was not complete after {job.polls} polls{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
         return Finding(
             mark=Mark.UNKNOWN,
             found=found,
@@ -97,7 +97,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
         return Finding(
             mark=Mark.OPEN, found=f"{shown}; but {job.why}.", advice="Attach the report to an issue", **common
         )
-    found = f"{shown}, after {job.seconds:.0f} s, when it was asked about for the {_TIMES.get(job.polls, 'last')} time."
+    found = f"{shown}, after {job.seconds:.0f} s, at the {_TIMES.get(job.polls, 'last')} poll."
     is_as_assumed = set(job.words) <= {"pending", "complete"} and {"status", "url", "token"} >= set(job.shape)
     mark = Mark.AS_ASSUMED if is_as_assumed else Mark.SETTLED
     return Finding(
@@ -126,7 +126,7 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
     said = [f"{len(file.header)} columns"]
     others = other_columns(kind, file)
     if others and kind != DOCUMENTED:
-        said.append(f"of which no document tells: {', '.join(others)}")
+        said.append(f"undocumented: {', '.join(others)}")
     differs = differences(kind, file)
     found = f"{'; '.join([*said, *differs])}."
     if refused:
@@ -141,9 +141,11 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
         return Finding(mark=Mark.AS_ASSUMED, found=found, evidence=f"{file.rows} rows", **common)
     advice = ""
     if NOT_NAMED in file.encoding:
-        advice = "Name the file's encoding in export_encoding"
+        advice = "Set export_encoding to the file's encoding"
     elif file.times and not file.formats:
-        advice = "Set export_time_formats to the way times are written, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
+        advice = (
+            "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
+        )
     mark = Mark.OPEN if advice else Mark.SETTLED
     return Finding(mark=mark, found=found, settings=settings_for(kind, file), advice=advice, **common)
 

@@ -21,7 +21,7 @@ ASSUMED: Final = "Arrays of objects with an id; one object is taken for one reco
 
 
 def zones_of_users(evidence: Evidence) -> Counter[str]:
-    """The zones of the users who are not archived, the most frequent first. Those that are no zones do not count."""
+    """The zones of the users who are not archived, the most frequent first. Names that are not zones do not count."""
     found = Counter(
         name
         for user in evidence.rows(of_list("users"))

@@ -117,7 +117,7 @@ def _longest(evidence: Evidence) -> list[Finding]:
     reasons = {days: _reason(evidence, days) for days in (*_LENGTHS, DAYS)}
     answer = evidence.of(situation.report(SERIES, situation.back(LONG)))
     if _is_retention(answer):
-        found = f"{LONG} days reach back to what Lexer keeps no longer, so that is not known."
+        found = f"{LONG} days reach back beyond what Lexer keeps, so that is not known."
         return [Finding(question=LONGEST, mark=Mark.AS_ASSUMED, found=found, assumed=assumed, evidence=answer.why)]
     if not answer.was_asked:
         return [unknown(LONGEST, f"It was {answer.said}.", assumed)]
@@ -228,7 +228,7 @@ def _oldest(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     settings, zone = situation.settings, situation.zone
     start = local_date(settings.start, zone)
-    assumed = f"There is some from start_date ({start}) on."
+    assumed = f"There is data from start_date ({start}) on."
     ranges = [situation.back(LONG), *_steps(evidence), *map(situation.back, _LENGTHS[1:]), situation.week]
     asked = [window for window in ranges if _is_known(evidence, window)]
     firsts = [first for window in asked if (first := first_counted(evidence, window)) is not None]
@@ -238,7 +238,7 @@ def _oldest(evidence: Evidence) -> list[Finding]:
                 OLDEST,
                 "Nothing was counted in any range that was asked for.",
                 assumed,
-                "Ask of other days with --doctor-from DATE",
+                "Ask about other days with --doctor-from DATE",
             )
         ]
     first = min(firsts)

@@ -215,7 +215,7 @@ def _written(moment: datetime) -> str:
 
 def _shape(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
-    assumed = 'An object of lists, with labels such as "2018-04-27 00:00". Whatever else says the same is read, with a warning.'
+    assumed = 'An object of lists, with labels such as "2018-04-27 00:00". Other forms are read, too, with a warning.'
     said: dict[str, str] = {}
     forms: dict[str, str] = {}
     unread: list[str] = []

@@ -159,7 +159,7 @@ def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
     return Finding(
         question=ZONE,
         mark=Mark.SETTLED,
-        found=f"{zone.key}; labels are read off a clock in UTC and do not say so.",
+        found=f"{zone.key}; labels show UTC and do not say so.",
         assumed=assumed,
         evidence=f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
         settings={"accept": {name: ["utc_labels"] for name in ALL_SERIES}},
