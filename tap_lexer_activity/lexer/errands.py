@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import threading
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity import turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FILES_AHEAD: Final = 2
 """Most files on disk that wait for their turn, or are being fetched ahead of it."""
@@ -108,6 +109,8 @@ class Errands:
         self._clock = clock
         self.most_files = most_files
         self._all: list[Errand] = []
+        self._is_in_turn = False
+        """Whether whoever reads fetches a file."""
 
     def add(self, errand: Errand) -> None:
         """Let threads work on an errand."""
@@ -125,9 +128,25 @@ class Errands:
         return None
 
     def _has_room(self, errand: Errand) -> bool:
-        """Whether a file may be fetched. One place is always left for the file that is read next: those of far ahead take no more."""
-        files = sum(each.has_file or (each.is_under_way and each.wants_file) for each in self._all)
-        return files < self.most_files and errand in self._all[: self.most_files]
+        """Whether a file may be fetched: one after the other, for a host that asks for patience means all of them.
+
+        One place is always left for the file that is read next: those of far ahead take no more.
+        """
+        is_fetching = self._is_in_turn or any(each.is_under_way and each.wants_file for each in self._all)
+        files = sum(each.has_file for each in self._all)
+        return not is_fetching and files < self.most_files and errand in self._all[: self.most_files]
+
+    @contextmanager
+    def fetching_in_turn(self) -> Iterator[None]:
+        """A block in which whoever reads waits for a file, so that no other is begun ahead of its turn."""
+        with self.changed:
+            self._is_in_turn = True
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._is_in_turn = False
+                self.changed.notify_all()
 
     def seconds_until_due(self) -> float | None:
         """Seconds until there is a step to do, unless something changes; `None` if there is none."""

@@ -269,11 +269,13 @@ class Exporter:
             TruncatedError: If the file comes cut off every time.
             FatalAPIError: If the file can't be kept on this machine.
         """
-        try:
-            spool = self._file_of(job)
-        except (LinkExpiredError, NotFoundError):
-            self._logger.warning("%s: its links have expired, or Lexer has forgotten it; starting it again", job.what)
-            spool = self._file_of(self.start(job.body))
+        with self.errands.fetching_in_turn():
+            try:
+                spool = self._file_of(job)
+            except (LinkExpiredError, NotFoundError):
+                said = "its links have expired, or Lexer has forgotten it; starting it again"
+                self._logger.warning("%s: %s", job.what, said)
+                spool = self._file_of(self.start(job.body))
         return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
     def fetch_ahead(self, job: Job) -> bool:

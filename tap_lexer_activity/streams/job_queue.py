@@ -161,9 +161,11 @@ class JobQueue:
         Raises:
             EndOfRun: If the token does not work.
         """
-        if self._may_start():
-            # (If nothing has been accepted yet, whoever reads sees whether the token works.)
-            self._hand_out() if self._has_threads and self._run.client.is_token_accepted else self._start()
+        # (The very first is started by whoever reads: it shows whether the token works, and how long an export may be.)
+        if self._place and self._has_threads and self._run.client.is_token_accepted:
+            self._hand_out()
+        else:
+            self._start()
 
     def start_ahead(self) -> None:
         """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
@@ -173,8 +175,7 @@ class JobQueue:
         Raises:
             EndOfRun: If the token does not work.
         """
-        if self._may_start():
-            self._hand_out() if self._has_threads else self._start()
+        self._hand_out() if self._has_threads else self._start()
 
     def _may_start(self) -> bool:
         return not self._is_held and bool(self._requests) and self._run.settings.max_requests is None
@@ -186,11 +187,15 @@ class JobQueue:
     def _hand_out(self) -> None:
         """Let a thread start the next job."""
         with self._errands.changed:
-            request = self._first_of(self._requests)
-            self._requests.popleft()
-            self._keep(request, None)
+            if self._may_start():
+                request = self._first_of(self._requests)
+                self._requests.popleft()
+                self._keep(request, None)
 
     def _start(self) -> None:
+        """Start the next job, by this thread."""
+        if not self._may_start():
+            return
         try:
             self._keep(*self._started(self._requests, tries=1))
         except AccessDeniedError as error:
