@@ -111,13 +111,18 @@ class Engine:
 
     def _start_first_jobs(self) -> None:
         """Start the first job of each bookmark before any report is asked for, so that Lexer works on it meanwhile."""
-        for stream in self.streams:
-            if isinstance(stream, Export):
-                stream.start_first()
-        errands = self.run.exporter.errands
-        if (lookahead := self.run.client.lookahead) is not None:
-            errands.wait_until(lambda: not errands.are_starting, self.run.work_while_waiting)
-            lookahead.begin()
+        errands, lookahead = self.run.exporter.errands, self.run.client.lookahead
+        try:
+            for stream in self.streams:
+                if isinstance(stream, Export):
+                    stream.start_first()
+            if lookahead is not None:
+                errands.wait_until(lambda: not errands.are_starting, self.run.work_while_waiting)
+                lookahead.begin()
+        except BaseException:
+            if lookahead is not None:
+                lookahead.close()
+            raise
 
     def _may_be_of_one(self, error: AccessDeniedError | UnreachableError) -> TypeIs[AccessDeniedError]:
         """Tell whether a refusal may be for one list or report alone: the first 403, until another one shows that nothing is allowed."""
