@@ -6,7 +6,6 @@ import math
 import random
 import threading
 import time
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,8 +95,8 @@ def test_files_are_bounded_and_each_job_is_read_in_its_turn(
     left = list(jobs)
     while left:
         what = chance.choice(["begin", "end", "read", "wait"])
-        found: Any
         if what == "begin" and len(under_way) < threads and (found := errands.next()) is not None:
+            assert isinstance(found, Job)
             assert found not in under_way, "one thread at a time"
             under_way.append(found)
         elif what == "end" and under_way:
@@ -165,10 +164,19 @@ def test_what_is_dropped_under_way_is_closed_once_it_is_there() -> None:
     assert errands.next() is job
     errands.drop(job)
     job.step()
-    assert job.is_open
+    was_open = job.is_open
     job.done(1)
-    assert not job.is_open
+    assert (was_open, job.is_open) == (True, False)
     assert errands.next() is None
+
+
+def test_no_file_is_begun_while_one_is_waited_for_in_its_turn() -> None:
+    errands = Errands(Clock(), FILES_AHEAD)
+    errands.add(job := Job(0, Clock(), polls=0))
+    job.step()
+    with errands.fetching_in_turn():
+        assert errands.next() is None
+    assert errands.next() is job
 
 
 def test_an_error_that_no_step_should_have_is_raised_in_its_turn() -> None:
