@@ -112,6 +112,10 @@ class LinkExpiredError(FatalAPIError):
     """The file host refuses a link to an export."""
 
 
+class NoRoomError(FatalAPIError):
+    """A file can't be kept on this machine."""
+
+
 class TruncatedError(RetriableAPIError):
     """An export's file came cut off."""
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.http.limiter import Limiter
     from tap_lexer_activity.lexer.envelopes import Expected
+    from tap_lexer_activity.lexer.errands import Errands
     from tap_lexer_activity.lexer.lookahead import Part
     from tap_lexer_activity.settings.settings import Settings
 
@@ -173,16 +174,25 @@ class LexerClient:
         url = f"{self._settings.api_url.rstrip('/')}{path}"
         return Ask(path, partial(self._reply, "GET", url, what=path.strip("/"), tries=tries))
 
-    def ask_ahead(self, parts: Iterable[tuple[Part, Iterable[Ask]]], *, while_waiting: Callable[[], float]) -> None:
+    def ask_ahead(
+        self,
+        parts: Iterable[tuple[Part, Iterable[Ask]]],
+        *,
+        while_waiting: Callable[[], float],
+        errands: Errands | None = None,
+    ) -> None:
         """From now on, send requests ahead of their turn.
 
         Args:
             parts: The parts of the run in their order, each with its requests.
             while_waiting: Does other work while an answer is waited for, and says for how many seconds there is none.
+            errands: Export jobs, if there may be any. They alone are worked on until `lookahead.begin()`.
         """
         threads = self._settings.concurrency
         schedule = Schedule(((part, ask) for part, asks in parts for ask in asks), concurrency=threads)
-        self.lookahead = Lookahead(schedule, threads, limiter=self.limiter, while_waiting=while_waiting)
+        self.lookahead = Lookahead(
+            schedule, threads, limiter=self.limiter, while_waiting=while_waiting, errands=errands
+        )
 
     def _in_turn(self, ask: Ask) -> Reply:
         """The answer to a request in its turn, which may have been sent ahead of it."""
@@ -228,7 +238,10 @@ class LexerClient:
             except QuotaExceededError:
                 self._learn_of_refusal()
                 raise
-            turns.in_turn(self._verdicts.accept)
+            if is_secret:
+                self._verdicts.accept()  # when it came, as that of a poll always was
+            else:
+                turns.in_turn(self._verdicts.accept)
             return Reply(answer, response.status_code, response.headers, url)
 
         waits = ApiWaits(tries, self._settings.rate_limit_seconds)

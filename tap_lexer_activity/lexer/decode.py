@@ -16,9 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from tap_lexer_activity.csv_exports.lines import from_header
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
-from tap_lexer_activity.errors import (
-    TruncatedError,
-)
+from tap_lexer_activity.errors import NoRoomError, TruncatedError
 from tap_lexer_activity.http.reasons import reason
 from tap_lexer_activity.lexer.archives import CHUNK, GZIP, ZIP, unpacked, unzipped
 from tap_lexer_activity.lexer.encodings import (
@@ -62,7 +60,7 @@ def spooled(
         TruncatedError: If it is shorter than announced, if what it is packed as has no end, or, where its length was not announced, if
             it does not end with a line break.
         UnexpectedAnswerError: If it is in another encoding, or a zip with anything but one CSV in it.
-        FatalAPIError: If there is no room for it.
+        FatalAPIError: If there is no folder for it; `NoRoomError` if there is no room in it.
     """
     try:
         spool = tempfile.TemporaryFile(prefix="tap-lexer-activity-")  # noqa: SIM115 (the reader closes it)
@@ -81,7 +79,7 @@ def spooled(
             f"{what}: the export can't be written to {tempfile.gettempdir()} ({error.strerror}). "
             "Set TMPDIR to a folder with room [see: temporary-folder-full]"
         )
-        raise FatalAPIError(msg) from error
+        raise NoRoomError(msg) from error
     except BaseException:
         spool.close()
         raise

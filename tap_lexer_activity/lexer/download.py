@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.errors import (
     LinkExpiredError,
     QuotaExceededError,
@@ -86,6 +88,9 @@ class Downloader:
             )
             raise TruncatedError(msg) from error
 
+    def _say(self, said: str) -> None:
+        turns.in_turn(partial(self._logger.warning, "%s", said))
+
     def _fetch_once(self, url: str, what: str) -> IO[bytes]:
         host = _host_of(url, what)
         timeout, encoding = self._settings.request_timeout, self._settings.export_encoding
@@ -94,7 +99,7 @@ class Downloader:
             _check_encrypted(url)
             with self._http.open("GET", url, failures) as response:
                 _check_status(response, what, host)
-                return spooled(response, what, timeout, encoding, say=self._logger.warning)
+                return spooled(response, what, timeout, encoding, say=self._say)
         except _UnencryptedError as error:
             msg = f"{what}: the file would come unencrypted, by http:// from {error} (the link is not shown) [see: file-unencrypted]"
             raise FatalAPIError(msg) from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import math
 import re
+import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 
@@ -18,6 +20,7 @@ from tap_lexer_activity.errors import (
     ExportFailedError,
     ExportTimedOutError,
     LinkExpiredError,
+    NoRoomError,
     NotFoundError,
     RequestsSpentError,
     UnexpectedAnswerError,
@@ -25,6 +28,7 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.lexer.client import TRIES, request_label
 from tap_lexer_activity.lexer.download import Downloader
+from tap_lexer_activity.lexer.errands import FILES_AHEAD, Errands
 from tap_lexer_activity.lexer.job_answers import (
     Complete,
     CompleteWithoutUrl,
@@ -56,7 +60,7 @@ _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
 @dataclass(slots=True)
 class Job:
-    """An export that has been asked for. It changes in two places: `advance`, after each poll, and `take_link`.
+    """An export that has been asked for. It changes in few places: `advance`, after each poll, `take_link`, and where its file is fetched ahead.
 
     Attributes:
         what: What was asked for, for people.
@@ -67,7 +71,7 @@ class Job:
         due: When the next poll is due, in seconds of the clock.
         wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.
-        is_polled_ahead: Whether it is polled ahead of its turn; not any more after an error.
+        fetched: The file behind `url`, or why there is none, if it has been fetched ahead of its turn.
         is_sought: Whether it has been asked for at other addresses, after one that does not know it.
     """
 
@@ -78,7 +82,7 @@ class Job:
     due: float
     wait: float = FIRST_WAIT
     url: str | None = None
-    is_polled_ahead: bool = True
+    fetched: IO[bytes] | Exception | None = None
     is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
@@ -99,12 +103,25 @@ class Job:
         url, self.url = self.url, None
         return url
 
+    def take_file(self) -> IO[bytes] | None:
+        """The file that was fetched ahead of its turn, once; or the error that was met instead."""
+        fetched, self.fetched = self.fetched, None
+        if isinstance(fetched, Exception):
+            raise fetched
+        return fetched
+
+    def discard(self) -> None:
+        """Close the file that was fetched ahead, if there is one: nobody will read it."""
+        if self.fetched is not None and not isinstance(self.fetched, Exception):
+            self.fetched.close()
+
 
 class Exporter:
     """Runs export jobs. One for the whole tap.
 
     Attributes:
         longest_days: Days of the longest export that Lexer starts, as far as that is known.
+        errands: Jobs that are worked on ahead of their turn.
     """
 
     def __init__(  # noqa: PLR0913 (what it works with)
@@ -130,10 +147,13 @@ class Exporter:
             while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
         """
         self.longest_days: float = math.inf
+        # (One request at least is left for reports.)
+        self.errands = Errands(clock, min(FILES_AHEAD, settings.concurrency - 1))
         self._client = client
         self._settings = settings
         self._logger = logger
         self._notices = notices
+        self._seeking = threading.Lock()
         self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
         self._clock = clock
         self._sleep = sleep
@@ -190,6 +210,10 @@ class Exporter:
 
     def _status(self, job: Job, *, tries: int) -> Status:
         """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
+        with self._seeking if len(self._addresses) > 1 else nullcontext():  # one thread finds it out for all
+            return self._status_by_one(job, tries=tries)
+
+    def _status_by_one(self, job: Job, *, tries: int) -> Status:
         what = f"the status of {job.what}"
         try:
             address = self._addresses[0]
@@ -251,15 +275,29 @@ class Exporter:
             TruncatedError: If the file comes cut off every time.
             FatalAPIError: If the file can't be kept on this machine.
         """
-        try:
-            spool = self._file_of(job)
-        except (LinkExpiredError, NotFoundError):
-            self._logger.warning(
-                "%s: its links have expired, or Lexer has forgotten it; starting it again [see: export-expired]",
-                job.what,
-            )
-            spool = self._file_of(self.start(job.body))
+        with self.errands.fetching_in_turn():
+            try:
+                spool = self._file_of(job)
+            except (LinkExpiredError, NotFoundError):
+                said = "its links have expired, or Lexer has forgotten it; starting it again [see: export-expired]"
+                self._logger.warning("%s: %s", job.what, said)
+                spool = self._file_of(self.start(job.body))
         return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
+
+    def fetch_ahead(self, job: Job) -> bool:
+        """Fetch the file of a complete job ahead of its turn, and keep it, or its error.
+
+        Returns:
+            Whether that went well enough: not if there is no room for the file, for when its turn comes there may be.
+        """
+        try:
+            job.fetched = self._downloader.fetch(job.url or "", job.what)
+        except NoRoomError:
+            self.errands.most_files = 0
+            return False
+        except (FatalAPIError, RetriableAPIError) as error:
+            job.fetched = error
+        return True
 
     def _file_of(self, job: Job) -> IO[bytes] | None:
         for link in range(1, LINKS + 1):
@@ -267,7 +305,7 @@ class Exporter:
             if url is None:
                 return None
             try:
-                return self._downloader.fetch(url, job.what)
+                return job.take_file() or self._downloader.fetch(url, job.what)
             except LinkExpiredError:
                 if link == LINKS or not job.token:
                     raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tap_lexer_activity import turns
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from tap_lexer_activity.http.limiter import Limiter
+    from tap_lexer_activity.lexer.errands import Errand, Errands
 
 MOST_AHEAD: Final = 100
 """Answers that wait for their turn, or are under way."""
@@ -150,53 +152,96 @@ class Schedule:
 
 
 class Lookahead:
-    """Asks what a schedule says by threads, and gives each answer in its turn.
+    """Asks what a schedule says by threads, and gives each answer in its turn. Errands are done in between, and come first.
 
     The threads are daemons, so that a run ends at once on a signal, whatever is under way.
     """
 
     def __init__(
-        self, schedule: Schedule, threads: int, *, limiter: Limiter, while_waiting: Callable[[], float]
+        self,
+        schedule: Schedule,
+        threads: int,
+        *,
+        limiter: Limiter,
+        while_waiting: Callable[[], float],
+        errands: Errands | None = None,
     ) -> None:
-        """Begin to ask.
+        """Begin to ask; if there may be errands, when `begin` is called.
 
         Args:
             schedule: What to ask.
             threads: How many threads ask.
             limiter: The quota. A request is drawn when there is a place for it, so that they go out in their order.
             while_waiting: Does other work before a wait for an answer, and says for how many seconds there is none.
+            errands: What is done beside the schedule, if there may be any. The threads stay for them until the end of the run.
         """
         self._schedule = schedule
         self._limiter = limiter
-        self._line = threading.Lock()
         self._while_waiting = while_waiting
-        self._changed = threading.Condition()
+        self._errands = errands
+        self._changed = errands.changed if errands is not None else threading.Condition()
         self._held: dict[Key, turns.Held] = {}
+        self._is_drawing = errands is not None
+        """Whether a thread waits with a request for its place in the quota. The next is drawn behind it."""
         self._is_closed = False
         self.part: Part = None
         """The part that is read now."""
         for number in range(threads):
             threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
 
+    def begin(self) -> None:
+        """Ask what the schedule says from now on, and not errands alone."""
+        with self._changed:
+            self._is_drawing = False
+            self._changed.notify_all()
+
     def _work(self) -> None:
-        while True:
-            with self._line:
-                with self._changed:
-                    while (found := None if self._is_closed else self._schedule.next()) is None:
-                        if self._is_closed or self._schedule.is_drawn:
-                            return
-                        self._changed.wait()
+        while (work := self._next()) is not None:
+            work()
+
+    def _next(self) -> Callable[[], None] | None:
+        """What to do now; `None` if there will be nothing any more."""
+        with self._changed:
+            while not self._is_closed:
+                wait = None
+                if self._errands is not None:
+                    if (errand := self._errands.next()) is not None:
+                        return partial(self._do, self._errands, errand)
+                    wait = self._errands.seconds_until_due()
+                if not self._is_drawing and (found := self._schedule.next()) is not None:
+                    self._is_drawing = True
                     part, ask = found
                     held = self._held[part, ask.name] = turns.Held()
-                self._limiter.reserve()
-            if self._schedule.is_dropped(part):
-                self._limiter.give_back()
-                outcome = Outcome()
-            else:
-                outcome = self._outcome(ask, held)
-            with self._changed:
-                self._schedule.finish(part, ask.name, outcome)
-                self._changed.notify_all()
+                    return partial(self._ask, part, ask, held)
+                if self._schedule.is_drawn and self._errands is None:
+                    return None
+                self._changed.wait(wait)
+        return None
+
+    def _do(self, errands: Errands, errand: Errand) -> None:
+        begun = self._limiter.spent_here()
+        try:
+            errand.step()
+        except BaseException as error:  # noqa: BLE001 (whoever reads meets it)
+            errand.bug, errand.is_left = error, True
+        with errands.changed:
+            errand.done(self._limiter.spent_here() - begun)
+            errands.changed.notify_all()
+
+    def _ask(self, part: Part, ask: Ask, held: turns.Held) -> None:
+        self._limiter.reserve()
+        with self._changed:
+            self._is_drawing = False
+            is_dropped = self._schedule.is_dropped(part)
+            self._changed.notify_all()
+        if is_dropped:
+            self._limiter.give_back()
+            outcome = Outcome()
+        else:
+            outcome = self._outcome(ask, held)
+        with self._changed:
+            self._schedule.finish(part, ask.name, outcome)
+            self._changed.notify_all()
 
     def _outcome(self, ask: Ask, held: turns.Held) -> Outcome:
         outcome, begun = Outcome(), self._limiter.spent_here()
@@ -241,3 +286,5 @@ class Lookahead:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+            if self._errands is not None:
+                self._errands.close()

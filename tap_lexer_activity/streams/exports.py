@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
@@ -23,7 +24,7 @@ from tap_lexer_activity.streams.job_queue import JobQueue, halves
 from tap_lexer_activity.streams.per_form import PerFormStream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
     from tap_lexer_activity.lexer.jobs import Job
@@ -72,7 +73,7 @@ class Export(ExportFiles):
     def start_first(self) -> None:
         """Start the first job of each bookmark, so that Lexer works on it while other streams are read."""
         for form_id in self.parts():
-            self._queue(form_id).start_ahead()
+            self._queue(form_id).start_first()
 
     def _queue(self, form_id: int | None) -> JobQueue:
         if form_id not in self._queues:
@@ -90,7 +91,11 @@ class Export(ExportFiles):
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
         queue = self._queue(form_id)
-        for request, job in queue:
+        with closing(iter(queue)) as jobs:
+            yield from self._events_of(queue, jobs, form_id)
+
+    def _events_of(self, queue: JobQueue, jobs: Iterable[tuple[Request, Job]], form_id: int | None) -> Generator[Event]:
+        for request, job in jobs:
             try:
                 file = self._fetch(job)
             except (ExportFailedError, ExportTimedOutError) as error:

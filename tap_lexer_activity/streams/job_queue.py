@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections import deque
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, RangeTooLongError, see_last
 from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.lexer.job_errands import JobErrand
 from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from tap_lexer_activity.lexer.jobs import Job
     from tap_lexer_activity.run.run import Run
@@ -47,35 +48,82 @@ class JobQueue:
             logger: The stream's part of the log.
         """
         self._name = name
+        self._place = len(run.polls_ahead)
+        """Its place among the queues of the run, which are made in their order."""
         self._planned = tuple(requests)
         self._requests = deque(self._planned)
-        self._jobs: deque[tuple[Request, Job]] = deque()
+        self._jobs: deque[tuple[Request, JobErrand]] = deque()
+        self._count = 0
         self._again: deque[Request] = deque()
         """Requests that come before all others: their jobs failed, or are for a part of what failed."""
         self._retries = run.settings.export_retries
         self._body = body
         self._run = run
+        self._errands = run.exporter.errands
         self._logger = logger
         self._is_held = False
         """Whether no more jobs are started ahead of their turn."""
 
-    def __iter__(self) -> Iterator[tuple[Request, Job]]:
+    def __iter__(self) -> Generator[tuple[Request, Job]]:
         """The jobs in their order, each with its request, until there is none or something ends it."""
         try:
             while self._again or self._jobs or self._requests:
                 if self._again:
                     yield self._started(self._again)
                     continue
-                if not self._jobs:
-                    self._jobs.append(self._started(self._requests))
+                request, errand = self._next()
                 self._retries = self._run.settings.export_retries
-                found = self._jobs.popleft()
                 if not self._jobs:
                     self.start_ahead()
-                yield found
+                yield request, self._claimed(errand)
         finally:
-            for left in (self._requests, self._jobs, self._again):
+            for left in (self._requests, self._again):
                 left.clear()
+            self.close()
+
+    def _next(self) -> tuple[Request, JobErrand]:
+        """The next job, started."""
+        if self._jobs:
+            request, errand = self._jobs[0]
+            self._errands.wait_until(
+                lambda: errand.job is not None or not errand.is_under_way, self._run.work_while_waiting
+            )
+            if errand.job is None:
+                self._claimed(errand)
+            with self._errands.changed:
+                self._jobs.popleft()
+                if errand.job is not None:
+                    return request, errand
+                self._requests.appendleft(request)
+        request, job = self._started(self._requests)
+        return request, self._errand_of(request, job)
+
+    def _errand_of(self, request: Request, job: Job | None) -> JobErrand:
+        self._count += 1
+        rank = self._place, self._count
+        body = self._body(request)
+        return JobErrand(rank, self._run.exporter, body, self._logger, job=job, after=self._start_more)
+
+    def _claimed(self, errand: JobErrand) -> Job:
+        """The job of an errand whose turn has come."""
+        self._errands.claim(errand, self._run.work_while_waiting)
+        self._credit(errand)
+        return cast("Job", errand.job)
+
+    def _credit(self, errand: JobErrand) -> None:
+        """Count the requests that other threads have sent for an errand."""
+        with self._run.progress.requests_of(self._name):
+            self._run.client.limiter.credit(errand.requests)
+        errand.requests = 0
+
+    def close(self) -> None:
+        """Give up the jobs that were started ahead."""
+        with self._errands.changed:
+            left = [errand for _, errand in self._jobs]
+            self._jobs.clear()
+        for errand in left:
+            self._errands.drop(errand)
+            self._credit(errand)
 
     def is_cut(self, request: Request) -> bool:
         """Whether a request is for a part of what was planned as one."""
@@ -109,6 +157,18 @@ class JobQueue:
             )
             raise type(error)(msg) from error
 
+    def start_first(self) -> None:
+        """Start the first job ahead of its turn.
+
+        Raises:
+            EndOfRun: If the token does not work.
+        """
+        # (The very first is started by whoever reads: it shows whether the token works, and how long an export may be.)
+        if self._place and self._has_threads and self._run.client.is_token_accepted:
+            self._hand_out()
+        else:
+            self._start()
+
     def start_ahead(self) -> None:
         """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
 
@@ -117,15 +177,39 @@ class JobQueue:
         Raises:
             EndOfRun: If the token does not work.
         """
-        if self._is_held or not self._requests or self._run.settings.max_requests is not None:
+        self._hand_out() if self._has_threads else self._start()
+
+    def _may_start(self) -> bool:
+        return not self._is_held and bool(self._requests) and self._run.settings.max_requests is None
+
+    @property
+    def _has_threads(self) -> bool:
+        return self._run.client.lookahead is not None
+
+    def _hand_out(self) -> None:
+        """Let a thread start the next job."""
+        with self._errands.changed:
+            if self._may_start():
+                request = self._first_of(self._requests)
+                self._requests.popleft()
+                self._keep(request, None)
+
+    def _start(self) -> None:
+        """Start the next job, by this thread."""
+        if not self._may_start():
             return
         try:
-            self._jobs.append(self._started(self._requests, tries=1))
+            self._keep(*self._started(self._requests, tries=1))
         except AccessDeniedError as error:
             raise EndOfRun(str(error), exit_code=1) from error
         except (FatalAPIError, RetriableAPIError) as error:
             self._logger.debug("A job could not be started ahead of its turn: %s", error)
             self._is_held = True
+
+    def _keep(self, request: Request, job: Job | None) -> None:
+        errand = self._errand_of(request, job)
+        self._jobs.append((request, errand))
+        self._errands.add(errand)
 
     def poll_ahead(self) -> float:
         """Poll the jobs that are due, and start the next where all are complete: what can be done while other streams are read.
@@ -133,21 +217,33 @@ class JobQueue:
         Returns:
             When to call this again, in seconds of the clock.
         """
-        for _, job in self._jobs:
-            if job.is_polled_ahead and self._run.exporter.is_due(job):
-                self._poll(job)
-        if self._jobs and len(self._jobs) < JOBS_AHEAD and all(job.url for _, job in self._jobs):
+        for _, errand in self._jobs:
+            if errand.job is not None and not errand.is_left and self._run.exporter.is_due(errand.job):
+                with self._run.progress.requests_of(self._name):
+                    errand.step()
+        self._start_more()
+        return min((errand.due for _, errand in self._jobs if not errand.is_complete), default=math.inf)
+
+    def _start_more(self) -> None:
+        """Start the next job if all that were started ahead are complete, and not many."""
+        if not all(errand.may_go_on for _, errand in self._jobs):
+            self._is_held = True
+        if self._jobs and len(self._jobs) < JOBS_AHEAD and all(errand.is_complete for _, errand in self._jobs):
             self.start_ahead()
-        return min((job.due for _, job in self._jobs if job.is_polled_ahead and not job.url), default=math.inf)
+
+    def _first_of(self, requests: deque[Request]) -> Request:
+        """The first of some requests; if it is too long for Lexer, a part takes its place."""
+        first, *rest = in_parts(requests[0], self._run.exporter.longest_days)
+        if rest:
+            requests.popleft()
+            requests.extendleft(reversed([first, *rest]))
+        return first
 
     def _started(self, requests: deque[Request], *, tries: int = TRIES) -> tuple[Request, Job]:
         """Take the first of some requests, and start its job. If it is too long for Lexer, a part takes its place, and the run remembers."""
         exporter = self._run.exporter
         while True:
-            first, *rest = in_parts(requests[0], exporter.longest_days)
-            if rest:
-                requests.popleft()
-                requests.extendleft(reversed([first, *rest]))
+            first = self._first_of(requests)
             try:
                 with self._run.progress.requests_of(self._name):
                     job = exporter.start(self._body(first), tries=tries)
@@ -163,15 +259,6 @@ class JobQueue:
                 self._run.notices.accept(self._name, "longest export", said)
                 continue
             return requests.popleft(), job
-
-    def _poll(self, job: Job) -> None:
-        """Poll a job ahead of its turn. After an error it is left for its turn, which meets it again."""
-        try:
-            with self._run.progress.requests_of(self._name):
-                self._run.exporter.poll(job, tries=1)
-        except (FatalAPIError, RetriableAPIError) as error:
-            self._logger.debug("%s; left for its turn", error)
-            job.is_polled_ahead = False
 
 
 def in_parts(request: Request, days: float) -> list[Request]:

@@ -103,7 +103,27 @@ class Engine:
             parts = [
                 ((stream.name, form_id), stream.asks(form_id)) for stream in self.streams for form_id in stream.parts()
             ]
-            self.run.client.ask_ahead(parts, while_waiting=self.run.work_while_waiting)
+            has_exports = any(stream.is_export for stream in self.streams)
+            self.run.client.ask_ahead(
+                parts,
+                while_waiting=self.run.work_while_waiting,
+                errands=self.run.exporter.errands if has_exports else None,
+            )
+
+    def _start_first_jobs(self) -> None:
+        """Start the first job of each bookmark before any report is asked for, so that Lexer works on it meanwhile."""
+        errands, lookahead = self.run.exporter.errands, self.run.client.lookahead
+        try:
+            for stream in self.streams:
+                if isinstance(stream, Export):
+                    stream.start_first()
+            if lookahead is not None:
+                errands.wait_until(lambda: not errands.are_starting, self.run.work_while_waiting)
+                lookahead.begin()
+        except BaseException:
+            if lookahead is not None:
+                lookahead.close()
+            raise
 
     def _may_be_of_one(self, error: AccessDeniedError | UnreachableError) -> TypeIs[AccessDeniedError]:
         """Tell whether a refusal may be for one list or report alone: the first 403, until another one shows that nothing is allowed."""
@@ -146,10 +166,8 @@ class Engine:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
         if self._asks_for_zone(plans):
             ask_for_zone(self.run)
-        for stream in self.streams:
-            if isinstance(stream, Export):
-                stream.start_first()
         self._ask_ahead()
+        self._start_first_jobs()
 
     def steps(self) -> Generator[Step]:
         """All events of all streams, in the order in which they have to be dealt with.

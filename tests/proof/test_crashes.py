@@ -60,6 +60,7 @@ LATER = "a run a day later, with a lookback, gone on from when numbers have chan
 CHANGED = {"summary", "case_volume", "mention_sla_export"}
 """What the sandbox restates of the last two days within six hours, if its contact centre is grown of the seed 26."""
 FIRST = "a first load, with the window that is still open, also by Ctrl-C"
+MANY = "a first load, with 16 requests under way"
 LARGE = "exports, written in pieces that are larger than the pipe"
 KINDS_OF_RUNS: dict[str, Callable[[Path], dict[str, Any]]] = {
     FIRST: lambda _: {"lookback_days": 0, "include_partial": True},
@@ -67,6 +68,7 @@ KINDS_OF_RUNS: dict[str, Callable[[Path], dict[str, Any]]] = {
     LARGE: lambda _: {"lookback_days": 0, "start_date": "2026-04-30"},
     "batch files": lambda folder: {"lookback_days": 0, **batches(folder)},
     "runs that max_requests ends": lambda _: {"lookback_days": 0, "max_requests": 9},
+    MANY: lambda _: {"lookback_days": 0, "include_partial": True, "concurrency": 16},
 }
 SANDBOXES: dict[str, dict[str, Any]] = {LATER: {"seed": "26"}, LARGE: {"messages_per_day": 40}}
 

@@ -86,6 +86,7 @@ KINDS = {
         moves=A_DAY_LATER,
     ),
     "runs that max_requests ends": Kind(settings={"max_requests": 9}),
+    "a first load, with 16 requests under way": Kind(settings={"concurrency": 16}),
 }
 
 

@@ -604,6 +604,43 @@ def test_a_fault(
     keep("faults", **row_of(cell))
 
 
+def is_the_same_in_any_order(cell: Cell) -> bool:
+    """Whether it does not matter which of several requests under way a fault strikes: it strikes all, or costs nothing."""
+    return cell.times is None or cell.outcome.ends == "whole"
+
+
+@pytest.mark.timeout(1800)
+def test_a_fault_leaves_the_same_with_many_requests_under_way(
+    cell: Cell, tap: Tap, box: SandboxBehind, tmp_path: Path, is_long: bool, request: pytest.FixtureRequest
+) -> None:
+    if not is_the_same_in_any_order(cell):
+        pytest.skip("which request is struck depends on the order in which they arrive")
+    kind, stream = cell.kind, cell.kind.stream
+    others = () if cell.fault in BETWEEN and kind not in OF_ITS_OWN else OTHERS
+    catalog = select(stream, *others)
+
+    def left_with(concurrency: int) -> tuple[int, list[str], list[Any]]:
+        """The exit code, the errors and the messages of a run."""
+        box.clear_faults()
+        config = box.config(**CONFIG | cell.settings | {"concurrency": concurrency})
+        if cell.fault in BETWEEN:
+            with surroundings(cell.fault, box, kind.setting, tmp_path) as between:
+                run = tap.run(config | between.config, catalog=catalog, env=between.env)
+        else:
+            everything = cell.fault == "idle_reset"
+            target = None if everything else stream if FAULTS[cell.fault][0] in {JOB, LINK, FILE} else kind.target
+            # (A fault that lasts strikes the first, too: else it would be another one's turn to be spared.)
+            box.fault(cell.fault, target, cell.times, cell.value, kind.passes if cell.times else 0)
+            run = tap.run(config, catalog=catalog, timeout=900)
+        messages = [{name: value for name, value in each.items() if name != "time_extracted"} for each in run.messages]
+        return run.code, run.errors if cell.outcome.ends == "failed" else [], messages
+
+    expected = left_with(1)
+    sampled = (4, 16)[len(request.node.name) % 2 :][:1]
+    for concurrency in (4, 16) if is_long else sampled:
+        assert left_with(concurrency) == expected, f"with {concurrency}"
+
+
 def row_of(cell: Cell) -> dict[str, object]:
     """The row of a cell in the table `faults` of docs/proof.md. Cells of one fault share one."""
     what = BETWEEN[cell.fault][0] if cell.fault in BETWEEN else FAULTS[cell.fault][1]

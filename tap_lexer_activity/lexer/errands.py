@@ -1,0 +1,204 @@
+"""Errands: what is done ahead of its turn in several steps, with waits between them, by whichever thread is free.
+
+Which step is next is said here, and is pure but for the lock. Threads do the steps in `lookahead.py`; what they are, `job_errands.py` says.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tap_lexer_activity import turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FILES_AHEAD: Final = 2
+"""Most files on disk that wait for their turn, or are being fetched ahead of it."""
+
+
+class Errand(ABC):
+    """What is done ahead of one turn.
+
+    Attributes:
+        rank: Its place in the order of the run.
+        held: What it has to say when its turn comes.
+        requests: How many requests threads have sent for it.
+        is_under_way: Whether a thread is at one of its steps.
+        is_left: Whether a step failed, so that the rest is left for its turn.
+        bug: An error that no step should have.
+    """
+
+    def __init__(self, rank: tuple[int, int]) -> None:
+        """Begin."""
+        self.rank = rank
+        self.held = turns.Held()
+        self.requests = 0
+        self.is_under_way = False
+        self.is_left = False
+        self.bug: BaseException | None = None
+        self._is_dropped = False
+
+    @property
+    @abstractmethod
+    def due(self) -> float:
+        """When the next step is due, in seconds of the clock; infinity if there is none ahead of its turn."""
+
+    @property
+    @abstractmethod
+    def is_begun(self) -> bool:
+        """Whether its first step is done."""
+
+    @property
+    @abstractmethod
+    def wants_file(self) -> bool:
+        """Whether the next step is to fetch a file, for which there has to be room."""
+
+    @property
+    @abstractmethod
+    def has_file(self) -> bool:
+        """Whether it has taken that room."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Do the next step."""
+
+    @abstractmethod
+    def after(self) -> None:
+        """What follows from a step that a thread has done, under the lock."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Free what it has taken: nobody needs it."""
+
+    def done(self, requests: int) -> None:
+        """The step that a thread has begun is done, by so many requests."""
+        self.is_under_way = False
+        self.requests += requests
+        if self._is_dropped:
+            self.discard()
+        else:
+            self.after()
+
+    def drop(self) -> None:
+        """Nobody needs it any more. A step that is under way is not waited for."""
+        self._is_dropped = True
+        if not self.is_under_way:
+            self.discard()
+
+
+class Errands:
+    """All errands of a run, in its order.
+
+    Attributes:
+        changed: The lock, told of each change.
+        most_files: Most files that wait for their turn, or are being fetched ahead of it.
+    """
+
+    def __init__(self, clock: Callable[[], float], most_files: int) -> None:
+        """Begin without any.
+
+        Args:
+            clock: That by which steps are due.
+            most_files: See the attributes.
+        """
+        self.changed = threading.Condition()
+        self._clock = clock
+        self.most_files = most_files
+        self._all: list[Errand] = []
+        self._is_in_turn = False
+        """Whether whoever reads fetches a file."""
+
+    def add(self, errand: Errand) -> None:
+        """Let threads work on an errand."""
+        with self.changed:
+            self._all = sorted([*self._all, errand], key=lambda each: each.rank)
+            self.changed.notify_all()
+
+    def next(self) -> Errand | None:
+        """The errand to do a step of now, the first in the order of the run; `None` if no step is due."""
+        now = self._clock()
+        for errand in self._all:
+            if not errand.is_under_way and errand.due <= now and (not errand.wants_file or self._has_room(errand)):
+                errand.is_under_way = True
+                return errand
+        return None
+
+    def _has_room(self, errand: Errand) -> bool:
+        """Whether a file may be fetched: one after the other, for a host that asks for patience means all of them.
+
+        One place is always left for the file that is read next: those of far ahead take no more.
+        """
+        is_fetching = self._is_in_turn or any(each.is_under_way and each.wants_file for each in self._all)
+        files = sum(each.has_file for each in self._all)
+        return not is_fetching and files < self.most_files and errand in self._all[: self.most_files]
+
+    @contextmanager
+    def fetching_in_turn(self) -> Iterator[None]:
+        """A block in which whoever reads waits for a file, so that no other is begun ahead of its turn."""
+        with self.changed:
+            self._is_in_turn = True
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._is_in_turn = False
+                self.changed.notify_all()
+
+    def seconds_until_due(self) -> float | None:
+        """Seconds until there is a step to do, unless something changes; `None` if there is none."""
+        found = [each.due for each in self._all if not each.is_under_way and not each.wants_file]
+        return None if min(found, default=math.inf) == math.inf else max(0.0, min(found) - self._clock())
+
+    @property
+    def are_starting(self) -> bool:
+        """Whether any has not begun, and will ahead of its turn."""
+        return any(not each.is_begun and not each.is_left for each in self._all)
+
+    def wait_until(self, is_so: Callable[[], bool], while_waiting: Callable[[], float]) -> None:
+        """Wait until something is so, which is looked at under the lock.
+
+        Args:
+            is_so: What is waited for.
+            while_waiting: Does other work, and says for how many seconds there is none.
+        """
+        while True:
+            with self.changed:
+                if is_so():
+                    return
+            wait = while_waiting()
+            with self.changed:
+                if is_so():
+                    return
+                self.changed.wait(min(wait, threading.TIMEOUT_MAX))
+
+    def claim(self, errand: Errand, while_waiting: Callable[[], float]) -> None:
+        """It is an errand's turn: whoever reads goes on with it, once nobody else is at it."""
+        errand.held.release()
+
+        def take() -> bool:
+            if not errand.is_under_way:
+                self._remove(errand)
+            return not errand.is_under_way
+
+        self.wait_until(take, while_waiting)
+        if errand.bug is not None:
+            raise errand.bug
+
+    def drop(self, errand: Errand) -> None:
+        """Nobody needs an errand any more."""
+        with self.changed:
+            self._remove(errand)
+            errand.drop()
+
+    def close(self) -> None:
+        """The run has ended."""
+        for errand in tuple(self._all):
+            self.drop(errand)
+
+    def _remove(self, errand: Errand) -> None:
+        self._all = [each for each in self._all if each is not errand]
+        self.changed.notify_all()  # there may be room for another file
