@@ -242,7 +242,7 @@ UNLIKE_OTHERS: dict[tuple[str, Kind], Outcome] = {
     **{("list_for_object", kind): OUT_OF_A_LIST for kind in (FORM, SERIES)},
     # (Of answers about jobs, no shape is said to be the documented one.)
     **{("list_for_object", kind): replace(OUT_OF_A_LIST, says="") for kind in (*STARTS, STATUS)},
-    **{("unknown_shape", kind): fails("is none that can be read", 1) for kind in STARTS},
+    **{("unknown_shape", kind): fails("can't be read (not shown", 1) for kind in STARTS},
     ("unknown_shape", STATUS): TIMED_OUT,
 }
 """What comes of such a fault where it is not what comes of it elsewhere."""
@@ -301,7 +301,7 @@ def changed() -> Iterator[Cell]:
         "empty", FORM, None, odd("taken for a window in which nothing happened", says="taken for nothing", rows=0)
     )
     for kind in STARTS:
-        yield Cell("empty", kind, None, fails("Lexer named no token", 1))
+        yield Cell("empty", kind, None, fails("no token to poll with", 1))
     yield Cell("empty", STATUS, None, TIMED_OUT, settings=SOON)
     for kind in (LIST, REPORT):
         yield Cell("nameless_user", kind, None, odd("arrives, its names null", says='"first_name":null'))
