@@ -7,7 +7,9 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from tap_lexer_activity.singer.stdout import make_stdout_whole
 
@@ -35,7 +37,21 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    TapLexerActivity.cli()
+    try:
+        TapLexerActivity.cli()
+    except SystemExit as end:
+        if threading.active_count() > 1:
+            _end_with_threads(end.code)
+        raise
+
+
+def _end_with_threads(code: str | int | None) -> NoReturn:
+    """End the process while threads still wait for answers that nobody needs: Python may crash when it ends around them."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _end(signum: int, _: FrameType | None) -> None:

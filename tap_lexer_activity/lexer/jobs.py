@@ -262,10 +262,9 @@ class Exporter:
         return repr(self._client.quote(status)) if is_plain else "(not shown)" if status else "(none)"
 
     def fetch(self, job: Job) -> TextIO | None:
-        """Wait for a job and fetch its file, whole and unpacked, into a temporary file that has no name and vanishes when closed.
+        """Wait for a job and fetch its file, whole and unpacked, into a temporary file without a name, which vanishes when closed.
 
-        Its lines keep the line breaks that they have in the file, for these may be in the middle of a cell. `None` if Lexer says that there
-        is no data.
+        Line breaks stay as they are in the file: a cell may hold one. `None` if Lexer says that there is no data.
 
         Raises:
             ExportTimedOutError: If it is not complete within `export_timeout`.
