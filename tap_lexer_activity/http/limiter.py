@@ -229,6 +229,9 @@ class Limiter:
         try:
             return self._patiently(work)
         except sqlite3.Error as error:
+            if not self._close.alive:  # the process ends, while another thread has a call under way
+                self._use(_opened(_MEMORY))
+                return work()
             if not self._is_shared:
                 raise
             self._close()

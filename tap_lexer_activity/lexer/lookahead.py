@@ -232,7 +232,7 @@ class Lookahead:
         self._limiter.reserve()
         with self._changed:
             self._is_drawing = False
-            is_dropped = self._schedule.is_dropped(part)
+            is_dropped = self._is_closed or self._schedule.is_dropped(part)
             self._changed.notify_all()
         if is_dropped:
             self._limiter.give_back()
