@@ -48,7 +48,7 @@ def main() -> None:
 def _end_with_threads(code: str | int | None) -> NoReturn:
     """End the process while threads still wait for answers that nobody needs: Python may crash when it ends around them."""
     logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # `None` if it was closed before the start
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))

@@ -50,7 +50,7 @@ def test_a_second_signal_does_not_break_into_the_end_of_a_run(
         time.sleep(0.5)
         said = log.read().decode()
     assert process.returncode == 143
-    assert said.endswith("Ended by SIGTERM. The next run goes on from the last state\n")
+    assert said.endswith("Ended by SIGTERM. The next run goes on from the last state [see: ended-by-signal]\n")
     assert "Traceback" not in said
 
 
@@ -78,9 +78,9 @@ def test_a_third_signal_ends_a_run_whose_target_has_stopped_reading(
 
 STRUCK = """
 import signal
-import zlib
+from isal import isal_zlib as packer
 
-begin = zlib.compressobj
+begin = packer.compressobj
 
 
 def struck(*how, **more):
@@ -88,7 +88,7 @@ def struck(*how, **more):
     return begin(*how, **more)
 
 
-zlib.compressobj = struck
+packer.compressobj = struck
 """
 
 
@@ -108,9 +108,9 @@ def test_a_signal_while_the_packing_of_a_batch_file_begins_ends_the_run(
 
 STRUCK_WITHIN = """
 import signal
-import zlib
+from isal import isal_zlib as packer
 
-begin = zlib.compressobj
+begin = packer.compressobj
 
 
 class Struck:
@@ -120,7 +120,6 @@ class Struck:
 
     def compress(self, data):
         packed = self.packer.compress(data)
-        assert packed or not self.is_first, "the header of gzip comes first"
         if self.is_first:
             self.is_first = False
             signal.raise_signal(signal.SIGTERM)
@@ -130,7 +129,7 @@ class Struck:
         return self.packer.flush()
 
 
-zlib.compressobj = Struck
+packer.compressobj = Struck
 """
 
 
