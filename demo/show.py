@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["duckdb>=1.4", "plotext>=6.1,<7", "rich>=14"]
+# dependencies = ["duckdb>=2", "plotext>=6.1,<7", "rich>=14"]
 # ///
 """Shows what a pipeline loaded into DuckDB: rows per table, messages a day, response times, NPS.
 
