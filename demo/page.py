@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["duckdb>=1.4"]
+# dependencies = ["duckdb>=2"]
 # ///
 """Writes a page of charts from the models in a DuckDB file: HTML and SVG alone, without scripts, for any browser, online or not.
 

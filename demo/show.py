@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["duckdb>=1.4", "plotext>=6.1,<7", "rich>=14"]
+# dependencies = ["duckdb>=2", "plotext>=6.1,<7", "rich>=14"]
 # ///
 """Shows what a pipeline loaded into DuckDB: rows per table, messages a day, response times, NPS.
 
@@ -53,7 +53,7 @@ def show(path: Path) -> None:
         _response_time(connection)
         _nps(connection)
     print(f"\nThe tables are in {path}, schema {SCHEMA}: open it with any DuckDB client.")
-    print("Run the same command again: it goes on where this one ended, reads the last days again and doubles nothing.")
+    print("Run the same command again: it continues where this one ended, re-reads the last days and duplicates nothing.")
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> Table:

@@ -6,6 +6,7 @@ thing that differs is the Lexer at the other end, which is the sandbox.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,6 +275,24 @@ def test_the_plain_tap_loads_duckdb(clone: Clone, warehouse: Path) -> None:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         counts = {name: connection.table(f"lexer.{name}").count("*").fetchall()[0][0] for name in emitted.tables}
     assert counts == {name: len(table) for name, table in emitted.tables.items()}
+
+
+def test_the_cases_of_last_month_become_a_csv(clone: Clone) -> None:
+    """In a file of its own, because other tests count what is in the page's. Discovery asks for the real yesterday."""
+    end = datetime.now(UTC).date().replace(day=1)
+    start = (end - timedelta(days=1)).replace(day=1)
+    commands = printed(START_PAGE, "sh", "cases.csv").replace("warehouse.duckdb", "month.duckdb")
+    printed_start, printed_end = re.findall(r"BACKFILL_(?:START|END)=(\S+)", commands)
+    with Sandbox(messages_per_day=12) as of_today:
+        there = {
+            f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value)
+            for name, value in of_today.config(end_date=str(end)).items()
+        }
+        clone.run(commands.replace(printed_start, str(start)).replace(printed_end, str(end)), **there)
+    with clone.file("cases.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["local_date"][:7] for row in rows} == {f"{start:%Y-%m}"}
+    assert all(row["sent_survey"] for row in rows), "a header that no schema has is a column"
 
 
 def test_the_page_is_made_of_the_models_in_duckdb(clone: Clone, warehouse: Path) -> None:
