@@ -53,7 +53,9 @@ def show(path: Path) -> None:
         _response_time(connection)
         _nps(connection)
     print(f"\nThe tables are in {path}, schema {SCHEMA}: open it with any DuckDB client.")
-    print("Run the same command again: it continues where this one ended, re-reads the last days and duplicates nothing.")
+    print(
+        "Run the same command again: it continues where this one ended, re-reads the last days and duplicates nothing."
+    )
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection) -> Table:
