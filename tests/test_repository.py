@@ -96,3 +96,9 @@ def test_the_definition_for_the_hub_marks_what_is_to_be_filled_in() -> None:
     assert (ROOT / logo).read_bytes().startswith(b"\x89PNG")
     assert (ROOT / logo).with_suffix(".svg").exists()
     assert Path(definition["logo_url"]).name in head
+
+
+def test_spelling_is_not_looked_for_in_what_the_demo_leaves() -> None:
+    skipped = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["codespell"]["skip"]
+    left = [".meltano", ".env", "report.html", "dbt/logs", "dbt/target", ".pipelines", ".proof", "mutants", "output"]
+    assert {f"./{name}" for name in left} <= set(skipped.split(","))
