@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -17,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import Phase, settings
 from proof.suites import write_figures
+from support import starts
 from support.clocks import Clock
 
 from tap_lexer_activity.errors import without_see
@@ -186,29 +186,12 @@ class Tap:
         timeout: float = 120,
     ) -> Run:
         """Run it to its end."""
-        done = subprocess.run(
-            self.arguments(config, *more, catalog=catalog, state=state),
-            capture_output=True,
-            check=False,
-            cwd=self._folder,
-            env=ENVIRONMENT | (env or {}),
-            text=True,
-            encoding="utf-8",
-            timeout=timeout,
-        )
-        return Run(done.returncode, done.stdout, done.stderr)
+        line = self.arguments(config, *more, catalog=catalog, state=state)
+        return Run(*starts.run(line, self._folder, ENVIRONMENT | (env or {}), timeout))
 
-    def start(self, config: Any, *, env: dict[str, str] | None = None, **files: Any) -> subprocess.Popen[str]:
+    def start(self, config: Any, *, env: dict[str, str] | None = None, **files: Any) -> starts.Started:
         """Start it, and go on."""
-        return subprocess.Popen(
-            self.arguments(config, **files),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self._folder,
-            env=ENVIRONMENT | (env or {}),
-            text=True,
-            encoding="utf-8",
-        )
+        return starts.start(self.arguments(config, **files), self._folder, ENVIRONMENT | (env or {}))
 
 
 @contextmanager
