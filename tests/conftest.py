@@ -155,10 +155,16 @@ class Warehouse:
 
 
 class Tap:
-    """The command `tap-lexer-activity`."""
+    """The command `tap-lexer-activity`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: For its files.
+        is_hurried: Whether its waits may take less time (see the marker `hurried`).
+    """
+
+    def __init__(self, folder: Path, *, is_hurried: bool = False) -> None:
         self._folder = folder
+        self._is_hurried = is_hurried
         self._files = 0
 
     def file(self, content: Any) -> Path:
@@ -187,11 +193,13 @@ class Tap:
     ) -> Run:
         """Run it to its end."""
         line = self.arguments(config, *more, catalog=catalog, state=state)
-        return Run(*starts.run(line, self._folder, ENVIRONMENT | (env or {}), timeout))
+        env = ENVIRONMENT | (env or {})
+        return Run(*starts.run(line, self._folder, env, is_hurried=self._is_hurried, timeout=timeout))
 
     def start(self, config: Any, *, env: dict[str, str] | None = None, **files: Any) -> starts.Started:
         """Start it, and go on."""
-        return starts.start(self.arguments(config, **files), self._folder, ENVIRONMENT | (env or {}))
+        env = ENVIRONMENT | (env or {})
+        return starts.start(self.arguments(config, **files), self._folder, env, is_hurried=self._is_hurried)
 
 
 @contextmanager
@@ -238,8 +246,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def tap(tmp_path: Path) -> Tap:
-    return Tap(tmp_path)
+def tap(tmp_path: Path, request: pytest.FixtureRequest) -> Tap:
+    return Tap(tmp_path, is_hurried=is_hurried(request.node))
+
+
+def is_hurried(test: pytest.Item) -> bool:
+    """Whether the nearest of the markers `hurried` and `unhurried` is the first."""
+    nearest = next((mark.name for mark in test.iter_markers() if mark.name in {"hurried", "unhurried"}), None)
+    return nearest == "hurried"
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 EXPORTS = ("case_details", "mention_sla_export", "nps_submissions")
 START = "2026-02-01"
 LAST_DAY = "2026-04-30T23:59:59+10:00"
@@ -35,7 +37,7 @@ ADDED = {"record_id", "form_id", "date_from", "date_to", "local_date", "addition
 
 @pytest.fixture
 def sandbox(new_sandbox: NewSandbox) -> Sandbox:
-    return new_sandbox(export_seconds=0.2)
+    return new_sandbox(export_seconds=0.02)  # the first poll is after a second, or a tenth of one
 
 
 def true_rows(sandbox: Sandbox, stream: str, since: str = START) -> Counter[tuple[Any, ...]]:
@@ -243,6 +245,7 @@ def test_a_download_that_breaks_off_is_fetched_again(
     assert loaded_rows(records(run, "mention_sla_export")) == true_rows(sandbox, "mention_sla_export", "2026-04-01")
 
 
+@pytest.mark.unhurried
 def test_a_file_host_that_asks_for_patience_gets_it(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     sandbox.fault("rate_limited", "download", times=1, value=3)
     run = tap.run(sandbox.config(start_date="2026-04-01"), catalog=catalog_of("mention_sla_export"))
@@ -251,6 +254,7 @@ def test_a_file_host_that_asks_for_patience_gets_it(tap: Tap, sandbox: Sandbox, 
     assert second - first >= 3
 
 
+@pytest.mark.unhurried
 def test_a_job_that_lexer_has_forgotten_is_started_again_once(
     tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
 ) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 ONE_DAY = {"start_date": "2026-04-30"}
 BOOKMARK = "2026-04-30T14:00:00Z"
 
@@ -304,6 +306,7 @@ def test_labels_of_another_zone_are_an_error_that_names_the_setting(
 # The quota
 
 
+@pytest.mark.unhurried
 def test_a_backfill_keeps_the_quota_and_uses_it(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
     sandbox = new_sandbox(quota=(20, 2))
     run = tap.run(sandbox.config(start_date="2026-03-20"), catalog=catalog_of("summary", "case_summary"))
@@ -313,6 +316,7 @@ def test_a_backfill_keeps_the_quota_and_uses_it(tap: Tap, new_sandbox: NewSandbo
     assert re.search(r"summary +42 +42 +2026-03-20 to 2026-04-30 +complete", run.log)
 
 
+@pytest.mark.unhurried
 @pytest.mark.parametrize("retry_after", [None, "seconds", "date"])
 def test_a_quota_that_others_use_too_is_waited_out(
     tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, retry_after: str | None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 REPORTS = [
     "summary",

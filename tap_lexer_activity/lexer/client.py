@@ -223,15 +223,19 @@ class LexerClient:
     def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is an answer that means something, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
+        refused = 0
 
         def send_once() -> Reply:
+            nonlocal refused
             with self.http.open(method, url, failures, **content) as response:
                 body = read_body(response, what)
             turns.received(len(body))
             if (wait := wait_when_spent(response.headers)) is not None:
                 self.limiter.hold(wait)
+            may_try_again = tries > 1 and not refused  # whatever else is accepted meanwhile
+            refused += response.status_code == HTTPStatus.UNAUTHORIZED
             try:
-                self._verdicts.check_status(response, body, what, is_secret=is_secret, may_try_again=tries > 1)
+                self._verdicts.check_status(response, body, what, is_secret=is_secret, may_try_again=may_try_again)
                 answer = self._read(response, body, what, is_secret=is_secret)
                 if not is_secret:
                     self._verdicts.check_words(response, answer, what)

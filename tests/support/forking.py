@@ -18,7 +18,10 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
+SPEED = 10
+"""How many times as fast the clock of a hurried run is."""
 LONGEST = 100_000
 """Bytes of a request, at most. Linux sends no message that is much longer."""
 
@@ -78,8 +81,30 @@ def become(request: bytes, standard: list[int]) -> None:
     sys.argv = run["arguments"]
 
 
+def hurry() -> None:
+    """Have all waits take a tenth of their time, and the clock that they go by run as much faster.
+
+    That is before the tap is loaded, which keeps these functions as defaults. The clock is the same for all hurried runs, as is the true
+    one for all others: runs that share a quota compare its times.
+    """
+    sleep, monotonic, wait = time.sleep, time.monotonic, threading.Condition.wait
+
+    def wait_less(self: threading.Condition, timeout: float | None = None) -> bool:
+        return wait(self, None if timeout is None else timeout / SPEED)
+
+    time.sleep = lambda seconds: sleep(seconds / SPEED)
+    time.monotonic = lambda: monotonic() * SPEED
+    threading.Condition.wait = wait_less  # type: ignore[method-assign]  # what the tap waits with for other threads
+
+    from tap_lexer_activity.http import transport  # noqa: PLC0415 (not before time is changed)
+
+    transport.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment]  # a host answers no sooner
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(sys.executable).parent))  # where the command is
+    if "hurried" in sys.argv:
+        hurry()
 
     from tap_lexer_activity.__main__ import main
     from tap_lexer_activity.tap import TapLexerActivity  # noqa: F401 (what `main` loads)

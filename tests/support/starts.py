@@ -120,12 +120,12 @@ Started = subprocess.Popen[str] | Forked
 class _Server:
     """The process that runs are forked from."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *, is_hurried: bool) -> None:
         self._end, end = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with end:
             # (Pipes, as those of a run: Python keeps in mind what kind of file it writes to.)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", forking.__file__, str(end.fileno())],
+                [sys.executable, "-P", forking.__file__, str(end.fileno()), *(["hurried"] if is_hurried else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -157,26 +157,35 @@ _LOCK = threading.Lock()
 
 
 @cache
-def _server(warnings: str) -> _Server:
+def _server(warnings: str, *, is_hurried: bool) -> _Server:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return _Server(kept | {_WARNINGS: warnings})
+    return _Server(kept | {_WARNINGS: warnings}, is_hurried=is_hurried)
 
 
-def start(line: list[str], folder: Path, env: Mapping[str, str]) -> Started:
-    """Start the command, and go on."""
+def start(line: list[str], folder: Path, env: Mapping[str, str], *, is_hurried: bool = False) -> Started:
+    """Start the command, and go on.
+
+    Args:
+        line: The command line.
+        folder: The folder that it runs in.
+        env: Its environment, all of it.
+        is_hurried: Whether its waits may take a tenth of their time, if it is forked.
+    """
     is_plain = [name for name in env if name.startswith(_READ_ONCE)] == [_WARNINGS]
     if IS_ABLE and is_plain and sum(map(len, [*line, *env, *env.values()])) < forking.LONGEST / 4:
         with _LOCK:
-            server = _server(env[_WARNINGS])
+            server = _server(env[_WARNINGS], is_hurried=is_hurried)
         return server.start(line, folder, env)
     return subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=env, text=True, encoding="utf-8"
     )
 
 
-def run(line: list[str], folder: Path, env: Mapping[str, str], timeout: float) -> tuple[int, str, str]:
+def run(
+    line: list[str], folder: Path, env: Mapping[str, str], *, is_hurried: bool = False, timeout: float
+) -> tuple[int, str, str]:
     """Run the command to its end: its exit code, and what it wrote to stdout and to stderr."""
-    with start(line, folder, env) as process:
+    with start(line, folder, env, is_hurried=is_hurried) as process:
         try:
             out, log = process.communicate(timeout=timeout)
         except BaseException:
