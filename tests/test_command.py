@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 STREAMS = {
     "users": (["id"], None),
     "groups": (["id"], None),
@@ -104,6 +106,7 @@ def test_the_end_of_life_of_a_python_is_one_line_of_the_log(
     assert all(text.endswith(" (SingerSDKPythonEOLWarning)") for text in warnings)
 
 
+@pytest.mark.unhurried  # it runs in this process, too, by another clock
 def test_each_test_has_a_quota_of_its_own(tap: Tap, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
     config = sandbox.config()
     assert tap.run(config, "--check").code == 0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 REPORTS = "!case_details,!nps_submissions,!mention_sla_export"
 """Streams whose requests are asked ahead. (When an export is polled depends on the clock, and not on this.)"""
 LATE = 0.3
@@ -119,6 +121,7 @@ def test_answers_that_come_in_another_order_are_emitted_in_their_turn(
     assert len(days) == 12
 
 
+@pytest.mark.unhurried
 def test_the_quota_holds_for_all_of_them(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
     sandbox = new_sandbox(quota=(10, 2))
     config = sandbox.config(start_date="2026-04-10", rate_limit_requests=10, rate_limit_seconds=2, concurrency=16)
@@ -129,6 +132,7 @@ def test_the_quota_holds_for_all_of_them(tap: Tap, new_sandbox: NewSandbox, cata
     assert len(set(asked)) == len(asked) / 2
 
 
+@pytest.mark.unhurried
 def test_a_refusal_for_the_quota_pauses_all_of_them(tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf) -> None:
     sandbox = new_sandbox(quota=(10, 2), retry_after="seconds")
     config = sandbox.config(start_date="2026-04-05", rate_limit_requests=1000, rate_limit_seconds=2, concurrency=4)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 ALL: Final = ("users", "groups", "forms")
 WITHOUT_SETTING: Final = "it has to be allowed, or deselected: the other streams are read"
 

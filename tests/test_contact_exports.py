@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 MESSAGES = ("mention_sla_export",)
 ALL = ("mention_sla_export", "case_details", "nps_submissions")
 LONG = {"start_date": "2026-04-15"}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 SERIES: Final = ("states_volume", "response_volume", "case_volume")
 STATES: Final = ("states_volume",)
 SURVEYS: Final = ("nps_volume",)

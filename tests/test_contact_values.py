@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 NPS = ("total_sent", "total_received", "total_promoters", "total_passives", "total_detractors", "nps_score")
 AVERAGES = tuple(
     name for name in json.loads((SCHEMAS / "summary.json").read_text("utf-8"))["properties"] if name.startswith("avg_")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 AS_ASSUMED, SETTLED, OPEN, UNKNOWN = Mark.AS_ASSUMED, Mark.SETTLED, Mark.OPEN, Mark.UNKNOWN
 SINCE: Final = {"start_date": "2025-05-01"}
 NEW_YORK: Final = {"timezone": "America/New_York", "clock": "2026-05-01T10:00:00-04:00"}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 EXPORTS = ("case_details", "nps_submissions", "mention_sla_export")
 START = {"start_date": "2026-04-20", "export_window_days": 6}
 SMALLEST_PIPE = 4096

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 ONE_DAY = {"start_date": "2026-04-29", "end_date": "2026-04-30"}
 WITHOUT_FAKER = """
 import importlib.util

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 EVERYTHING = tuple(stream.name for stream in STREAMS if stream.selected_by_default)
 NPS = ("nps_summary", "nps_volume", "nps_submissions")
 
@@ -207,6 +209,7 @@ def test_runs_of_few_requests_get_everything_in_the_end(
         assert warehouse.tables == new_warehouse().load(whole).tables
 
 
+@pytest.mark.unhurried
 @pytest.mark.parametrize(
     ("streams", "most"), [(("users", "summary"), 9), (("nps_summary",), 10), (("mention_sla_export", "users"), 5)]
 )
@@ -292,6 +295,7 @@ def test_a_backfill_that_max_requests_ends_is_an_error(tap: Tap, sandbox: Sandbo
 # Two at once, and none too many
 
 
+@pytest.mark.unhurried
 def test_two_taps_at_once_share_the_quota_and_keep_no_secret(
     tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, tmp_path: Path
 ) -> None:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tap_lexer_activity.__file__).parent
 PAGES = {

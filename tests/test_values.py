@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 A_PEAR_CUT = "Pear \ud83d"
 BEYOND = 2**63
 """The first number that a column of 64 bits can't hold."""

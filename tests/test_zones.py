@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
+pytestmark = pytest.mark.hurried
+
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 YEAR = Window(NOW - timedelta(days=365), NOW)
 WINTER = Window(datetime(2026, 4, 10, tzinfo=UTC), NOW)
