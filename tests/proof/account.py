@@ -52,7 +52,7 @@ class Account:
         self.sandbox = Sandbox(
             clock=NOW, messages_per_day=40, quota=(5000, 10), workflow_states_type="states", export_seconds=0
         )
-        self.tap = Tap(folder)
+        self.tap = Tap(folder, is_hurried=True)
 
     def config(self, **settings: object) -> dict[str, object]:
         """Settings that read all of it."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TextIO
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]  # for the long run
+pytestmark = [pytest.mark.proof, pytest.mark.hurried, pytest.mark.timeout(3600)]  # for the long run
 
 STREAM = "mention_sla_export"
 SETTINGS = {

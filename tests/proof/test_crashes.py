@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(3 * 3600)]
+pytestmark = [pytest.mark.proof, pytest.mark.hurried, pytest.mark.timeout(3 * 3600)]
 
 EXPORTS = ("mention_sla_export", "nps_submissions")
 ALL_KINDS = ("users", "summary", "nps_summary", "case_volume", "nps_volume", *EXPORTS)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Rows = dict[str, list[dict[str, Any]]]
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.hurried]
 
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "privacy" / "stream_maps.json"

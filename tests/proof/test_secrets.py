@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.hurried]
 
 START = "2026-04-26"
 EXPORTS = ("case_details", "mention_sla_export", "nps_submissions")
