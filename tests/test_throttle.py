@@ -48,6 +48,32 @@ def test_a_burst_goes_at_once_and_the_next_call_waits_a_whole_period() -> None:
     assert limiter.spent == 4
 
 
+def test_a_slow_answer_costs_no_quota_once_its_request_has_been_sent() -> None:
+    clock = Clock()
+    limiter = Limiter(1, 300, clock=clock, sleep=clock.sleep)
+    with limiter.call():
+        clock.now += 2  # a slow connection
+        limiter.sent()
+        clock.now += 100
+    with limiter.call():
+        assert clock.now == 1000 + 2 + 9 + 300
+        limiter.sent()
+        clock.now += 5
+    with limiter.call():
+        assert clock.now == 1311 + 5 + 300, "a quick answer says earlier that the call was counted"
+
+
+def test_after_a_refusal_a_call_counts_from_its_end() -> None:
+    clock = Clock()
+    limiter = Limiter(1, 300, clock=clock, sleep=clock.sleep)
+    limiter.learn_of_refusal()
+    with limiter.call():
+        limiter.sent()
+        clock.now += 100
+    with limiter.call():
+        assert clock.now == 1000 + 100 + 300
+
+
 def test_a_call_that_fails_counts_too() -> None:
     clock = Clock()
     limiter = Limiter(1, 10, clock=clock, sleep=clock.sleep)
@@ -74,18 +100,20 @@ quarters = st.integers(0, 80).map(lambda n: n / 4)
 @given(
     st.integers(1, 6),
     st.integers(1, 40).map(lambda n: n / 4),
-    st.lists(st.tuples(quarters, quarters, quarters), min_size=1, max_size=60),
+    st.lists(st.tuples(quarters, quarters, quarters, quarters), min_size=1, max_size=60),
 )
 def test_no_period_has_more_calls_wherever_the_other_side_counts_them(
-    calls: int, seconds: float, steps: list[tuple[float, float, float]]
+    calls: int, seconds: float, steps: list[tuple[float, float, float, float]]
 ) -> None:
     clock = Clock()
     limiter = Limiter(calls, seconds, clock=clock, sleep=clock.sleep)
     arrived = []
-    for pause, there, back in steps:
+    for pause, there, on_its_way, back in steps:
         clock.now += pause
         with limiter.call():
             clock.now += there
+            limiter.sent()
+            clock.now += min(on_its_way, 0.03 * seconds, back)
             arrived.append(clock.now)
             clock.now += back
     for start in arrived:

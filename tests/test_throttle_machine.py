@@ -1,4 +1,7 @@
-"""Limiters that share a file, in any order of events, against a server that counts each call at the worst moment."""
+"""Limiters that share a file, in any order of events, against a server that counts each call at the worst moment.
+
+That is up to its end, or up to 3 % of a period after it was sent.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,17 @@ class Call:
     block: AbstractContextManager[None] | None = None
     """None: a limiter only thinks that there was such a call."""
     ended: float | None = None
+    arrives_by: float | None = None
+    """None: it has not been sent, or it ended before."""
+
+    @property
+    def end(self) -> float | None:
+        """When the server may count it at the latest, as far as that is known."""
+        return min((moment for moment in (self.ended, self.arrives_by) if moment is not None), default=None)
 
     def last_counted(self, now: float, seconds: float) -> float:
-        """When the server may count it at the latest. One without an end is taken to reach it within a period."""
-        return min(now, self.begun + seconds) if self.ended is None else self.ended
+        """When the server may count it at the latest. One that is not known to be sent is taken to reach it within a period."""
+        return min(now, self.begun + seconds) if self.end is None else self.end
 
 
 @dataclass
@@ -44,12 +54,14 @@ class Process:
 
     Attributes:
         known: The calls that it has to know of, its own and others'.
+        under_way: The call that it has begun last, unless one has ended since. (In this test all are of one thread.)
     """
 
     calls: int
     seconds: float
     limiter: Limiter
     known: list[Call]
+    under_way: Call | None = None
 
     def count(self, moment: float) -> int:
         """Calls that stand in the way of one at this moment, if nothing else happens until then."""
@@ -57,7 +69,7 @@ class Process:
 
     def free_at(self, now: float) -> float:
         """The first moment at which a call may begin."""
-        ends = (call.begun + self.seconds if call.ended is None else call.ended for call in self.known)
+        ends = (call.begun + self.seconds if call.end is None else call.end for call in self.known)
         moments = [now, *(end + self.seconds for end in ends)]
         return min(moment for moment in moments if moment >= now and self.count(moment) < self.calls)
 
@@ -112,8 +124,16 @@ class Limiters(RuleBasedStateMachine):
             block
         )  # at the latest the test's end ends it: one that is let go of would end at any time
         assert self.now == earliest, "neither too early nor later than it has to be"
-        process.known.append(Call(self.now, process, block))
+        process.under_way = Call(self.now, process, block)
+        process.known.append(process.under_way)
         self.now += there
+
+    @rule(n=which)
+    def a_call_is_sent(self, n: int) -> None:
+        process = self.processes[n % len(self.processes)]
+        process.limiter.sent()
+        if (call := process.under_way) and call.arrives_by is None:
+            call.arrives_by = self.now + 0.03 * process.seconds
 
     @precondition(lambda self: self.going_on)
     @rule(n=which, failure=st.sampled_from([None, OSError(), KeyboardInterrupt()]))
@@ -123,6 +143,7 @@ class Limiters(RuleBasedStateMachine):
         with suppress(OSError, KeyboardInterrupt):
             call.block.__exit__(type(failure) if failure else None, failure, None)
         call.ended = self.now
+        call.process.under_way = None
 
     @rule(n=which, quota=sizes)
     def a_run_is_killed_and_another_begins(self, n: int, quota: tuple[int, float]) -> None:
@@ -153,7 +174,7 @@ class Limiters(RuleBasedStateMachine):
             allowed = max((call.process.calls for call in calls), default=0)
             seconds = min((call.process.seconds for call in calls), default=0)
             spans = [
-                (call.begun, min(call.begun + seconds, self.now if call.ended is None else call.ended))
+                (call.begun, min(call.begun + seconds, self.now if call.end is None else call.end))
                 for call in calls
             ]
             for _, start in spans:
@@ -164,7 +185,7 @@ class Limiters(RuleBasedStateMachine):
         for process in self.processes:
             earliest, found = process.free_at(self.now), process.limiter.next_free_at()
             # (It may be said too early while a call goes on, which can end at any time.)
-            assert found <= earliest if any(call.ended is None for call in process.known) else found == earliest
+            assert found <= earliest if any(call.end is None for call in process.known) else found == earliest
             assert process.limiter.available() == max(0, process.calls - process.count(self.now))
         assert len(self.troubles) == self.told
 

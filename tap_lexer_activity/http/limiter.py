@@ -33,19 +33,23 @@ _LONGEST_HOLD: Final = 6
 _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
+_ON_ITS_WAY: Final = 0.03
+"""Share of a period that a call may take to be counted by the other side, once it has been sent: 9 s of 300."""
 _Result = TypeVar("_Result")
 
 
 class _Here(threading.local):
     spent = 0
     ticket: int | None = None
+    under_way: int | None = None
 
 
 class Limiter:
-    """Never more than `calls` calls in any `seconds`, wherever in the call the other side counts it.
+    """Never more than `calls` calls in any `seconds`, as the other side counts them.
 
-    The first `calls` go at once. From then on each waits until the one `calls` before it has been over for a whole period: counted
-    from its end and not from its start, because the other side counts a call when it arrives, somewhere in between.
+    The first `calls` go at once. From then on each waits until the one `calls` before it is a whole period old. The other side counts a
+    call when it arrives, so its age begins at its end, or 3 % of a period after it has been sent (`sent`), whichever comes first. Slow
+    answers then cost no quota. After a refusal (`learn_of_refusal`) only the end counts: the other side may count a call that late.
 
     Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they
     share the quota.
@@ -90,6 +94,7 @@ class Limiter:
         self._held_until = -math.inf
         self._refusals: list[float] = []
         self._accepted = 0
+        self._counts_late = False
         self._lock = threading.RLock()
         """Guards the database, and what is counted."""
         self._gate = threading.Lock()
@@ -116,13 +121,21 @@ class Limiter:
             raise RequestsSpentError(msg)
         self.reserve()
         ticket, self._here.ticket = self._here.ticket, None
+        self._here.under_way = ticket
         with self._lock:
             self.spent += 1
         self.credit(1)
         try:
             yield
         finally:
-            self._guarded(lambda: self._leave(ticket))
+            self._here.under_way = None
+            self._guarded(lambda: self._end_by(self._clock(), ticket))
+
+    def sent(self) -> None:
+        """Say that this thread's call, if it is in one, has left this machine."""
+        ticket = self._here.under_way
+        if ticket is not None and not self._counts_late:
+            self._guarded(lambda: self._end_by(self._clock() + _ON_ITS_WAY * self._seconds, ticket))
 
     def reserve(self) -> None:
         """Wait for a place in the quota, and keep it for this thread's next call, unless it has one."""
@@ -173,7 +186,7 @@ class Limiter:
     def learn_of_refusal(self) -> int | None:
         """Learn from a call that was refused for the quota though there was room.
 
-        One time may be the fault of calls that nobody here knows of. If it comes again in another period, the more that was accepted in
+        From now on a call counts from its end. One time may be the fault of calls that nobody here knows of. If it comes again in another period, the more that was accepted in
         one of the two is the limit from now on. (Few calls are no sign: then somebody else uses the quota up.)
 
         Returns:
@@ -181,6 +194,7 @@ class Limiter:
         """
         with self._lock:
             now = self._clock()
+            self._counts_late = True
             self._refusals = [each for each in self._refusals if each > now - self._seconds] + [now]
             accepted = len(self._guarded(self._ends)) - len(self._refusals)
             if len(self._refusals) > 1 or not self._calls // 10 < accepted < self._calls:
@@ -204,13 +218,14 @@ class Limiter:
             database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (now - _KEPT, now))
             return database.execute("INSERT INTO calls (begun) VALUES (?)", (now,)).lastrowid
 
-    def _leave(self, ticket: int | None) -> None:
-        self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (self._clock(), ticket))
+    def _end_by(self, moment: float, ticket: int | None) -> None:
+        statement = "UPDATE calls SET ended = min(coalesce(ended, ?1), ?1) WHERE id = ?2"
+        self._database.execute(statement, (moment, ticket))
 
     def _ends(self) -> list[float]:
-        """When the calls ended that count now, the first first.
+        """When the calls ended that count now, the first first. The end of one that has been sent may be a little ahead.
 
-        One that goes on ends now at the earliest, but is taken to last no longer than a period: then its process has been killed.
+        One that has not been sent ends now at the earliest, but is taken to last no longer than a period: then its process has been killed.
         """
         now = self._clock()
         found = self._database.execute(
