@@ -174,8 +174,7 @@ class Limiters(RuleBasedStateMachine):
             allowed = max((call.process.calls for call in calls), default=0)
             seconds = min((call.process.seconds for call in calls), default=0)
             spans = [
-                (call.begun, min(call.begun + seconds, self.now if call.end is None else call.end))
-                for call in calls
+                (call.begun, min(call.begun + seconds, self.now if call.end is None else call.end)) for call in calls
             ]
             for _, start in spans:
                 assert sum(begun < start + seconds and start <= end for begun, end in spans) <= allowed

@@ -186,8 +186,9 @@ class Limiter:
     def learn_of_refusal(self) -> int | None:
         """Learn from a call that was refused for the quota though there was room.
 
-        From now on a call counts from its end. One time may be the fault of calls that nobody here knows of. If it comes again in another period, the more that was accepted in
-        one of the two is the limit from now on. (Few calls are no sign: then somebody else uses the quota up.)
+        From now on a call counts from its end. One refusal may be the fault of calls that nobody here knows of. If another comes in
+        another period, the more that was accepted in one of the two is the limit from now on. (Few calls are no sign: then somebody else
+        uses the quota up.)
 
         Returns:
             The limit, if it has become another.
