@@ -1,13 +1,13 @@
 """Limiters that share a file, in any order of events, against a server that counts each call at the worst moment.
 
-That is up to its end, or up to 3 % of a period after it was sent.
+That is up to its end, less the least time that calls of the last period took, but for the 3 % of a period that it may be on its way.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -34,17 +34,11 @@ class Call:
     process: Process
     block: AbstractContextManager[None] | None = None
     """None: a limiter only thinks that there was such a call."""
-    ended: float | None = None
-    arrives_by: float | None = None
-    """None: it has not been sent, or it ended before."""
-
-    @property
-    def end(self) -> float | None:
-        """When the server may count it at the latest, as far as that is known."""
-        return min((moment for moment in (self.ended, self.arrives_by) if moment is not None), default=None)
+    end: float | None = None
+    """When the server counted it at the latest, if it has ended."""
 
     def last_counted(self, now: float, seconds: float) -> float:
-        """When the server may count it at the latest. One that is not known to be sent is taken to reach it within a period."""
+        """When the server may count it at the latest. One without an end is taken to reach it within a period."""
         return min(now, self.begun + seconds) if self.end is None else self.end
 
 
@@ -54,14 +48,16 @@ class Process:
 
     Attributes:
         known: The calls that it has to know of, its own and others'.
-        under_way: The call that it has begun last, unless one has ended since. (In this test all are of one thread.)
+        taken: When each of its calls ended that had been sent, and the seconds since then.
+        sent: When one of its calls was sent, if none has begun since. (In this test all are of one thread.)
     """
 
     calls: int
     seconds: float
     limiter: Limiter
     known: list[Call]
-    under_way: Call | None = None
+    taken: list[tuple[float, float]] = field(default_factory=list)
+    sent: float | None = None
 
     def count(self, moment: float) -> int:
         """Calls that stand in the way of one at this moment, if nothing else happens until then."""
@@ -109,7 +105,7 @@ class Limiters(RuleBasedStateMachine):
     @property
     def going_on(self) -> list[Call]:
         calls = [call for process in self.processes for call in process.known if call.process is process]
-        return [call for call in calls if call.ended is None]
+        return [call for call in calls if call.end is None]
 
     @rule(seconds=quarters)
     def time_passes(self, seconds: float) -> None:
@@ -124,16 +120,15 @@ class Limiters(RuleBasedStateMachine):
             block
         )  # at the latest the test's end ends it: one that is let go of would end at any time
         assert self.now == earliest, "neither too early nor later than it has to be"
-        process.under_way = Call(self.now, process, block)
-        process.known.append(process.under_way)
+        process.sent = None
+        process.known.append(Call(self.now, process, block))
         self.now += there
 
     @rule(n=which)
     def a_call_is_sent(self, n: int) -> None:
         process = self.processes[n % len(self.processes)]
         process.limiter.sent()
-        if (call := process.under_way) and call.arrives_by is None:
-            call.arrives_by = self.now + 0.03 * process.seconds
+        process.sent = self.now
 
     @precondition(lambda self: self.going_on)
     @rule(n=which, failure=st.sampled_from([None, OSError(), KeyboardInterrupt()]))
@@ -142,8 +137,11 @@ class Limiters(RuleBasedStateMachine):
         assert call.block
         with suppress(OSError, KeyboardInterrupt):
             call.block.__exit__(type(failure) if failure else None, failure, None)
-        call.ended = self.now
-        call.process.under_way = None
+        call.end = self.now
+        if (sent := call.process.sent) is not None:
+            call.process.taken.append((self.now, self.now - sent))
+            recent = [taken for end, taken in call.process.taken if end > self.now - call.process.seconds]
+            call.end -= max(0.0, min(recent) - 0.03 * call.process.seconds)
 
     @rule(n=which, quota=sizes)
     def a_run_is_killed_and_another_begins(self, n: int, quota: tuple[int, float]) -> None:
@@ -157,12 +155,12 @@ class Limiters(RuleBasedStateMachine):
         Of calls that runs have been killed in nobody knows any more: they are taken to have reached the server by then.
         """
         for call in self.shared:
-            call.ended = self.now if call.ended is None else call.ended
+            call.end = self.now if call.end is None else call.end
         with closing(sqlite3.connect(self.file)) as database:
             database.execute("DROP TABLE IF EXISTS calls")
         for process in self.processes:
             if process.known is self.shared:
-                process.known = self.shared + [Call(self.now, process, ended=self.now)] * process.calls
+                process.known = self.shared + [Call(self.now, process, end=self.now)] * process.calls
                 self.told += 1
         self.shared = []
 

@@ -34,22 +34,23 @@ _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
 _ON_ITS_WAY: Final = 0.03
-"""Share of a period that a call may take to be counted by the other side, once it has been sent: 9 s of 300."""
+"""Share of a period that a call may take to the other side: 9 s of 300."""
 _Result = TypeVar("_Result")
 
 
 class _Here(threading.local):
     spent = 0
     ticket: int | None = None
-    under_way: int | None = None
+    sent: float | None = None
 
 
 class Limiter:
     """Never more than `calls` calls in any `seconds`, as the other side counts them.
 
     The first `calls` go at once. From then on each waits until the one `calls` before it is a whole period old. The other side counts a
-    call when it arrives, so its age begins at its end, or 3 % of a period after it has been sent (`sent`), whichever comes first. Slow
-    answers then cost no quota. After a refusal (`learn_of_refusal`) only the end counts: the other side may count a call that late.
+    call when it arrives. So its age begins at its end, less the time that the other side takes for any answer: the least that a call has
+    taken in the last period from when it was sent, but for 3 % of a period, which a call may be on its way. Slow answers then cost no
+    quota, and a quick one after slow ones is none the earlier counted as old. After a refusal (`learn_of_refusal`) the age begins at the end.
 
     Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they
     share the quota.
@@ -95,6 +96,8 @@ class Limiter:
         self._refusals: list[float] = []
         self._accepted = 0
         self._counts_late = False
+        self._taken: list[tuple[float, float]] = []
+        """When calls ended, in the last period, and the seconds that each has taken since it was sent."""
         self._lock = threading.RLock()
         """Guards the database, and what is counted."""
         self._gate = threading.Lock()
@@ -121,21 +124,18 @@ class Limiter:
             raise RequestsSpentError(msg)
         self.reserve()
         ticket, self._here.ticket = self._here.ticket, None
-        self._here.under_way = ticket
+        self._here.sent = None
         with self._lock:
             self.spent += 1
         self.credit(1)
         try:
             yield
         finally:
-            self._here.under_way = None
-            self._guarded(lambda: self._end_by(self._clock(), ticket))
+            self._guarded(lambda: self._leave(ticket))
 
     def sent(self) -> None:
         """Say that this thread's call, if it is in one, has left this machine."""
-        ticket = self._here.under_way
-        if ticket is not None and not self._counts_late:
-            self._guarded(lambda: self._end_by(self._clock() + _ON_ITS_WAY * self._seconds, ticket))
+        self._here.sent = self._clock()
 
     def reserve(self) -> None:
         """Wait for a place in the quota, and keep it for this thread's next call, unless it has one."""
@@ -219,14 +219,20 @@ class Limiter:
             database.execute("DELETE FROM calls WHERE begun < ? OR begun > ?", (now - _KEPT, now))
             return database.execute("INSERT INTO calls (begun) VALUES (?)", (now,)).lastrowid
 
-    def _end_by(self, moment: float, ticket: int | None) -> None:
-        statement = "UPDATE calls SET ended = min(coalesce(ended, ?1), ?1) WHERE id = ?2"
-        self._database.execute(statement, (moment, ticket))
+    def _leave(self, ticket: int | None) -> None:
+        now, sent = self._clock(), self._here.sent
+        self._taken = [(end, taken) for end, taken in self._taken if end > now - self._seconds]
+        earlier = 0.0
+        if sent is not None:
+            self._taken.append((now, now - sent))
+            least = min(taken for _, taken in self._taken)
+            earlier = 0.0 if self._counts_late else max(0.0, least - _ON_ITS_WAY * self._seconds)
+        self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (now - earlier, ticket))
 
     def _ends(self) -> list[float]:
-        """When the calls ended that count now, the first first. The end of one that has been sent may be a little ahead.
+        """When the calls ended that count now, the first first.
 
-        One that has not been sent ends now at the earliest, but is taken to last no longer than a period: then its process has been killed.
+        One that goes on ends now at the earliest, but is taken to last no longer than a period: then its process has been killed.
         """
         now = self._clock()
         found = self._database.execute(
