@@ -96,13 +96,14 @@ def test_a_sleep_that_ends_early_is_slept_on() -> None:
 
 
 # Times in quarters of a second, so that sums are exact.
-quarters = st.one_of(st.integers(0, 8), st.integers(0, 80)).map(lambda n: n / 4)
+quarters = st.integers(0, 80).map(lambda n: n / 4)
+mostly_none = st.one_of(st.just(0.0), st.just(0.0), quarters)
 
 
 @given(
     st.integers(1, 6),
-    st.integers(1, 40).map(lambda n: n / 4),
-    st.lists(st.tuples(quarters, quarters, quarters, quarters), min_size=1, max_size=60),
+    st.integers(1, 80).map(lambda n: n / 4),
+    st.lists(st.tuples(mostly_none, mostly_none, quarters, mostly_none), min_size=1, max_size=60),
 )
 def test_no_period_has_more_calls_wherever_the_other_side_counts_them(
     calls: int, seconds: float, steps: list[tuple[float, float, float, float]]
@@ -118,8 +119,8 @@ def test_no_period_has_more_calls_wherever_the_other_side_counts_them(
             clock.now += min(on_its_way, 0.03 * seconds, back)
             arrived.append(clock.now)
             clock.now += back
-    for start in arrived:
-        within = bisect_left(arrived, start + seconds) - bisect_left(arrived, start)
+    for start in arrived:  # (3 % of a period is no exact number)
+        within = bisect_left(arrived, start + seconds - 1e-6) - bisect_left(arrived, start)
         assert within <= calls
     assert limiter.spent == len(steps)
     assert bisect_right(arrived, clock.now) == len(steps)
