@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def load(cache: str, *streams: str) -> None:
         source.select_streams(list(streams))
         result = source.read(cache=tables)
     rows = {name: [dict(row) for row in result[name]] for name in streams}
-    print("ROWS", json.dumps(rows, default=str))
+    print("ROWS", json.dumps(rows, default=lambda value: float(value) if isinstance(value, Decimal) else str(value)))
 
 
 if __name__ == "__main__":

@@ -126,15 +126,12 @@ def test_two_reads_by_pyairbyte_leave_the_tables_of_the_tap(
 ) -> None:
     """The second goes on where the first has come to: no row is doubled, and none is missing."""
     whole = tap.run(sandbox.config(**START), catalog=select(*STREAMS)).records
-    before = len(sandbox.requests)
     configs = [sandbox.config(**START, **more) for more in ({"end_date": "2026-04-29T10:00:00+10:00"}, {})]
     printed = by_airbyte("load", str(tmp_path / "tables.duckdb"), *STREAMS, given=json.dumps(configs))
     (line,) = (line for line in printed.splitlines() if line.startswith("ROWS "))
     tables = json.loads(line.removeprefix("ROWS "))
     for name in STREAMS:
         assert by_key(tables[name], name) == by_key(whole[name], name), name
-    reports = [each for each in sandbox.requests[before:] if each.path.endswith("/report") and "summary" in str(each)]
-    assert reports or before
     assert tables.keys() == set(STREAMS)
 
 
@@ -173,6 +170,6 @@ def test_someone_with_a_notebook_reads_the_page_and_has_rows(clone: Clone) -> No
     (start,) = blocks("python", "sh")
     cells = [*blocks("python", "python"), "print(frame.dtypes, len(frame))"]
     printed = clone.run("\n".join([f"{start.strip()} - <<'END'", *cells, "END"]))
-    assert re.search(r"date_from +datetime64\[ns, UTC\]", printed)
-    assert re.search(r"total_volume +int64", printed)
+    assert re.search(r"date_from +datetime64\[\w+, UTC\]", printed)
+    assert re.search(r"responded_to +int64", printed)
     assert "token-refused]" in printed
