@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,6 @@ from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR
 from tap_lexer_activity.streams.registry import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from support.types import NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
@@ -29,6 +28,8 @@ START = {"start_date": "2026-04-26", "export_window_days": 2, "lookback_days": 0
 OWN_TYPE = {"workflow_states": {"type": "states"}}
 LISTS = ("users", "groups", "forms")
 Records = dict[str, list[dict[str, Any]]]
+Make = Callable[..., dict[str, Any]]
+"""Makes a configuration, or a configured catalog."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,13 @@ def sandbox(new_sandbox: NewSandbox) -> Sandbox:
 
 
 @pytest.fixture
-def config(sandbox: Sandbox) -> Callable[..., dict[str, Any]]:
+def config(sandbox: Sandbox) -> Make:
     """A configuration as Airbyte's form gives it: objects are text."""
     return lambda **more: sandbox.config(**(START | {"report_parameters": json.dumps(OWN_TYPE)} | more))
 
 
 @pytest.fixture
-def catalog(source: Source, config: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def catalog(source: Source, config: Make) -> Make:
     """A configured catalog of some streams: of all, if none is named. Those that can be read incrementally are, unless `mode` says otherwise."""
     found = source.run("discover", config=config())
     assert found.code == 0, found.out
@@ -137,9 +138,6 @@ def catalog(source: Source, config: Callable[..., dict[str, Any]]) -> Callable[.
         }
 
     return configured
-
-
-Config = Catalog = "Callable[..., dict[str, Any]]"
 
 
 # Before reading
@@ -165,7 +163,7 @@ def test_the_specification_is_a_form_for_every_setting_of_the_tap(source: Source
         assert field.get("default") == own[name].get("default")
 
 
-def test_check_says_whether_the_token_works(source: Source, config: Config, tap: Tap) -> None:
+def test_check_says_whether_the_token_works(source: Source, config: Make, tap: Tap) -> None:
     right, wrong = (
         source.run("check", config=config()),
         source.run("check", config=config(api_token="a-wrong-token-1234")),
@@ -190,19 +188,19 @@ def test_check_says_whether_the_token_works(source: Source, config: Config, tap:
     ],
 )
 def test_a_setting_that_can_t_be_used_is_the_reason_why_a_check_fails(
-    source: Source, config: Config, more: dict[str, Any], said: str
+    source: Source, config: Make, more: dict[str, Any], said: str
 ) -> None:
     (status,) = source.run("check", config=config(**more)).of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
     assert status["message"].startswith(said)
 
 
-def test_text_that_is_empty_is_no_setting(source: Source, config: Config) -> None:
+def test_text_that_is_empty_is_no_setting(source: Source, config: Make) -> None:
     (status,) = source.run("check", config=config(end_date="", skip_windows="", series_zone="")).of("CONNECTION_STATUS")
     assert status == {"status": "SUCCEEDED"}
 
 
-def test_the_streams_are_those_of_the_tap(catalog: Catalog, tap: Tap) -> None:
+def test_the_streams_are_those_of_the_tap(catalog: Make, tap: Tap) -> None:
     streams = {each["stream"]["name"]: each["stream"] for each in catalog()["streams"]}
     for entry in json.loads(tap.run(None, "--discover").out)["streams"]:
         stream = streams.pop(entry["tap_stream_id"])
@@ -218,7 +216,7 @@ def test_the_streams_are_those_of_the_tap(catalog: Catalog, tap: Tap) -> None:
     assert streams == {}
 
 
-def test_columns_are_discovered_if_a_setting_wants_it(source: Source, config: Config) -> None:
+def test_columns_are_discovered_if_a_setting_wants_it(source: Source, config: Make) -> None:
     (found,) = source.run("discover", config=config(discover_columns=True)).of("CATALOG")
     (stream,) = (each for each in found["streams"] if each["name"] == "nps_submissions")
     assert "found by discovery" in json.dumps(stream)
@@ -227,9 +225,7 @@ def test_columns_are_discovered_if_a_setting_wants_it(source: Source, config: Co
 # Reading
 
 
-def test_a_read_has_the_rows_and_bookmarks_of_the_tap(
-    source: Source, tap: Tap, config: Config, catalog: Catalog
-) -> None:
+def test_a_read_has_the_rows_and_bookmarks_of_the_tap(source: Source, tap: Tap, config: Make, catalog: Make) -> None:
     run = tap.run(config(report_parameters=OWN_TYPE), catalog=select(*BY_NAME))
     answer = source.run("read", config=config(), catalog=catalog())
     assert answer.code == 0, answer.out
@@ -241,7 +237,7 @@ def test_a_read_has_the_rows_and_bookmarks_of_the_tap(
     assert answer.log == "", "all of it is in messages"
 
 
-def test_the_states_count_every_record_once(source: Source, config: Config, catalog: Catalog) -> None:
+def test_the_states_count_every_record_once(source: Source, config: Make, catalog: Make) -> None:
     answer = source.run("read", config=config(include_partial=True), catalog=catalog())
     counted: dict[str, int] = defaultdict(int)
     for state in answer.of("STATE"):
@@ -254,7 +250,7 @@ def test_the_states_count_every_record_once(source: Source, config: Config, cata
         assert state["stream"]["stream_state"] == {NO_CURSOR: True}
 
 
-def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Config, catalog: Catalog) -> None:
+def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Make, catalog: Make) -> None:
     answer = source.run("read", config=config(), catalog=catalog("summary"))
     kinds = [
         trace["stream_status"]["status"] if trace["type"] == "STREAM_STATUS" else trace["type"]
@@ -265,7 +261,7 @@ def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Con
     assert answer.traces("ESTIMATE") == [{"name": "summary", "type": "STREAM", "row_estimate": 5}]
 
 
-def test_the_next_read_goes_on_from_the_states(source: Source, config: Config, catalog: Catalog) -> None:
+def test_the_next_read_goes_on_from_the_states(source: Source, config: Make, catalog: Make) -> None:
     streams = ("users", "summary", "nps_summary", "case_details")
     first = source.run("read", config=config(end_date="2026-04-28"), catalog=catalog(*streams))
     second = source.run("read", config=config(), catalog=catalog(*streams), state=first.states)
@@ -279,7 +275,7 @@ def test_the_next_read_goes_on_from_the_states(source: Source, config: Config, c
     assert state_in(third.states) == state_in(second.states)
 
 
-def test_a_full_refresh_goes_on_from_nothing(source: Source, config: Config, catalog: Catalog) -> None:
+def test_a_full_refresh_goes_on_from_nothing(source: Source, config: Make, catalog: Make) -> None:
     first = source.run("read", config=config(), catalog=catalog("summary"))
     again = source.run("read", config=config(), catalog=catalog("summary", mode="full_refresh"), state=first.states)
     assert again.records == first.records
@@ -289,7 +285,7 @@ def test_a_full_refresh_goes_on_from_nothing(source: Source, config: Config, cat
 
 
 def test_columns_that_are_not_selected_are_left_out_and_nowhere_else(
-    source: Source, config: Config, catalog: Catalog
+    source: Source, config: Make, catalog: Make
 ) -> None:
     wanted = catalog("users", "case_details")
     for entry in wanted["streams"]:
@@ -305,11 +301,43 @@ def test_columns_that_are_not_selected_are_left_out_and_nowhere_else(
         assert "name" not in (row["additional_columns"] or {})
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_read_that_is_killed_anywhere_and_gone_on_from_has_every_row(
+    source: Source, config: Make, catalog: Make, share: float
+) -> None:
+    """A destination keeps what came before the last state, or more."""
+    whole = source.run("read", config=config(), catalog=catalog())
+    lines = whole.out.splitlines(keepends=True)
+    killed = Answer(-9, "".join(lines[: int(len(lines) * share)]), "")
+    rest = source.run("read", config=config(), catalog=catalog(), state=killed.states)
+    for name, rows in whole.records.items():
+        keys = [tuple(row[key] for key in BY_NAME[name].keys) for row in rows]
+        kept = {tuple(row[key] for key in BY_NAME[name].keys): row for row in killed.records[name] + rest.records[name]}
+        assert kept == dict(zip(keys, rows, strict=True)), name
+
+
+def test_no_message_has_the_token(source: Source, sandbox: Sandbox, config: Make, catalog: Make) -> None:
+    sandbox.fault("echo_token", "summary", times=None)
+    answer = source.run("read", config=config(), catalog=catalog())
+    assert answer.code == 1
+    assert sandbox.token not in answer.out + answer.log
+
+
 # Trouble
 
 
+def test_a_reader_that_ends_ends_the_source(source: Source, config: Make, catalog: Make) -> None:
+    line = source.arguments("read", config=config(), catalog=catalog())
+    for end, said in (("| head -1", "stdout can't be written (Broken pipe)"), (">&-", "stdout is closed")):
+        pipe = ["bash", "-c", f'"$0" "$@" {end}; exit ${{PIPESTATUS[0]}}', *line]
+        done = subprocess.run(pipe, capture_output=True, check=False, env=ENVIRONMENT, text=True)
+        assert done.returncode == 1
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == 1
+
+
 def test_a_stream_that_fails_is_incomplete_and_the_others_are_not(
-    source: Source, tap: Tap, config: Config, catalog: Catalog, sandbox: Sandbox
+    source: Source, tap: Tap, config: Make, catalog: Make, sandbox: Sandbox
 ) -> None:
     sandbox.fault("unknown_shape", "summary", times=None)
     streams = ("users", "summary", "case_details")
@@ -329,7 +357,7 @@ def test_a_stream_that_fails_is_incomplete_and_the_others_are_not(
     ],
 )
 def test_an_error_says_who_has_to_do_something(
-    source: Source, config: Config, catalog: Catalog, sandbox: Sandbox, fault: str, match: str, kind: str
+    source: Source, config: Make, catalog: Make, sandbox: Sandbox, fault: str, match: str, kind: str
 ) -> None:
     wanted = catalog("summary", "case_summary", "case_details")
     sandbox.fault(fault, match, times=None)
@@ -338,14 +366,14 @@ def test_an_error_says_who_has_to_do_something(
     assert {error[1] for error in answer.errors} == {kind}
 
 
-def test_a_host_that_does_not_answer_may_do_so_later(source: Source, config: Config, catalog: Catalog) -> None:
+def test_a_host_that_does_not_answer_may_do_so_later(source: Source, config: Make, catalog: Make) -> None:
     wanted = catalog("summary")
     answer = source.run("read", config=config(api_url="http://127.0.0.1:9/v1"), catalog=wanted)
     assert (answer.code, [error[1] for error in answer.errors]) == (1, ["transient_error"])
 
 
 def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(
-    source: Source, config: Config, catalog: Catalog
+    source: Source, config: Make, catalog: Make
 ) -> None:
     limited = config(max_requests=3)
     answer = source.run("read", config=limited, catalog=catalog("summary"))
@@ -358,7 +386,7 @@ def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(
 
 
 def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(
-    source: Source, config: Config, catalog: Catalog
+    source: Source, config: Make, catalog: Make
 ) -> None:
     first = source.run("read", config=config(), catalog=catalog("summary"))
     days = config(backfill_start="2026-04-27", backfill_end="2026-04-28")
@@ -379,7 +407,7 @@ def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(
     ],
 )
 def test_files_that_can_t_be_used_are_errors_of_the_configuration(
-    source: Source, config: Config, catalog: Catalog, files: dict[str, Any], said: str
+    source: Source, config: Make, catalog: Make, files: dict[str, Any], said: str
 ) -> None:
     answer = source.run("read", **({"config": config(), "catalog": catalog("summary")} | files))
     ((_, kind, text),) = answer.errors
@@ -393,7 +421,7 @@ def test_a_first_load_has_no_state(given: Any) -> None:
 
 
 def test_a_signal_ends_a_read_between_two_messages_and_the_next_goes_on(
-    source: Source, config: Config, catalog: Catalog, sandbox: Sandbox
+    source: Source, config: Make, catalog: Make, sandbox: Sandbox
 ) -> None:
     wanted = catalog("summary", "case_summary")
     whole = source.run("read", config=config(), catalog=wanted)

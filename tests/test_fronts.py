@@ -90,22 +90,18 @@ def test_python_gets_the_rows_and_the_state_of_the_tap(
     ],
 )
 def test_python_gets_odd_values_as_the_tap_does(tap: Tap, quick: Sandbox, fault: str, stream: str) -> None:
-    runs = []
     streams = ("users", "groups", "user_summary", "nps_submissions", "case_details")
-    for reading in (
-        lambda: tap.run(config(quick), catalog=select(*streams)).records,
-        lambda: read(Lexer(config(quick)), *streams),
-    ):
-        quick.fault(fault, stream)
-        runs.append(reading())
-    assert runs[0] == runs[1]
+    quick.fault(fault, stream)
+    run = tap.run(config(quick), catalog=select(*streams))
+    quick.fault(fault, stream)
+    assert read(Lexer(config(quick)), *streams) == run.records
 
 
 def test_a_stream_that_fails_ends_python_s_reading_with_the_words_of_the_tap(tap: Tap, quick: Sandbox) -> None:
     quick.fault("unknown_shape", "summary", times=None)
     run = tap.run(config(quick), catalog=select("users", "summary", "case_details"))
     lexer = Lexer(config(quick))
-    found = []
+    found: list[tuple[str, Any]] = []
     with pytest.raises(LexerError) as error:
         found.extend(lexer.read_all("users", "summary", "case_details"))
     assert [name for name in run.records for _ in run.records[name]] == [name for name, _ in found]
@@ -134,7 +130,7 @@ def test_settings_and_states_that_can_t_be_used_are_errors_in_the_words_of_the_t
         Lexer(wrong)
     assert said(error) == tap.run(wrong).errors
     right = {"api_token": "a-token-12345", "start_date": "2026-01-01"}
-    state = {"bookmarks": {"orders": {}}}
+    state: dict[str, Any] = {"bookmarks": {"orders": {}}}
     with pytest.raises(LexerError) as error:
         Lexer(right, state=state)
     assert said(error) == tap.run(right, state=state).errors

@@ -24,7 +24,7 @@ from tap_lexer_activity.sync.engine import Engine
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tap_lexer_activity.run.events import Row
     from tap_lexer_activity.settings.settings import Settings
@@ -106,9 +106,8 @@ def rows_of(step: Step) -> Sequence[Row]:
             return ()
 
 
-def as_lines(rows: Iterable[Row]) -> bytes:
-    """Rows as lines of JSON, numbers with all their digits."""
-    rows = list(rows)
+def as_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows or messages as lines of JSON, numbers with all their digits."""
     try:
         return encode_lines(rows)
     except ENCODE_ERRORS:  # an integer of more than 64 bits

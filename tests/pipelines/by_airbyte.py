@@ -55,4 +55,5 @@ def load(cache: str, *streams: str) -> None:
 
 
 if __name__ == "__main__":
-    {"hold": hold, "load": load}[sys.argv[1]](*sys.argv[2:])
+    _, command, *arguments = sys.argv
+    hold() if command == "hold" else load(*arguments)

@@ -33,6 +33,8 @@ _SIGNALS_TO_GIVE_UP: Final = 3
 def main() -> None:
     """Run the command."""
     arguments = _parser().parse_args()
+    if sys.stdout is None:
+        sys.exit("stdout is closed, but messages are written there [see: stdout-closed]")
     make_stdout_whole()
     messages = m.Messages(sys.stdout.buffer)
     _handle_signals(messages)

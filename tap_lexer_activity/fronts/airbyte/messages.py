@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 import traceback
@@ -141,6 +142,7 @@ class Messages:
         except OSError as error:
             discard_stdout()
             msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept [see: stdout-unwritable]"
+            sys.stderr.write(f"{msg}\n")
             raise EndOfRun(msg, exit_code=1) from error
         finally:
             self._writing &= not is_main
