@@ -30,7 +30,7 @@ pytestmark = pytest.mark.pipelines
 VERSIONS = Path(__file__).with_name("constraints-airbyte.txt")
 START = {"start_date": "2026-04-26", "export_window_days": 2, "lookback_days": 1}
 STREAMS = [name for name in BY_NAME if name != "workflow_states"]
-QUIET = {"DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
+QUIET = {"AIRBYTE_OFFLINE_MODE": "1"}
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_two_reads_by_pyairbyte_leave_the_tables_of_the_tap(
 @pytest.fixture
 def clone(tmp_path: Path, sandbox: Sandbox) -> Clone:
     found = Clone(tmp_path, sandbox)
-    found.env |= {"UV_CONSTRAINT": str(VERSIONS), "AIRBYTE_OFFLINE_MODE": "1", "AIRBYTE_LOGGING_ROOT": str(tmp_path)}
+    found.env |= {"UV_CONSTRAINT": str(VERSIONS), "AIRBYTE_LOGGING_ROOT": str(tmp_path)}
     found.file("config.json").write_text(json.dumps(sandbox.config(**START)), encoding="utf-8")
     return found
 
