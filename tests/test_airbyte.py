@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conftest import BIN, ENVIRONMENT, Tap, select
+from singer_sdk.exceptions import ConfigValidationError, RetriableAPIError
 
-from tap_lexer_activity.errors import without_see
+from tap_lexer_activity.errors import (
+    EndOfRun,
+    NotAllowedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    without_see,
+)
 from tap_lexer_activity.fronts.airbyte.given import state_in
-from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR
+from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR, kind_of
+from tap_lexer_activity.fronts.airbyte.spec import catalog as catalog_of
+from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.streams.registry import BY_NAME
 
 if TYPE_CHECKING:
@@ -26,10 +35,11 @@ if TYPE_CHECKING:
 
 START = {"start_date": "2026-04-26", "export_window_days": 2, "lookback_days": 0}
 OWN_TYPE = {"workflow_states": {"type": "states"}}
+COLUMNS = {name: Columns.of_schema(name) for name in BY_NAME}
 LISTS = ("users", "groups", "forms")
 Records = dict[str, list[dict[str, Any]]]
 Make = Callable[..., dict[str, Any]]
-"""Makes a configuration, or a configured catalog."""
+"""Makes a configuration."""
 
 
 @dataclass(frozen=True)
@@ -119,25 +129,17 @@ def config(sandbox: Sandbox) -> Make:
     return lambda **more: sandbox.config(**(START | {"report_parameters": json.dumps(OWN_TYPE)} | more))
 
 
-@pytest.fixture
-def catalog(source: Source, config: Make) -> Make:
+def configured(*names: str, mode: str = "incremental") -> dict[str, Any]:
     """A configured catalog of some streams: of all, if none is named. Those that can be read incrementally are, unless `mode` says otherwise."""
-    found = source.run("discover", config=config())
-    assert found.code == 0, found.out
-    (discovered,) = found.of("CATALOG")
-
-    def configured(*names: str, mode: str = "incremental") -> dict[str, Any]:
-        streams = [each for each in discovered["streams"] if not names or each["name"] in names]
-        modes = [mode if mode in each["supported_sync_modes"] else "full_refresh" for each in streams]
-        in_table = {"incremental": "append_dedup", "full_refresh": "overwrite"}
-        return {
-            "streams": [
-                {"stream": each, "sync_mode": chosen, "destination_sync_mode": in_table[chosen]}
-                for each, chosen in zip(streams, modes, strict=True)
-            ]
-        }
-
-    return configured
+    streams = [each for each in catalog_of(COLUMNS)["streams"] if not names or each["name"] in names]
+    modes = [mode if mode in each["supported_sync_modes"] else "full_refresh" for each in streams]
+    in_table = {"incremental": "append_dedup", "full_refresh": "overwrite"}
+    return {
+        "streams": [
+            {"stream": each, "sync_mode": chosen, "destination_sync_mode": in_table[chosen]}
+            for each, chosen in zip(streams, modes, strict=True)
+        ]
+    }
 
 
 # Before reading
@@ -200,8 +202,10 @@ def test_text_that_is_empty_is_no_setting(source: Source, config: Make) -> None:
     assert status == {"status": "SUCCEEDED"}
 
 
-def test_the_streams_are_those_of_the_tap(catalog: Make, tap: Tap) -> None:
-    streams = {each["stream"]["name"]: each["stream"] for each in catalog()["streams"]}
+def test_the_streams_are_those_of_the_tap(source: Source, config: Make, tap: Tap) -> None:
+    (found,) = source.run("discover", config=config()).of("CATALOG")
+    assert found == catalog_of(COLUMNS)
+    streams = {each["name"]: each for each in found["streams"]}
     for entry in json.loads(tap.run(None, "--discover").out)["streams"]:
         stream = streams.pop(entry["tap_stream_id"])
         assert stream["json_schema"]["properties"] == entry["schema"]["properties"]
@@ -225,9 +229,9 @@ def test_columns_are_discovered_if_a_setting_wants_it(source: Source, config: Ma
 # Reading
 
 
-def test_a_read_has_the_rows_and_bookmarks_of_the_tap(source: Source, tap: Tap, config: Make, catalog: Make) -> None:
+def test_a_read_has_the_rows_and_bookmarks_of_the_tap(source: Source, tap: Tap, config: Make) -> None:
     run = tap.run(config(report_parameters=OWN_TYPE), catalog=select(*BY_NAME))
-    answer = source.run("read", config=config(), catalog=catalog())
+    answer = source.run("read", config=config(), catalog=configured())
     assert answer.code == 0, answer.out
     assert answer.records == run.records
     states = {name: value for name, value in run.state["bookmarks"].items() if name not in LISTS}
@@ -237,8 +241,8 @@ def test_a_read_has_the_rows_and_bookmarks_of_the_tap(source: Source, tap: Tap, 
     assert answer.log == "", "all of it is in messages"
 
 
-def test_the_states_count_every_record_once(source: Source, config: Make, catalog: Make) -> None:
-    answer = source.run("read", config=config(include_partial=True), catalog=catalog())
+def test_the_states_count_every_record_once(source: Source, config: Make) -> None:
+    answer = source.run("read", config=config(include_partial=True), catalog=configured())
     counted: dict[str, int] = defaultdict(int)
     for state in answer.of("STATE"):
         counted[state["stream"]["stream_descriptor"]["name"]] += state["sourceStats"]["recordCount"]
@@ -250,8 +254,8 @@ def test_the_states_count_every_record_once(source: Source, config: Make, catalo
         assert state["stream"]["stream_state"] == {NO_CURSOR: True}
 
 
-def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Make, catalog: Make) -> None:
-    answer = source.run("read", config=config(), catalog=catalog("summary"))
+def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Make) -> None:
+    answer = source.run("read", config=config(), catalog=configured("summary"))
     kinds = [
         trace["stream_status"]["status"] if trace["type"] == "STREAM_STATUS" else trace["type"]
         for message in answer.messages
@@ -261,33 +265,31 @@ def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Mak
     assert answer.traces("ESTIMATE") == [{"name": "summary", "type": "STREAM", "row_estimate": 5}]
 
 
-def test_the_next_read_goes_on_from_the_states(source: Source, config: Make, catalog: Make) -> None:
+def test_the_next_read_goes_on_from_the_states(source: Source, config: Make) -> None:
     streams = ("users", "summary", "nps_summary", "case_details")
-    first = source.run("read", config=config(end_date="2026-04-28"), catalog=catalog(*streams))
-    second = source.run("read", config=config(), catalog=catalog(*streams), state=first.states)
-    whole = source.run("read", config=config(), catalog=catalog(*streams))
+    first = source.run("read", config=config(end_date="2026-04-28"), catalog=configured(*streams))
+    second = source.run("read", config=config(), catalog=configured(*streams), state=first.states)
+    whole = source.run("read", config=config(), catalog=configured(*streams))
     assert second.records["users"] == whole.records["users"]
     assert first.records["summary"] + second.records["summary"] == whole.records["summary"]
     assert {row["form_id"] for row in second.records["nps_summary"]} == {55, 56}
     assert second.states == whole.states
-    third = source.run("read", config=config(), catalog=catalog(*streams), state=second.states)
+    third = source.run("read", config=config(), catalog=configured(*streams), state=second.states)
     assert third.records.keys() == {"users"}
     assert state_in(third.states) == state_in(second.states)
 
 
-def test_a_full_refresh_goes_on_from_nothing(source: Source, config: Make, catalog: Make) -> None:
-    first = source.run("read", config=config(), catalog=catalog("summary"))
-    again = source.run("read", config=config(), catalog=catalog("summary", mode="full_refresh"), state=first.states)
+def test_a_full_refresh_goes_on_from_nothing(source: Source, config: Make) -> None:
+    first = source.run("read", config=config(), catalog=configured("summary"))
+    again = source.run("read", config=config(), catalog=configured("summary", mode="full_refresh"), state=first.states)
     assert again.records == first.records
     assert [state["stream"]["stream_state"] for state in again.of("STATE")] == [{NO_CURSOR: True}]
-    after = source.run("read", config=config(), catalog=catalog("summary"), state=again.states)
+    after = source.run("read", config=config(), catalog=configured("summary"), state=again.states)
     assert after.records == first.records, "incremental again: nothing is known of where it had come to"
 
 
-def test_columns_that_are_not_selected_are_left_out_and_nowhere_else(
-    source: Source, config: Make, catalog: Make
-) -> None:
-    wanted = catalog("users", "case_details")
+def test_columns_that_are_not_selected_are_left_out_and_nowhere_else(source: Source, config: Make) -> None:
+    wanted = configured("users", "case_details")
     for entry in wanted["streams"]:
         properties = entry["stream"]["json_schema"]["properties"]
         entry["stream"]["json_schema"]["properties"] = {
@@ -301,24 +303,25 @@ def test_columns_that_are_not_selected_are_left_out_and_nowhere_else(
         assert "name" not in (row["additional_columns"] or {})
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
-def test_a_read_that_is_killed_anywhere_and_gone_on_from_has_every_row(
-    source: Source, config: Make, catalog: Make, share: float
-) -> None:
+def test_a_read_that_is_killed_anywhere_and_gone_on_from_has_every_row(source: Source, config: Make) -> None:
     """A destination keeps what came before the last state, or more."""
-    whole = source.run("read", config=config(), catalog=catalog())
+    whole = source.run("read", config=config(), catalog=configured())
     lines = whole.out.splitlines(keepends=True)
-    killed = Answer(-9, "".join(lines[: int(len(lines) * share)]), "")
-    rest = source.run("read", config=config(), catalog=catalog(), state=killed.states)
-    for name, rows in whole.records.items():
-        keys = [tuple(row[key] for key in BY_NAME[name].keys) for row in rows]
-        kept = {tuple(row[key] for key in BY_NAME[name].keys): row for row in killed.records[name] + rest.records[name]}
-        assert kept == dict(zip(keys, rows, strict=True)), name
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+        killed = Answer(-9, "".join(lines[: int(len(lines) * share)]), "")
+        rest = source.run("read", config=config(), catalog=configured(), state=killed.states)
+        for name in whole.records:
+            assert by_key(killed, name) | by_key(rest, name) == by_key(whole, name), (name, share)
 
 
-def test_no_message_has_the_token(source: Source, sandbox: Sandbox, config: Make, catalog: Make) -> None:
+def by_key(answer: Answer, name: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The rows of a stream as a table with upsert keeps them."""
+    return {tuple(row[key] for key in BY_NAME[name].keys): row for row in answer.records[name]}
+
+
+def test_no_message_has_the_token(source: Source, sandbox: Sandbox, config: Make) -> None:
     sandbox.fault("echo_token", "summary", times=None)
-    answer = source.run("read", config=config(), catalog=catalog())
+    answer = source.run("read", config=config(), catalog=configured())
     assert answer.code == 1
     assert sandbox.token not in answer.out + answer.log
 
@@ -326,8 +329,8 @@ def test_no_message_has_the_token(source: Source, sandbox: Sandbox, config: Make
 # Trouble
 
 
-def test_a_reader_that_ends_ends_the_source(source: Source, config: Make, catalog: Make) -> None:
-    line = source.arguments("read", config=config(), catalog=catalog())
+def test_a_reader_that_ends_ends_the_source(source: Source, config: Make) -> None:
+    line = source.arguments("read", config=config(), catalog=configured())
     for end, said in (("| head -1", "stdout can't be written (Broken pipe)"), (">&-", "stdout is closed")):
         pipe = ["bash", "-c", f'"$0" "$@" {end}; exit ${{PIPESTATUS[0]}}', *line]
         done = subprocess.run(pipe, capture_output=True, check=False, env=ENVIRONMENT, text=True)
@@ -337,12 +340,12 @@ def test_a_reader_that_ends_ends_the_source(source: Source, config: Make, catalo
 
 
 def test_a_stream_that_fails_is_incomplete_and_the_others_are_not(
-    source: Source, tap: Tap, config: Make, catalog: Make, sandbox: Sandbox
+    source: Source, tap: Tap, config: Make, sandbox: Sandbox
 ) -> None:
     sandbox.fault("unknown_shape", "summary", times=None)
     streams = ("users", "summary", "case_details")
     run = tap.run(config(report_parameters={}), catalog=select(*streams))
-    answer = source.run("read", config=config(), catalog=catalog(*streams))
+    answer = source.run("read", config=config(), catalog=configured(*streams))
     assert (answer.code, answer.records) == (run.code, run.records) == (1, run.records)
     assert answer.status == {"users": "COMPLETE", "summary": "INCOMPLETE", "case_details": "COMPLETE"}
     assert answer.errors == [("summary", "system_error", run.errors[-1])]
@@ -357,43 +360,51 @@ def test_a_stream_that_fails_is_incomplete_and_the_others_are_not(
     ],
 )
 def test_an_error_says_who_has_to_do_something(
-    source: Source, config: Make, catalog: Make, sandbox: Sandbox, fault: str, match: str, kind: str
+    source: Source, config: Make, sandbox: Sandbox, fault: str, match: str, kind: str
 ) -> None:
-    wanted = catalog("summary", "case_summary", "case_details")
+    wanted = configured("summary", "case_summary", "case_details")
     sandbox.fault(fault, match, times=None)
     answer = source.run("read", config=config(export_retries=0), catalog=wanted)
     assert answer.code == 1
     assert {error[1] for error in answer.errors} == {kind}
 
 
-def test_a_host_that_does_not_answer_may_do_so_later(source: Source, config: Make, catalog: Make) -> None:
-    wanted = catalog("summary")
-    answer = source.run("read", config=config(api_url="http://127.0.0.1:9/v1"), catalog=wanted)
-    assert (answer.code, [error[1] for error in answer.errors]) == (1, ["transient_error"])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (UnreachableError("no host"), "transient_error"),
+        (RetriableAPIError("500"), "transient_error"),
+        (NotAllowedError("403", 403, 5), "config_error"),
+        (ConfigValidationError("no zone"), "config_error"),
+        (UnexpectedAnswerError("a list"), "system_error"),
+        (EndOfRun("a signal", exit_code=143), "transient_error"),
+    ],
+)
+def test_another_try_helps_if_the_host_may_answer_later(error: BaseException, kind: str) -> None:
+    assert kind_of(error) == kind
+    end = EndOfRun("the end", exit_code=1)
+    end.__cause__ = error
+    assert kind_of(end) == kind
 
 
-def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(
-    source: Source, config: Make, catalog: Make
-) -> None:
+def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(source: Source, config: Make) -> None:
     limited = config(max_requests=3)
-    answer = source.run("read", config=limited, catalog=catalog("summary"))
+    answer = source.run("read", config=limited, catalog=configured("summary"))
     assert (answer.code, answer.status, len(answer.records["summary"])) == (0, {"summary": "COMPLETE"}, 3)
-    answer = source.run("read", config=limited, catalog=catalog("summary", mode="full_refresh"))
+    answer = source.run("read", config=limited, catalog=configured("summary", mode="full_refresh"))
     assert (answer.code, answer.status, answer.states) == (1, {"summary": "INCOMPLETE"}, [])
     assert answer.errors[0][2].startswith(
         "summary: max_requests (3) ended it, and a stream that is read whole can't go on later"
     )
 
 
-def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(
-    source: Source, config: Make, catalog: Make
-) -> None:
-    first = source.run("read", config=config(), catalog=catalog("summary"))
+def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(source: Source, config: Make) -> None:
+    first = source.run("read", config=config(), catalog=configured("summary"))
     days = config(backfill_start="2026-04-27", backfill_end="2026-04-28")
-    answer = source.run("read", config=days, catalog=catalog("summary"), state=first.states)
+    answer = source.run("read", config=days, catalog=configured("summary"), state=first.states)
     assert [row["local_date"] for row in answer.records["summary"]] == ["2026-04-27"]
     assert state_in(answer.states) == state_in(first.states)
-    answer = source.run("read", config=days, catalog=catalog("summary", mode="full_refresh"))
+    answer = source.run("read", config=days, catalog=configured("summary", mode="full_refresh"))
     assert (answer.code, answer.errors[0][1], answer.records) == (1, "config_error", {})
 
 
@@ -407,9 +418,9 @@ def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(
     ],
 )
 def test_files_that_can_t_be_used_are_errors_of_the_configuration(
-    source: Source, config: Make, catalog: Make, files: dict[str, Any], said: str
+    source: Source, config: Make, files: dict[str, Any], said: str
 ) -> None:
-    answer = source.run("read", **({"config": config(), "catalog": catalog("summary")} | files))
+    answer = source.run("read", **({"config": config(), "catalog": configured("summary")} | files))
     ((_, kind, text),) = answer.errors
     assert (answer.code, kind) == (1, "config_error")
     assert text.startswith(said)
@@ -421,9 +432,9 @@ def test_a_first_load_has_no_state(given: Any) -> None:
 
 
 def test_a_signal_ends_a_read_between_two_messages_and_the_next_goes_on(
-    source: Source, config: Make, catalog: Make, sandbox: Sandbox
+    source: Source, config: Make, sandbox: Sandbox
 ) -> None:
-    wanted = catalog("summary", "case_summary")
+    wanted = configured("summary", "case_summary")
     whole = source.run("read", config=config(), catalog=wanted)
     sandbox.fault("slow", "case_summary", times=None, value=30, after=2)
     line = source.arguments("read", config=config(concurrency=1), catalog=wanted)
