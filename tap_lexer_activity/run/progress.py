@@ -45,6 +45,7 @@ class Progress:
     Attributes:
         records: Records so far, by stream.
         failures: Streams that failed, and why.
+        errors: What made each of them fail first.
     """
 
     def __init__(  # noqa: PLR0913 (what it counts, and what it says it with)
@@ -80,6 +81,7 @@ class Progress:
         self._streams: dict[str, _Stream] = {}
         self.records: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
+        self.errors: dict[str, Exception] = {}
 
     def expect(self, plans: Sequence[Plan]) -> None:
         """This is what the run will ask for."""
@@ -122,9 +124,11 @@ class Progress:
         """Whether any window of a stream has been read in this run."""
         return bool(self._of(stream).read)
 
-    def fail(self, stream: str, reason: str) -> None:
+    def fail(self, stream: str, reason: str, error: Exception | None = None) -> None:
         """A stream, or its part for one form, failed."""
         self.failures.append((stream, reason))
+        if error is not None:
+            self.errors.setdefault(stream, error)
         self._give_up(stream)
 
     def fall_short(self, stream: str) -> None:

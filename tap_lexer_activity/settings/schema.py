@@ -241,6 +241,9 @@ SETTINGS: Final = th.PropertiesList(
 ).to_dict()
 """JSON schema of the tap's own settings."""
 
+OWN_SETTINGS: Final[dict[str, Any]] = {**SETTINGS, "properties": dict(SETTINGS["properties"])}
+"""The same for whoever does without Singer. The SDK adds its settings to `SETTINGS` later."""
+
 BATCH_CONFIG: Final[dict[str, Any]] = {
     "type": ["object", "null"],
     "title": "Batch files",
