@@ -111,10 +111,14 @@ class Converter:
         """Whether some of the rows so far have no time, so that only their order tells them apart."""
         return self._identity.timeless > 0
 
-    def convert(self, rows: Sequence[list[str]]) -> list[Sequence[Any]]:
+    def convert(self, rows: Sequence[list[str]], *, has_nul: bool = True) -> list[Sequence[Any]]:
         """Values of rows, column by column in the order of `columns`.
 
         Nothing in a row is lost: a cell without a column of its own is in the last one, as text, by its header.
+
+        Args:
+            rows: Cells of rows, at least one.
+            has_nul: Whether the file has a NUL.
         """
         extras: Extras = {}
         if set(map(len, rows)) != {self._width}:
@@ -124,7 +128,8 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]  # ids are made of the cells as they are in the file
-        cells = _storable(cells)
+        if has_nul:
+            cells = _storable(cells)
         columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
         if self._dates is not None:
             column = cells[self._time]
