@@ -9,7 +9,14 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.csv_exports.cells import read_booleans, read_integers, read_numbers, read_times, reader_for
+from tap_lexer_activity.csv_exports.cells import (
+    read_booleans,
+    read_integers,
+    read_numbers,
+    read_times,
+    reader_for,
+    usual_numbers,
+)
 from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import matched, unique_headers
@@ -160,6 +167,8 @@ class Converter:
         extras: Extras,
     ) -> Sequence[Any]:
         """The values of a column, `None` for an empty cell; cells that are not of its type go to `extras`."""
+        if read is read_numbers and (numbers := usual_numbers(column)) is not None:
+            return numbers
         has_empty = not all(column)
         if read is None:
             return [cell or None for cell in column] if has_empty else column
