@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.csv_exports.convert import Converter
 
-_ROWS_AT_A_TIME: Final = 160
+_ROWS_AT_A_TIME: Final = 100
 _BYTES_AT_A_TIME: Final = 1 << 22
 _ROUND_DIGITS: Final = frozenset({"1", "2", "25", "5"})
 _SHORTEST_ROUND: Final = 1000
