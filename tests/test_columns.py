@@ -261,7 +261,21 @@ def test_usual_times_are_read_together_as_each_by_itself(usual: list[str], other
 
 
 USUAL_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?", fullmatch=True) | st.just("")
-ODD_NUMBERS = ["1\n2", "\n", "01", "1.", ".5", "-", "1e5", "1,234.5", "NA", "٣", "1" * 101, "0." + "1" * 100]
+ODD_NUMBERS = [
+    "1\n2",
+    "\n",
+    "01",
+    "1.",
+    ".5",
+    "-",
+    "1e5",
+    "1,234.5",
+    "NA",
+    "٣",
+    "1" * 101,
+    "0." + "1" * 100,
+    "0.0000001",
+]
 
 
 @given(st.lists(USUAL_NUMBERS, max_size=5), st.lists(st.sampled_from(ODD_NUMBERS) | USUAL_NUMBERS, max_size=2))
@@ -270,6 +284,7 @@ def test_usual_numbers_are_read_together_as_each_by_itself(usual: list[str], oth
     alone = [read_numbers(["no number", cell])[1] for cell in cells]
     assert list(map(str, read_numbers(cells))) == list(map(str, alone))
     if (found := usual_numbers(cells)) is not None:
+        assert ["" if number is None else str(number) for number in found] == found.texts
         assert list(map(str, found)) == list(map(str, alone))
         assert len(found) == len(cells)
     assert found is not None or set(others) & set(ODD_NUMBERS)

@@ -24,8 +24,10 @@ match_time: Final = re.compile(
 ).fullmatch
 """The match of a text that is written as a date with a time of day, or `None`."""
 
-_match_usual_numbers: Final = re.compile(r"(?:(?:-?(?:0|[1-9]\d{0,99}+)(?:\.\d{1,99}+)?+)?+\n)*+", re.ASCII).fullmatch
-"""Matches cells, a line each, that are empty or numbers without an exponent, all of which a float can be about as large as."""
+_match_usual_numbers: Final = re.compile(
+    r"(?:(?:-?(?:0(?!\.0{6})|[1-9]\d{0,99}+)(?:\.\d{1,99}+)?+)?+\n)*+", re.ASCII
+).fullmatch
+"""Matches cells, a line each, that are empty or numbers as a decimal is written without an exponent, which fit into a float."""
 _match_number: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII).fullmatch
 _match_dot_for_decimals: Final = re.compile(
     r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+|\+\d+)", re.ASCII
@@ -102,7 +104,7 @@ class Numbers(Sequence[Decimal | None]):
 
 
 def usual_numbers(cells: Sequence[str]) -> Numbers | None:
-    """Numbers, if each cell is empty or a number without an exponent as JSON writes it; otherwise `None`."""
+    """Numbers, if each cell is empty or a number without an exponent, as JSON and decimals write it; otherwise `None`."""
     lines = "\n".join([*cells, ""])
     if _match_usual_numbers(lines) and lines.count("\n") == len(cells):
         return Numbers(cells)
