@@ -784,7 +784,7 @@ def test_rows_with_a_time_are_not_read_from_the_start_of_their_window(tap: Tap, 
 
 
 @pytest.mark.parametrize("way", ["records", "mapped", "batch"])
-@pytest.mark.parametrize("late", [0, 1, 160, 500])
+@pytest.mark.parametrize("late", [0, 1, 100, 500])
 def test_a_row_without_a_time_that_comes_late_costs_no_row_and_doubles_none(
     tap: Tap, catalog_of: CatalogOf, tmp_path: Path, way: str, late: int
 ) -> None:

@@ -466,7 +466,7 @@ def test_an_export_moves_the_bookmark_when_its_file_has_been_written(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("size", "rows", "expected"), [(10, 400, [160, 160, 80]), (100_000, 100, [60, 40]), (1 << 20, 50, [20, 20, 10])]
+    ("size", "rows", "expected"), [(10, 250, [100, 100, 50]), (100_000, 100, [60, 40]), (1 << 20, 50, [20, 20, 10])]
 )
 def test_long_rows_are_converted_a_few_at_a_time(size: int, rows: int, expected: list[int]) -> None:
     file = io.BytesIO(b"".join(b"%d,%s\r\n" % (row, b"x" * size) for row in range(rows)))

@@ -20,11 +20,12 @@ from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib.json import serialize_json
 
+from tap_lexer_activity.csv_exports.cells import Numbers
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines, row_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Record
@@ -54,12 +55,22 @@ class BlockEncoder:
 
     def messages(self, block: Block) -> bytes:
         """The rows as RECORD messages."""
-        rows = map(self._row, *block.columns)
+        rows = self._rows(block)
         return encode_lines(list(map(self._message, repeat(self._stream), rows, repeat(utc_now().isoformat()))))
 
     def rows(self, block: Block) -> bytes:
         """The rows alone, as batch files have them."""
-        return encode_lines(list(map(self._row, *block.columns)))
+        return encode_lines(list(self._rows(block)))
+
+    def _rows(self, block: Block) -> Iterator[Any]:
+        return map(self._row, *map(_as_written, block.columns))
+
+
+def _as_written(column: Iterable[Any]) -> Iterable[Any]:
+    """A column whose numbers are written as they came."""
+    if type(column) is Numbers:  # (to ask an abstract class costs more than all else here)
+        return [msgspec.Raw(text) if text else None for text in column.texts]
+    return column
 
 
 class BatchBuffer:

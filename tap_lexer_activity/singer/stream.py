@@ -104,10 +104,9 @@ class SingerStream(Stream):
 
     @property
     def is_plain(self) -> bool:
-        """Whether rows are written as they come: nothing maps, flattens or leaves out."""
+        """Whether rows are written as they come, if flattening leaves them alone: nothing maps or leaves out."""
         (stream_map, *others) = self.stream_maps
-        is_same = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled and not others
-        return is_same and self.columns.keep_additional
+        return type(stream_map) is SameRecordTransform and not others and self.columns.keep_additional
 
     def messages(self, row: Record) -> Iterator[RecordMessage]:
         """The RECORD messages of a row: with selection and stream maps applied.
