@@ -190,7 +190,7 @@ class TapLexerActivity(SingerTap):
         unused = unused_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ, given)
         if unused and not (config and config.parse_env):
             cls.logger.warning(
-                "The environment sets %s, which is ignored. Add --config ENV to use it [see: variables-not-read]",
+                "Ignored, because --config ENV is missing: %s [see: variables-not-read]",
                 ", ".join(unused),
             )
         tap = cls(

@@ -152,7 +152,7 @@ def kinds(name: str) -> str:
     ],
 )
 def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) -> None:
-    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer. {said}"
+    description = f"Column {header!r} of the export, found by discovery. Lexer does not document it. {said}"
     assert column_schema(header) == {"description": description, **kind}
 
 

@@ -84,11 +84,11 @@ def plan(situation: Situation, *, with_exports: bool) -> list[str]:
     zone_ = situation.zone
     first, last = situation.first_day, local_date(situation.week.end, zone_)
     lines = [
-        f"Asking at most {MOST} requests, most of them about the days from {first} until {last} ({zone_.key}). Customers' texts stay in this process"
+        f"Sending at most {MOST} requests, most about the days from {first} until {last} ({zone_.key}). No customer's text leaves this process"
     ]
     if with_exports:
         lines.append(
-            f"Among them: an export of one day of {', '.join(EXPORTS)}, which Lexer works on as on any other. --no-exports leaves them out"
+            f"Some of them start an export of one day of {', '.join(EXPORTS)}, a job like any other. --no-exports leaves them out"
         )
     return lines
 
@@ -175,7 +175,7 @@ def _ask_all(probe: Probe, evidence: Evidence, asker: Asker, kept: int) -> None:
             return
         for ask in missing:
             if asker.left <= kept:
-                asker.answers[ask] = Answer(said="not asked: the requests are spent", was_asked=False)
+                asker.answers[ask] = Answer(said="not asked: no request is left", was_asked=False)
             asker.ask(ask)
             if is_hopeless(asker.answers):
                 return

@@ -117,7 +117,7 @@ class _TimedResponse(http.client.HTTPResponse):
             if status >= HTTPStatus.OK:
                 return version, status, reason
             if status == HTTPStatus.SWITCHING_PROTOCOLS:
-                msg = "the host goes on in another protocol, which was not asked for"
+                msg = "the host switches to another protocol, which the tap did not ask for"
                 raise http.client.HTTPException(msg)
             http.client.parse_headers(self.fp)
         msg = "interim answers only"

@@ -65,7 +65,7 @@ class LexerClient:
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
     - `RangeTooLongError` where the range is refused for its length,
     - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
-    - `RequestsSpentError` when `max_requests` have been sent.
+    - `RequestsSpentError` when `max_requests` is used up.
 
     Attributes:
         limiter: The quota.

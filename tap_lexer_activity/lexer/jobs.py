@@ -336,12 +336,10 @@ class Exporter:
             return ExportFailedError(
                 f"{job.what}: Lexer says that it is complete, but names no file [see: export-no-file]"
             )
-        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
-        msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
-            "Raise export_timeout, or lower export_window_days [see: export-timeout]"
+        last = "" if found.is_known else f". Its last status was {self._shown(found.word, job)}"
+        return ExportTimedOutError(
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last} [see: export-timeout]"
         )
-        return ExportTimedOutError(msg)
 
 
 def drafts(api_url: str) -> list[tuple[str, str]]:

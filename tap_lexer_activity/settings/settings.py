@@ -74,7 +74,7 @@ class Settings:
         if 0 < self.lookback_days < days:
             caution = (
                 f"lookback_days is {self.lookback_days} and report_interval is {self.report_interval!r}: a {self.report_interval} "
-                "that has ended is not read again, though its numbers still change. "
+                "that has ended is not re-read, though its numbers still change. "
                 f"Set lookback_days to {days} or more [see: lookback-too-short]"
             )
             return [caution]

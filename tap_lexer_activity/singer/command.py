@@ -112,7 +112,7 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
             ["--report"],
             type=click.Path(dir_okay=False, writable=True),
             metavar="FILE",
-            help="Write what --doctor found as JSON, too.",
+            help="Also write what --doctor found to this file, as JSON.",
         ),
         click.Option(
             ["--doctor-from"], metavar="DATE", help="Let --doctor ask about the seven days from this date on."
@@ -138,7 +138,7 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
 
 
 _WAY_OUT: Final = {
-    "--state": "For a first load, leave out --state; otherwise pass the last state that the target kept, or everything is read again "
+    "--state": "For a first load, leave out --state; otherwise pass the last state that the target kept, or everything is re-read "
     "[see: state-empty]",
     "--catalog": "Make it again with --discover [see: catalog-refused]",
 }

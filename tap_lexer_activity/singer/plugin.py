@@ -200,7 +200,7 @@ class SingerTap(Tap):
         if self.settings.max_requests and self.settings.discover_export_columns and self.input_catalog is None:
             # (Only a sync has a mapper. Its discovery would spend the requests of every run anew.)
             msg = (
-                "max_requests: can't be used with discover_export_columns unless there is a catalog. "
+                "max_requests: can't be used with discover_columns unless there is a catalog. "
                 "Make one with --discover and pass it with --catalog [see: max-requests-discovery]"
             )
             raise ConfigValidationError(msg, errors=[msg])
@@ -280,7 +280,8 @@ class SingerTap(Tap):
             return  # it would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
         end = EndOfRun(
-            f"Ended by {name}. The next run goes on from the last state [see: ended-by-signal]", exit_code=128 + signum
+            f"Ended by {name}. The next run continues from the last state [see: ended-by-signal]",
+            exit_code=128 + signum,
         )
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments
         if writer is None:

@@ -192,7 +192,7 @@ class WindowedStream(LexerStream):
         if bookmark is not None and bookmark > datetime.now(UTC):
             caution = (
                 f"The bookmark {windows.to_text(bookmark)} is in the future: nothing is read until then. "
-                "To read again from start_date, remove this stream from the state [see: bookmark-in-future]"
+                "To re-read from start_date, remove this stream from the state [see: bookmark-in-future]"
             )
             return self._planned(form_id, [], "the bookmark is in the future", caution)
         if bookmark is not None and bookmark < windows.floor(self.start, self.interval, zone):

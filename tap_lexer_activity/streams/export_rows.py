@@ -110,9 +110,11 @@ class ExportFile:
             said = "there are other headers in the middle of the file, and the rows below each are read by it"
             yield "headers in the middle", f"{said}: {self._sections.others}"
         if self._last.is_found:
-            said = "the last line is a sum, and left out"
+            said = "the last line is a total, and is left out"
             if self._last.named is not None and self._last.named != self.count:
-                said += f". It names {self._last.named}, and there are {self.count} rows: see whether some are missing"
+                said += (
+                    f". It names {self._last.named}, and there are {self.count} rows: check whether some are missing"
+                )
             yield "sum below the rows", said
 
     @property

@@ -172,7 +172,7 @@ class LabelChecks:
         msg = (
             f"{asked_for}: asked again from {self._quoted([label])} on, Lexer sends nothing under this label, but did before. "
             "So labels may be the ends of buckets: set series_label to end if they are, to start if not, "
-            "and read again from start_date [see: label-of-nothing]"
+            "and re-read from start_date [see: label-of-nothing]"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -186,7 +186,7 @@ class LabelChecks:
             return found
         msg = (
             f"{asked_for}: counts came in the bucket after the range, and none in its first bucket: "
-            f"{self._quoted(labels)}. Labels may be the ends of buckets. If so, set series_label to end and read again from start_date; "
+            f"{self._quoted(labels)}. Labels may be the ends of buckets. If so, set series_label to end and re-read from start_date; "
             "if not, to start; if the days are of another zone, set series_zone to it [see: bucket-after]"
         )
         raise UnexpectedAnswerError(msg)
@@ -211,7 +211,7 @@ class LabelChecks:
         if self._rule is not None and found.rule != self._rule:
             msg = (
                 f"{asked_for}: these labels can't be read like the earlier ones in this run. Set series_label to start or end, "
-                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they show UTC; then read again from start_date [see: labels-change]'
+                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they show UTC; then re-read from start_date [see: labels-change]'
             )
             raise UnexpectedAnswerError(msg)
         self._rule = found.rule

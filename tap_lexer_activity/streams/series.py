@@ -65,7 +65,7 @@ class Series(WindowedStream):
             if len({instant.astimezone(self.zone).utcoffset() for instant in ends}) > 1:
                 self.logger.warning(
                     "The clocks changed less than 4 days ago, and no request can be that short. If Lexer counts days by the offset of the "
-                    "request, the days since then are an hour off until they are read again: keep lookback_days at 5 or more [see: clocks-changed]"
+                    "request, the days since then are an hour off until they are re-read: keep lookback_days at 5 or more [see: clocks-changed]"
                 )
         return found
 

@@ -70,7 +70,7 @@ def _token(evidence: Evidence) -> list[Finding]:
 
 
 def _clock(evidence: Evidence) -> list[Finding]:
-    assumed = "It is right to a minute: which windows are over is read off it."
+    assumed = "It is right to the minute: it says which windows are over."
     skews = [answer.skew for answer in _asked(evidence) if answer.skew is not None]
     if not skews:
         if not any(answer.is_fine for answer in _asked(evidence)):
@@ -181,7 +181,7 @@ def _speed(evidence: Evidence) -> list[Finding]:
 
 
 def _rights(evidence: Evidence) -> list[Finding]:
-    assumed = "It may read all of them. One that it may not read fails alone, and the run goes on."
+    assumed = "It may read all of them. One that it may not read fails alone, and the run continues."
     asked = [(ask.type, answer) for ask, answer in evidence.answers.items() if answer.was_asked]
     if not any(answer.is_fine for _, answer in asked):
         return []
