@@ -1,4 +1,4 @@
-"""How fast rows reach Postgres and DuckDB, by the target's settings, and which of the programs takes the time.
+"""The speed of rows into Postgres and DuckDB, by the target's settings, and the share of each program in it.
 
     python benchmarks/warehouses.py [--loads export year] [--rows 100000] [--days 365] [--rounds 5] [--only NAME ...]
 

@@ -78,7 +78,7 @@ _OF_MAIL: Final = re.compile(r"[A-Za-z]{3},? .*(?:GMT|UTC?|[+-]\d{4})")
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 _FORMS: Final = ("%a %b %d %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y")
-"""How JavaScript and Ruby write a time for people, after `GMT` is taken off."""
+"""Forms in which JavaScript and Ruby write a time for people, without their `GMT`."""
 
 _LATEST: Final = 4_102_444_800
 """The year 2100 in seconds since 1970. A larger number is one of milliseconds: as such it is of 1970 if it is smaller."""

@@ -67,7 +67,7 @@ class TapLexerActivity(SingerTap):
         check_token(self.current)
 
     def describe_plan(self) -> list[str]:
-        """What a run would ask for, as lines for people.
+        """The requests that a run would send, as lines for people.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.settings.settings import Settings
 
 WAITS_FOR_QUOTA: Final = 2
-"""How often a request that was answered 429 is sent again."""
+"""Most tries of a request after answers of 429."""
 _OF_INTEREST: Final = ("date", "link", "retry-after", "content-type", "content-encoding", "server")
 _OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
 _LENGTHS: Final = ("content-length", "transfer-encoding")
@@ -101,18 +101,18 @@ class Answer:
 
     @property
     def is_fine(self) -> bool:
-        """Whether it answers the question."""
+        """True if it answers the question."""
         is_good = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
         return is_good and (self.is_json or self.status == HTTPStatus.NO_CONTENT)
 
     @property
     def is_refused(self) -> bool:
-        """Whether the token may not ask this."""
+        """True if the token may not ask this."""
         return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
     @property
     def why(self) -> str:
-        """Why it answers nothing, in a few words."""
+        """The reason why it answers nothing, in a few words."""
         if not self.status:
             return self.said or "no answer"
         return f"{self.status}{f', {self.said}' if self.said else ''}{'' if self.is_json else ', which is not JSON'}"
@@ -150,7 +150,7 @@ class Door:
         self._http = http
         self._kept: dict[str, _Kept] = {}
         self.is_shut = False
-        """Whether nothing more is sent."""
+        """True if nothing more is sent."""
 
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
@@ -249,7 +249,7 @@ class Asker:
         return self.answers[ask]
 
     def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
-        """How an export job stands now."""
+        """The status of an export job."""
         url, name = address or (self._settings.export_status_url, "token")
         answer = self._patiently("GET", url, what, is_secret=True, is_new=True, params={name: token})
         self.polls.append(answer)
@@ -316,7 +316,7 @@ def _is_of_interest(name: str) -> bool:
 
 
 def is_of_quota(name: str) -> bool:
-    """Whether a header is about the quota, by its name in lower case."""
+    """True if a header is about the quota, by its name in lower case."""
     return any(word in name for word in _OF_QUOTA)
 
 

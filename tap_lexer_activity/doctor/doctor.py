@@ -48,7 +48,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What was found out.
+    """All findings of an examination.
 
     Attributes:
         situation: What was asked about.
@@ -75,12 +75,12 @@ class Diagnosis:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all is as assumed, or settled."""
+        """True if all is as assumed, or settled."""
         return is_settled(self.findings)
 
 
 def plan(situation: Situation, *, with_exports: bool) -> list[str]:
-    """What an examination asks for, as lines for people."""
+    """The requests of an examination, as lines for people."""
     zone_ = situation.zone
     first, last = situation.first_day, local_date(situation.week.end, zone_)
     lines = [
@@ -153,7 +153,7 @@ def _logger(logger: logging.Logger) -> logging.Logger:
 
 
 def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding], first: str | None) -> list[Finding]:
-    """What a run makes of the answers: as it is set now and, where it refuses one, as the findings say that it should be set."""
+    """The answers as a run reads them: with its settings of now and, where it refuses one, with those that the findings suggest."""
     asker.door.is_shut = True
     readings = reading.read_as_a_run(run, evidence)
     asker.door.is_shut = False
@@ -182,7 +182,7 @@ def _ask_all(probe: Probe, evidence: Evidence, asker: Asker, kept: int) -> None:
 
 
 def is_hopeless(answers: dict[Ask, Answer]) -> bool:
-    """Whether no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
+    """True if no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
     asked = [answer for answer in answers.values() if answer.was_asked]
     if not asked or any(answer.is_fine for answer in asked):
         return False
@@ -192,7 +192,7 @@ def is_hopeless(answers: dict[Ask, Answer]) -> bool:
 
 
 def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
-    """What a probe finds. One that fails says why, and stops none of the others."""
+    """The findings of a probe. One that fails says why, and stops none of the others."""
     try:
         return probe.judge(evidence)
     except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:

@@ -86,7 +86,7 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(io.BufferedReader):
-    """What is received for one request. If more came than the answer, the connection is not used again: the next would begin with it."""
+    """The bytes received for one request. If more came than the answer, the connection is not used again: the next answer would begin with them."""
 
     def __init__(self, source: _Timed, connection: socket.socket) -> None:
         super().__init__(source)

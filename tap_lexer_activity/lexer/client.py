@@ -139,7 +139,7 @@ class LexerClient:
         return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
 
     def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
-        """How an export job stands.
+        """The status of an export job.
 
         Args:
             token: Lexer's name for the job.
@@ -153,7 +153,7 @@ class LexerClient:
 
     @property
     def is_token_accepted(self) -> bool:
-        """Whether any request has been accepted."""
+        """True if any request has been accepted."""
         return self._verdicts.has_accepted
 
     def quote(self, text: str) -> str:

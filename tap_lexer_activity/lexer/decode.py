@@ -109,7 +109,7 @@ def write_and_verify(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was seen of a file while it was written.
+    """Facts about a file, seen while it was written.
 
     Attributes:
         is_packed: Whether it came packed, and so with an end of its own.
@@ -150,7 +150,7 @@ def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: s
 
 
 def _has_known_length(response: requests.Response) -> bool:
-    """Whether the file host says how long the file is, so that the library notices where it breaks off."""
+    """True if the file host says how long the file is, so that the library notices where it breaks off."""
     headers = response.headers
     return headers.get("Content-Length", "").isdecimal() or "chunked" in headers.get("Transfer-Encoding", "").lower()
 
@@ -206,7 +206,7 @@ def _begun(pieces: Iterator[bytes], count: int) -> tuple[bytes, Iterator[bytes]]
 
 
 def why_not_csv(beginning: bytes) -> str | None:
-    """Why a file is no CSV of an export, by its first bytes; `None` if it may be one.
+    """The reason why a file is no CSV of an export, by its first bytes; `None` if it may be one.
 
     No export has a single column, and a header whose names begin with blanks is a sentence, if nothing follows.
     """

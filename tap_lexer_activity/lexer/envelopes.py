@@ -59,7 +59,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Content:
-    """What is in an answer.
+    """The content of an answer.
 
     Attributes:
         rows: A list of rows, an object, a series; or nothing, as `[]`, `None` or `{}`.
@@ -89,12 +89,12 @@ def error_in(answer: Any, known: Collection[str] = ()) -> Any:
 
 
 def _is_rows(said: Any, name: str) -> bool:
-    """Whether what stands under `errors` may be buckets of a series that is called so."""
+    """True if what stands under `errors` may be buckets of a series that is called so."""
     return name == "errors" and isinstance(said, list) and all(isinstance(one, dict) and "value" in one for one in said)
 
 
 def opened(answer: Any, expected: Expected, what: str) -> Content:
-    """What is in an answer, out of its envelope. What nothing can be taken out of stays as it is, for the check of its shape to refuse.
+    """The content of an answer, without its envelope. An answer that is no known envelope stays as it is, and the check of its shape refuses it.
 
     Args:
         answer: Its JSON; `None` for an answer without a body.
@@ -185,7 +185,7 @@ def _check_names(found: list[str], expected: Expected, what: str) -> None:
 
 
 def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: int) -> tuple[Any, tuple[str, ...]]:
-    """What is in an envelope within an envelope, or nothing that is named as if it were something."""
+    """The content of an envelope inside an envelope, or an empty part that is named like content."""
     inner = [
         (part, (name, *path))
         for name, each in (answer.items() if depth < _DEEPEST else ())
@@ -202,13 +202,13 @@ def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: i
 
 
 def _is_of_envelopes(name: str, stream: str) -> bool:
-    """Whether a name is usual around an answer, or of the same words as the stream's."""
+    """True if a name is usual around an answer, or of the same words as the stream's."""
     words = {word.rstrip("s") for word in re.findall("[a-z]+", name.lower())}
     return name.lower() in _NAMES or bool(words & {word.rstrip("s") for word in stream.split("_")})
 
 
 def _fits(part: Any, name: str, expected: Expected) -> bool:
-    """Whether a part of an answer may be what is expected."""
+    """True if a part of an answer may be what is expected."""
     if name.lower() in _AROUND:
         return False
     is_list = isinstance(part, list) and all(isinstance(row, dict) for row in part)

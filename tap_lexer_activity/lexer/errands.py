@@ -21,7 +21,7 @@ FILES_AHEAD: Final = 2
 
 
 class Errand(ABC):
-    """What is done ahead of one turn.
+    """The work for one turn, ahead of it.
 
     Attributes:
         rank: Its place in the order of the run.
@@ -45,22 +45,22 @@ class Errand(ABC):
     @property
     @abstractmethod
     def due(self) -> float:
-        """When the next step is due, in seconds of the clock; infinity if there is none ahead of its turn."""
+        """The time of the next step, in seconds of the clock; infinity if there is none ahead of its turn."""
 
     @property
     @abstractmethod
     def is_begun(self) -> bool:
-        """Whether its first step is done."""
+        """True if its first step is done."""
 
     @property
     @abstractmethod
     def wants_file(self) -> bool:
-        """Whether the next step is to fetch a file, for which there has to be room."""
+        """True if the next step is to fetch a file, for which there has to be room."""
 
     @property
     @abstractmethod
     def has_file(self) -> bool:
-        """Whether it has taken that room."""
+        """True if it has taken that room."""
 
     @abstractmethod
     def step(self) -> None:
@@ -68,7 +68,7 @@ class Errand(ABC):
 
     @abstractmethod
     def after(self) -> None:
-        """What follows from a step that a thread has done, under the lock."""
+        """The consequences of a step that a thread has done, under the lock."""
 
     @abstractmethod
     def discard(self) -> None:
@@ -110,7 +110,7 @@ class Errands:
         self.most_files = most_files
         self._all: list[Errand] = []
         self._is_in_turn = False
-        """Whether whoever reads fetches a file."""
+        """True if whoever reads fetches a file."""
 
     def add(self, errand: Errand) -> None:
         """Let threads work on an errand."""
@@ -128,7 +128,7 @@ class Errands:
         return None
 
     def _has_room(self, errand: Errand) -> bool:
-        """Whether a file may be fetched: one after the other, for a host that asks for patience means all of them.
+        """True if a file may be fetched: one after the other, for a host that asks for patience means all of them.
 
         One place is always left for the file that is read next: those of far ahead take no more.
         """
@@ -155,7 +155,7 @@ class Errands:
 
     @property
     def are_starting(self) -> bool:
-        """Whether any has not begun, and will ahead of its turn."""
+        """True if any has not begun, and will ahead of its turn."""
         return any(not each.is_begun and not each.is_left for each in self._all)
 
     def wait_until(self, is_so: Callable[[], bool], while_waiting: Callable[[], float]) -> None:

@@ -95,7 +95,7 @@ def opened(answer: Any) -> Mapping[str, Any] | None:
 
 
 def parse_status(answer: Mapping[str, Any], base: str = "") -> Status:
-    """How a job stands, by an answer about it.
+    """The status of a job, by an answer about it.
 
     Args:
         answer: The answer, opened.

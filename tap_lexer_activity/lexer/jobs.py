@@ -86,7 +86,7 @@ class Job:
     is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
-        """What a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
+        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
 
         Args:
             found: How the job stands.
@@ -180,7 +180,7 @@ class Exporter:
         return job
 
     def is_due(self, job: Job) -> bool:
-        """Whether it is time to poll a job that is not known to be complete."""
+        """True if it is time to poll a job that is not known to be complete."""
         return job.url is None and job.due <= self._clock()
 
     def poll(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
@@ -209,7 +209,7 @@ class Exporter:
         return found
 
     def _status(self, job: Job, *, tries: int) -> Status:
-        """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
+        """The status of a job, from the first address that knows it: only that one is asked from then on."""
         with self._seeking if len(self._addresses) > 1 else nullcontext():  # one thread finds it out for all
             return self._status_by_one(job, tries=tries)
 
@@ -311,7 +311,7 @@ class Exporter:
         raise AssertionError  # the loop ends by one of the two
 
     def _link(self, job: Job) -> str | None:
-        """Where the file lies, as soon as Lexer says so; `None` if it says that there is no data."""
+        """The link to the file, as soon as Lexer sends it; `None` if it says that there is no data."""
         # From now on, and not from its start: other streams may have been read for hours since then.
         end = self._clock() + self._settings.export_timeout
         found: Status | None = None

@@ -164,7 +164,7 @@ class WholeAnswers:
             self._notices.accept(expected.stream, "pages", said)
 
     def _are_there(self, pages: _Pages, ask: Ask, expected: Expected, what: str) -> bool:
-        """Whether Lexer knows pages. If so, they are read up to an empty one."""
+        """True if Lexer knows pages. If so, they are read up to an empty one."""
         while True:
             try:
                 reply = ask(pages.first_url, {"page": pages.count + 1}, 1 if pages.count == 1 else None)

@@ -39,12 +39,12 @@ class Columns:
 
     @property
     def name_additional(self) -> bool:
-        """Whether the catalog knows `additional_columns`; one of an earlier version may not."""
+        """True if the catalog knows `additional_columns`; one of an earlier version may not."""
         return ADDITIONAL in self.properties
 
     @property
     def keep_additional(self) -> bool:
-        """Whether `additional_columns` is loaded."""
+        """True if `additional_columns` is loaded."""
         return ADDITIONAL in self.selected
 
     def with_late(self, row: Row) -> Row:

@@ -122,7 +122,7 @@ class Forms:
 
 
 def is_of_nps(form: Row) -> bool | None:
-    """Whether a form is an NPS form; `None` if nothing says so."""
+    """True if a form is an NPS form; `None` if nothing says so."""
     if form.get("nps") is not None:
         return bool(form["nps"])
     fields = {**form, **(form.get(ADDITIONAL) or {})}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run has, handed to each of its streams.
+    """All that the streams of a run share.
 
     Attributes:
         settings: The settings.

@@ -11,7 +11,7 @@ from typing import Any
 from tap_lexer_activity.sandbox.report_types import NPS_TYPES, SERIES
 
 ANSWER, QUERY, JSON, JOB, LINK, FILE = "answer", "query", "json", "job", "link", "file"
-"""Where a fault strikes.
+"""The place where a fault strikes.
 
 In place of an answer (`fault_answers.py`), on what a report is asked or on its JSON (`fault_contents.py`), on an export's
 job, link or file (`fault_exports.py`).

@@ -135,7 +135,7 @@ def url_errors(name: str, url: str) -> list[str]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is this machine, so that nobody can read on the way what is sent to it."""
+    """True if a host is this machine, so that nobody can read on the way what is sent to it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -85,7 +85,7 @@ def unused_variables(
 
 
 def _says(text: str, value: object, kinds: Sequence[str]) -> bool:
-    """Whether a variable's text says the same as a setting's value."""
+    """True if a variable's text says the same as a setting's value."""
     kind = next((kind for kind in _READERS if kind in kinds), None)
     try:
         return text == value or bool(kind and _READERS[kind](text) == value)
@@ -102,7 +102,7 @@ def without_tokens(text: str, config: object, prefix: str, environment: Mapping[
 
 
 def is_pasted(text: str) -> bool:
-    """Whether a text that should be the path of a file looks like the settings themselves, and no file is named so."""
+    """True if a text that should be the path of a file looks like the settings themselves, and no file is named so."""
     return bool(_LIKE_SETTINGS.search(text)) and not _is_file(text)
 
 

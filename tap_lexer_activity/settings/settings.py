@@ -65,7 +65,7 @@ class Settings:
     environment: str | None = None
 
     def start_of(self, stream: str) -> datetime:
-        """Where a stream begins: by `start_dates`, or at `start_date`."""
+        """The start of a stream: by `start_dates`, or at `start_date`."""
         return self.starts.get(stream, self.start)
 
     def cautions(self) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     ConfigInput = _ConfigInput
-    """What `--config` gives."""
+    """The value of `--config`."""
 
 
 class _OnlyWhenDebugging(logging.Filter):

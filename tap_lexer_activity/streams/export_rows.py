@@ -138,7 +138,7 @@ def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[st
 
 
 def may_be_cut_short(count: int) -> bool:
-    """Whether a number of rows is one at which servers stop silently."""
+    """True if a number of rows is one at which servers stop silently."""
     digits = str(count).rstrip("0")
     return count in _LONGEST_SHEETS or (count >= _SHORTEST_ROUND and digits in _ROUND_DIGITS)
 

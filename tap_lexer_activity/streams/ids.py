@@ -124,7 +124,7 @@ def _with_number(row: Any, column: str) -> Any:
 
 
 def _is_sum(nobody: Sequence[Any], others: Sequence[Any], column: str, beside: Sequence[str]) -> bool:
-    """Whether every count of the rows without an id is the sum of the same count of the others."""
+    """True if every count of the rows without an id is the sum of the same count of the others."""
     left_out = {column, *beside}
     sums: dict[tuple[Any, ...], int] = {}
     for row in others:

@@ -63,7 +63,7 @@ class JobQueue:
         self._errands = run.exporter.errands
         self._logger = logger
         self._is_held = False
-        """Whether no more jobs are started ahead of their turn."""
+        """True if no more jobs are started ahead of their turn."""
 
     def __iter__(self) -> Generator[tuple[Request, Job]]:
         """The jobs in their order, each with its request, until there is none or something ends it."""
@@ -127,7 +127,7 @@ class JobQueue:
             self._credit(errand)
 
     def is_cut(self, request: Request) -> bool:
-        """Whether a request is for a part of what was planned as one."""
+        """True if a request is for a part of what was planned as one."""
         return request not in self._planned
 
     def put_back(self, requests: Iterable[Request]) -> None:

@@ -1,4 +1,4 @@
-"""What the labels of a series show of how Lexer counted: in which buckets, of which zone, and whether all of them came.
+"""The labels of a series, checked: in which buckets Lexer counted, in which zone, and whether all of them came.
 
 A request more, where nothing else can tell; the rows of an answer that is not what was asked for are never made.
 """
@@ -237,6 +237,6 @@ def _labels_beside(found: Placed, request: Request) -> list[str]:
 
 
 def _are_hours(labels: Iterable[str]) -> bool:
-    """Whether labels are of hours: several of one day."""
+    """True if labels are of hours: several of one day."""
     moments = [label.moment for found in map(read_label, labels) for label in list(found.values())[:1]]
     return len({moment.date() for moment in moments}) < len(moments) and not any(moment.second for moment in moments)

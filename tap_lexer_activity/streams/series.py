@@ -32,12 +32,12 @@ class Series(WindowedStream):
     dimension: ClassVar[str]
     """Column for the object's keys."""
     only_key: ClassVar[str | None] = None
-    """What is counted, if it is one thing; then a bucket need not say it."""
+    """The thing that is counted, if it is one; then a bucket need not say it."""
     zero_filled: ClassVar[tuple[str, ...]] = ()
     """Keys that have a row for every bucket that any key has: Lexer leaves out what did not occur, and a row that an earlier run loaded
     would keep its old number."""
     additive: ClassVar[bool] = False
-    """Whether the numbers of two buckets may be added."""
+    """True if the numbers of two buckets may be added."""
 
     def __init_subclass__(cls) -> None:
         cls.keys = ("date_from", "interval", cls.dimension)
@@ -87,7 +87,7 @@ class Series(WindowedStream):
         return {"type": "object", "propertyNames": {"maxLength": longest}, "additionalProperties": of_any_key}
 
     def documented_key(self, key: str) -> str:
-        """What is counted, by its documented name."""
+        """The thing that is counted, by its documented name."""
         return key
 
     @override
@@ -157,7 +157,7 @@ class Series(WindowedStream):
     def _spilt(
         self, rows: list[Bucket], buckets: Mapping[str, Window], request: Request, asked_for: str
     ) -> dict[str, Any]:
-        """What spilt over the end of a day of 25 hours, where Lexer counts in steps of 24 hours: it belongs to that day.
+        """The counts of the last hour of a day of 25 hours, where Lexer counts in steps of 24 hours: they belong to that day.
 
         Counts are added to it. An average can't be, so the day goes without, and a warning says so.
         """

@@ -28,7 +28,7 @@ KINDS: Final = {
 
 _AROUND: Final = ("data", "result", "results", "rows", "items", "nps_volume")
 _FARTHEST: Final = timedelta(hours=14)
-"""How far the clocks of any zone are from UTC."""
+"""The most that the clocks of any zone differ from UTC."""
 
 
 def shaped(answer: Any) -> tuple[Any, set[str]]:

@@ -1,4 +1,4 @@
-"""How a run ended, in its last lines."""
+"""The last lines of a run: how it ended."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _quota(evidence: Evidence) -> list[Finding]:
 
 
 def _polls_count(evidence: Evidence) -> bool | None:
-    """Whether the requests that are left became fewer by polls; `None` if that can't be seen."""
+    """True if the requests that are left became fewer by polls; `None` if that can't be seen."""
     left = [found for answer in evidence.polls if (found := _number(answer, "remaining")) is not None]
     if len(left) < 2:  # noqa: PLR2004 (nothing to compare)
         return None
