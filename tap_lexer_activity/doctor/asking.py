@@ -1,4 +1,4 @@
-"""The one place that sends: each question goes out once, whoever asks, and its answer is kept as it came.
+"""The requests of the doctor: each question is sent once, whoever asks it, and its answer is kept as it came.
 
 The streams of the tap can be given the same door. Then they read the answers that are kept, and no request is sent twice.
 """
@@ -144,7 +144,7 @@ class _Kept:
 
 
 class Door:
-    """In place of the client's own door for HTTP: it sends a request once, and gives the same answer from then on."""
+    """An HTTP client that sends each request once, and gives the same answer from then on."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -174,7 +174,7 @@ class Door:
             return _Kept(response.status_code, response.reason or "", dict(response.headers), body, method, url)
 
     def retry(self, attempt: Callable[[], Any], next_wait: NextWait) -> Any:
-        """The result of the one try that there is: all answers are kept already."""
+        """The result of a single try: answers are kept, so another try would give the same."""
         del next_wait
         return attempt()
 
@@ -231,7 +231,7 @@ class Asker:
         return 0 if most is None else max(0, most - self.spent)
 
     def ask(self, ask: Ask) -> Answer:
-        """The answer to a question, from now on the same."""
+        """The answer to a question, the same each time."""
         if ask not in self.answers:
             base = self._settings.api_url.rstrip("/")
             if ask.path:

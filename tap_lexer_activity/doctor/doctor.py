@@ -32,7 +32,7 @@ FOR_EXPORTS: Final = 7
 SILENT: Final = 100
 """A level above all others."""
 _HOPELESS: Final = 4
-"""Questions that have to go wrong, one after the other and from the first on, until no more are asked."""
+"""Failed questions, from the first on, after which no more are asked."""
 
 PROBES: Final[tuple[Probe, ...]] = (
     *access.PROBES[:1],
@@ -145,7 +145,7 @@ def examine(  # noqa: PLR0913 (what it works with)
 
 
 def _logger(logger: logging.Logger) -> logging.Logger:
-    """A logger for the run, whose streams say nothing: what they would say stands in the findings."""
+    """A silent logger for the run: the findings say what its streams would log."""
     result = logger.getChild("doctor")
     for name in BY_NAME:
         result.getChild(name).setLevel(SILENT)

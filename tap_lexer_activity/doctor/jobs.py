@@ -203,7 +203,7 @@ def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
 
 
 def _silent() -> logging.Logger:
-    """A logger that says nothing: what would be said stands in the findings."""
+    """A silent logger: the findings say what would be logged."""
     result = logging.getLogger(__name__)
     result.setLevel(logging.CRITICAL + 1)
     return result

@@ -35,7 +35,7 @@ _REASONS: Final = (
 
 
 class RefusedRedirectError(requests.exceptions.RequestException):
-    """A redirect that is not followed. Its text goes on from the host's name: "redirects to …"."""
+    """A redirect that is not followed. Its text continues after the host's name: "redirects to …"."""
 
 
 class NoConnectionError(RetriableAPIError):
@@ -66,7 +66,7 @@ class Failures:
         self._timeout = timeout
 
     def error_for(self, error: ValueError | OSError) -> Exception:
-        """Our error in place of one of requests, urllib3 or the interpreter.
+        """The tap's own error for one of requests, urllib3 or the interpreter.
 
         Returns:
             A `RetriableAPIError` if another try may help, `NoConnectionError` if the host was not reached, or else a `FatalAPIError`.

@@ -1,4 +1,4 @@
-"""HTTP whose timeout is for an answer, and not for each byte of it; and whose answers are each that to its own request.
+"""HTTP with a timeout for a whole answer, not for each byte, and with no answer to another request.
 
 A socket's own timeout starts again with each byte. So a host that sends a byte now and then could hold a run for days.
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 PIECE: Final = 1 << 18
-"""Bytes of an answer that have to come within the timeout: so many, and so many again, or the end."""
+"""Bytes of an answer that have to come within one timeout."""
 _MOST_INTERIM: Final = 20
 """Most interim answers before the real one."""
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})

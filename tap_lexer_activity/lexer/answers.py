@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 NOT_SHOWN: Final = "(not shown: it may hold a link)"
-"""In place of what is quoted of other answers, where one is about an export."""
+"""The text in place of an answer about an export, which is never quoted."""
 _LARGEST_ANSWER: Final = 1 << 28
-"""Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
+"""Most bytes of an answer, decompressed: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _OF_RANGES: Final = re.compile(
     r"\b(?:ranges?|periods?|intervals?|spans?|windows?|dates?|days?|weeks?|months?)\b", re.IGNORECASE
@@ -44,7 +44,7 @@ _NO_WORD: Final = re.compile(
 
 
 def read_body(response: requests.Response, what: str) -> bytearray:
-    """The body of an answer, unpacked.
+    """The body of an answer, decompressed.
 
     Raises:
         UnexpectedAnswerError: If it is too long.

@@ -221,7 +221,7 @@ class LexerClient:
         return self._whole.read(reply, ask_page, replace(expected, accepted={*accepted, *expected.accepted}), what)
 
     def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
-        """Send a request until there is an answer that means something, or the tries are used up."""
+        """Send a request until there is a usable answer, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
 
         def send_once() -> Reply:

@@ -1,4 +1,4 @@
-"""The file of an export, from the bytes that come to UTF-8 text that is whole."""
+"""The file of an export: from bytes as they arrive to whole UTF-8 text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spooled(
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> IO[bytes]:
-    """The body in a temporary file, unpacked and in UTF-8, if it is whole.
+    """The body in a temporary file, decompressed and in UTF-8, if it is whole.
 
     Where a letter could not be read, the file has a byte that no UTF-8 has.
 
@@ -129,7 +129,7 @@ class _Seen:
 
 
 def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: str) -> _Seen:
-    """Write the body to a file, unpacked and in UTF-8."""
+    """Write the body to a file, decompressed and in UTF-8."""
     quotes = 0
     last = b""
     first, body = _begun(_raw(response), len(ZIP))

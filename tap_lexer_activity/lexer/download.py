@@ -65,7 +65,7 @@ class Downloader:
         self._http = client.http.without_token(headers=headers, check_redirect=_check_encrypted, logger=logger)
 
     def fetch(self, url: str, what: str) -> IO[bytes]:
-        """The file behind a link, whole, unpacked and in UTF-8, in a temporary file that has no name.
+        """The file behind a link, whole, decompressed and in UTF-8, in a temporary file that has no name.
 
         Args:
             url: The link, which is a secret: whoever has it can read the file.

@@ -1,4 +1,4 @@
-"""Errands: what is done ahead of its turn in several steps, with waits between them, by whichever thread is free.
+"""Errands: work ahead of its turn, in several steps with waits between them, by whichever thread is free.
 
 Which step is next is said here, and is pure but for the lock. Threads do the steps in `lookahead.py`; what they are, `job_errands.py` says.
 """
@@ -84,7 +84,7 @@ class Errand(ABC):
             self.after()
 
     def drop(self) -> None:
-        """Nobody needs it any more. A step that is under way is not waited for."""
+        """Drop it: nobody needs it any more. A step that is under way is not waited for."""
         self._is_dropped = True
         if not self.is_under_way:
             self.discard()
@@ -110,7 +110,7 @@ class Errands:
         self.most_files = most_files
         self._all: list[Errand] = []
         self._is_in_turn = False
-        """True if whoever reads fetches a file."""
+        """True if the reading thread fetches a file."""
 
     def add(self, errand: Errand) -> None:
         """Let threads work on an errand."""
@@ -138,7 +138,7 @@ class Errands:
 
     @contextmanager
     def fetching_in_turn(self) -> Iterator[None]:
-        """A block in which whoever reads waits for a file, so that no other is begun ahead of its turn."""
+        """A block in which the reading thread waits for a file, so that no other is begun ahead of its turn."""
         with self.changed:
             self._is_in_turn = True
         try:
@@ -159,7 +159,7 @@ class Errands:
         return any(not each.is_begun and not each.is_left for each in self._all)
 
     def wait_until(self, is_so: Callable[[], bool], while_waiting: Callable[[], float]) -> None:
-        """Wait until something is so, which is looked at under the lock.
+        """Wait until a condition holds, which is checked under the lock.
 
         Args:
             is_so: What is waited for.
@@ -176,7 +176,7 @@ class Errands:
                 self.changed.wait(min(wait, threading.TIMEOUT_MAX))
 
     def claim(self, errand: Errand, while_waiting: Callable[[], float]) -> None:
-        """It is an errand's turn: whoever reads goes on with it, once nobody else is at it."""
+        """It is an errand's turn: the reading thread continues it, once no other thread works on it."""
         errand.held.release()
 
         def take() -> bool:
@@ -189,7 +189,7 @@ class Errands:
             raise errand.bug
 
     def drop(self, errand: Errand) -> None:
-        """Nobody needs an errand any more."""
+        """Drop an errand: nobody needs it any more."""
         with self.changed:
             self._remove(errand)
             errand.drop()

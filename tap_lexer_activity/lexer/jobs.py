@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 GRACE: Final = 30.0
-"""Seconds after its start in which a job that Lexer does not know is taken for one that it does not know yet."""
+"""Seconds after its start in which Lexer may not know a job yet."""
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
@@ -60,7 +60,7 @@ _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
 @dataclass(slots=True)
 class Job:
-    """An export that has been asked for. It changes in few places: `advance`, after each poll, `take_link`, and where its file is fetched ahead.
+    """An export that has been asked for. Only `advance` (after each poll), `take_link`, and the fetch of its file ahead of its turn change it.
 
     Attributes:
         what: What was asked for, for people.
@@ -262,7 +262,7 @@ class Exporter:
         return repr(self._client.quote(status)) if is_plain else "(not shown)" if status else "(none)"
 
     def fetch(self, job: Job) -> TextIO | None:
-        """Wait for a job and fetch its file, whole and unpacked, into a temporary file without a name, which vanishes when closed.
+        """Wait for a job and fetch its file, whole and decompressed, into a temporary file without a name, which vanishes when closed.
 
         Line breaks stay as they are in the file: a cell may hold one. `None` if Lexer says that there is no data.
 

@@ -96,7 +96,7 @@ class Schedule:
         """True if all requests have been drawn."""
         self._dropped: set[Part] = set()
         self._failed: set[Part] = set()
-        """Parts with a request that failed. Its reader decides how they go on, and asks for the rest: the next would likely fail as well."""
+        """Parts with a request that failed. Its reader decides how to continue, and asks for the rest: the next would likely fail as well."""
         self._taken: set[Key] = set()
         """Requests that were asked by their reader before they were drawn."""
 
@@ -144,7 +144,7 @@ class Schedule:
         return part in self._dropped
 
     def drop(self, part: Part) -> None:
-        """Nobody will take what is left of a part."""
+        """Drop the rest of a part: nobody will take it."""
         self._dropped.add(part)
         for key in [key for key in self._kept if key[0] == part]:
             self._bytes -= self._kept.pop(key).size
@@ -152,7 +152,7 @@ class Schedule:
 
 
 class Lookahead:
-    """Asks what a schedule says by threads, and gives each answer in its turn. Errands are done in between, and come first.
+    """Threads that send the requests of a schedule, and give each answer in its turn. Errands come first.
 
     The threads are daemons, so that a run ends at once on a signal, whatever is under way.
     """
@@ -190,7 +190,7 @@ class Lookahead:
             threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
 
     def begin(self) -> None:
-        """Ask what the schedule says from now on, and not errands alone."""
+        """From now on, send the requests of the schedule, and not errands alone."""
         with self._changed:
             self._is_drawing = False
             self._changed.notify_all()

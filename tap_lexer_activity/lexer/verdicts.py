@@ -61,11 +61,11 @@ class Verdicts:
 
     @property
     def has_accepted(self) -> bool:
-        """True if any answer was one."""
+        """True if Lexer has accepted any request."""
         return self._accepted > 0
 
     def accept(self) -> None:
-        """An answer was one: the token works."""
+        """Lexer has accepted a request: the token works."""
         self._accepted += 1
         self._is_in_doubt = True
 

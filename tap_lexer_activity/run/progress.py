@@ -40,7 +40,7 @@ class _Stream:
 
 
 class Progress:
-    """Counts what the streams do, and says it.
+    """Counts what the streams do, and logs it.
 
     Attributes:
         records: Records so far, by stream.

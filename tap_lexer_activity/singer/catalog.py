@@ -54,7 +54,7 @@ _CATALOG: Final[dict[str, Any]] = {
 
 
 def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> dict[str, Any]:
-    """The catalog, with the keys of streams that it names without: a table without a key doubles whatever is read again.
+    """The catalog, with the keys of streams that it names without one: a table without a key doubles every row that is re-read.
 
     Args:
         catalog: What was given as `--catalog`.

@@ -173,7 +173,7 @@ class SingerTap(Tap):
         return bool(wanted) and self.input_catalog is None
 
     def leave_discovery_out(self) -> list[str]:
-        """Ask for nothing to see its columns.
+        """Leave discovery out: send no request for columns.
 
         Returns:
             The names of the streams that would be asked for.

@@ -159,7 +159,7 @@ class WindowedStream(LexerStream):
 
     @property
     def lookback_days(self) -> int:
-        """Days before the bookmark that are read again."""
+        """Days before the bookmark that are re-read."""
         return self.settings.lookback_days
 
     @abstractmethod

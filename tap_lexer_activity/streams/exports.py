@@ -120,7 +120,7 @@ class Export(ExportFiles):
             return self.run.exporter.start(self.body(request, form_id))
 
     def _is_cut_short(self, request: Request, count: int, form_id: int | None) -> bool:
-        """True if there are more rows than a file has whose number of rows is a round one: whether its halves have more."""
+        """True if a file with a round number of rows is not all there is: its halves have more rows."""
         round_number = f"an export has exactly {count:,} rows"
         if len(request.windows) == 1:
             said = f"{round_number} for one day. Lexer may cut files there: check whether rows are missing [see: export-file-round-number]"

@@ -89,7 +89,7 @@ def identified(
 
 
 def _kind(row: Any, column: str, *, may_be_missing: bool) -> int | None:
-    """Whose a row is, if it is nobody's or all's."""
+    """The owner of a row that is nobody's, or the total of all."""
     if not isinstance(row, dict) or (column not in row and not may_be_missing):
         return None
     given = row.get(column)

@@ -150,7 +150,7 @@ def _is_inside(bucket: Window, asked: Window) -> bool:
 def _order(
     read: Mapping[str, Mapping[Order, Label]], asked: Window, zone: ZoneInfo, accepted: Container[str]
 ) -> tuple[Order | None, bool]:
-    """The order of day and month, and whether both would do."""
+    """The order of day and month, and whether both are possible."""
     for order in ORDERS:
         if order in accepted:
             return order, False

@@ -87,7 +87,7 @@ class Ranges:
         left: Sequence[Request],
         ask: Callable[[Request], Any],
     ) -> list[Request] | None:
-        """The requests to go on with after a request was not answered, or `None` if that can't be mended.
+        """The requests in place of one that was not answered, or `None` if no other would be.
 
         Args:
             error: Why it was not.

@@ -115,7 +115,7 @@ class Series(WindowedStream):
                     yield self.window_columns(bucket) | {self.dimension: key, "date_label": labels[bucket], "value": 0}
 
     def _asked_again(self, request: Request) -> list[Bucket]:
-        """The buckets of a request that shows how another was answered. No plan can know of it."""
+        """The buckets of an additional request, which shows how another was answered. It is in no plan."""
         answer, label = self.asked(request, None)
         return self._buckets_of(answer, label)[1]
 

@@ -1,4 +1,4 @@
-"""Probes of what stands around every answer: token, clock, quota, speed, and what the token may not read."""
+"""Probes of what every request depends on: token, clock, quota, speed, and which reports the token may read."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ OLDEST: Final = "How far back does the data go?"
 _LENGTHS: Final = (LONG, 89, 28)
 """Days of ranges: a year, a quarter and a month are likely limits, and a day more or less may count as more."""
 _SILENCE: Final = 14
-"""Days without anything at the beginning of a range, from which on that is looked into."""
+"""Empty days at the beginning of a range that are worth another question."""
 _BLOCKS: Final = 4
 """Ranges that are asked for in search of the oldest day, at most."""
 _YEARS: Final = (1, 2, 4, 8)
@@ -49,7 +49,7 @@ def first_counted(evidence: Evidence, window: Window) -> date | None:
 
 
 def head(evidence: Evidence, days: int) -> Window | None:
-    """The days before the first in which something was counted in a long range, if the range begins with silence."""
+    """The empty days at the beginning of a long range, if there are any."""
     window = evidence.situation.back(days)
     first = first_counted(evidence, window)
     zone = evidence.situation.zone

@@ -52,12 +52,12 @@ class Sign:
     offsets: tuple[timedelta, ...] = ()
 
     def fits(self, zone: ZoneInfo) -> bool:
-        """True if a clock in a zone shows it."""
+        """True if a clock in a zone shows this sign."""
         shown = self.at.astimezone(zone)
         return shown.utcoffset() in self.offsets if self.offsets else shown.time() == time()
 
     def fits_best(self, zone: ZoneInfo) -> bool:
-        """The same, and it is the likeliest."""
+        """True if a clock in a zone shows it, and this zone is the likeliest."""
         return self.fits(zone) and (not self.offsets or self.at.astimezone(zone).utcoffset() == self.offsets[0])
 
 
