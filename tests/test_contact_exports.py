@@ -83,7 +83,7 @@ CASES: Final[list[Case]] = [
         ("nps_submissions",),
         "refused",
         "it begins with a row",
-        why="which column is which is not known: Lexer has to send the header",
+        why="without a header, nobody knows the columns: ask Lexer for it",
     ),
     Case(
         "file_capped",

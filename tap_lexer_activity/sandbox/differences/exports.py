@@ -159,10 +159,10 @@ def _with_thousands(header: str, cell: str) -> str:
 DIFFERENCES: Final = {  # (in this order: what changes rows comes before what changes how they are written, and that before bytes)
     "complete_is_success": Difference("a complete job is SUCCESS", _STATUS, of_content(_done), is_contrary=True),
     "pending_is_processing": Difference(
-        "a job at work is `processing`", _STATUS, _while_at_work("processing"), is_contrary=True
+        "an unfinished job is `processing`", _STATUS, _while_at_work("processing"), is_contrary=True
     ),
-    "pending_is_null": Difference("a job at work has no status", _STATUS, _while_at_work(None)),
-    "unknown_at_first": Difference("a job is unknown (404) when it is asked for at first", _STATUS, _unknown_at_first),
+    "pending_is_null": Difference("an unfinished job has no status", _STATUS, _while_at_work(None)),
+    "unknown_at_first": Difference("a new job is not known at first (404)", _STATUS, _unknown_at_first),
     "relative_link": Difference("the link to a file has no scheme", _STATUS, of_content(_relative), is_contrary=True),
     "no_data_in_words": Difference(
         'a complete job has no link, and says "No data for this range"', _STATUS, of_content(_no_data)
@@ -188,7 +188,7 @@ DIFFERENCES: Final = {  # (in this order: what changes rows comes before what ch
     ),
     "file_without_header": Difference("files have no header", _FILE, _of_rows(_without_header)),
     "file_title": Difference("files have a line above their header", _FILE, _of_rows(_under_a_title), is_contrary=True),
-    "file_sum": Difference("files have a sum below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
+    "file_sum": Difference("files have a total below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
     "file_semicolons": Difference(
         "columns of files are separated by semicolons", _FILE, _of_rows(_same, delimiter=";"), is_contrary=True
     ),
