@@ -1,4 +1,4 @@
-"""The faults by name, and those in waiting. The module of its place says what a fault does."""
+"""The faults by name, and the faults that wait for requests. What a fault does is in the module of its place."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "export_extra_columns": (FILE, "columns that no document names"),
     "export_renamed_columns": (FILE, "other headers; value: an object from old to new"),
 }
-"""By name: where it strikes, and what happens."""
+"""The faults by name: the place where each strikes, and what happens."""
 
 APPLIES = {
     "other_shape": frozenset({"user_volume"}),
@@ -84,7 +84,7 @@ APPLIES = {
     "many_classifications": frozenset({"classifications", "case_classifications"}),
     "form_gone": NPS_TYPES,
 }
-"""The targets that these faults can change; the others can change any."""
+"""The targets that these faults can change. Other faults can change any."""
 
 LONG_NUMBER = "123456789012345678901234567890"
 """The number of `long_number`, unless it has a value."""
@@ -92,7 +92,7 @@ LONG_NUMBER = "123456789012345678901234567890"
 
 @dataclass
 class Fault:
-    """A fault in waiting.
+    """A fault that waits for its request.
 
     Attributes:
         name: Its name in `FAULTS`.
@@ -119,19 +119,19 @@ class Fault:
             raise ValueError(msg)
 
     def number(self, default: float) -> float:
-        """The value as a number, or the usual one."""
+        """The value as a number, or the default."""
         return default if self.value is None else float(self.value)
 
 
 class FaultBook:
-    """The faults in waiting, in the order they were added."""
+    """The faults that wait, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
-        """Add a fault, behind those that wait already."""
+        """Add a fault, after those that wait already."""
         with self._lock:
             self._faults.append(fault)
 

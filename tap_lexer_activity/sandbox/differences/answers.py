@@ -1,4 +1,4 @@
-"""Answers as a whole that differ: envelopes, pages, statuses, headers, limits of what may be asked for."""
+"""Differences of whole answers: envelopes, pages, statuses, headers, limits of requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _nothing(_: Asked, answer: Answer) -> None:
 
 
 def _paged(say: Callable[[Asked, Answer, int, int], None]) -> Change:
-    """The page that is asked for, and what is said of the next one (0: there is none) and of all rows."""
+    """The page of a request, the number of the next one (0: none), and the number of all rows."""
 
     def change(asked: Asked, answer: Answer) -> None:
         page, rows = int(asked.args.get("page", 1)), answer.content
@@ -84,7 +84,7 @@ def _third_is(status: int, text: str) -> Change:
 
 
 def _broken_on(day: str) -> Change:
-    """No answer for a day, nor for a range with it."""
+    """No answer for one day, and for ranges that contain it."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if str(asked.body["date_from"])[:10] <= day <= str(asked.body["date_to"])[:10]:

@@ -1,4 +1,4 @@
-"""Exports that differ: what is said of jobs, and their files."""
+"""Differences of exports: answers about jobs, and files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _done(content: Any) -> Any:
 
 
 def _while_at_work(word: str | None) -> Callable[[Asked, Answer], None]:
-    """The first answers about a job have another word than `pending`, and no link."""
+    """The first answers about a job have another word for `pending`, and no link."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if answer.status == 200 and asked.polls == 1:  # noqa: PLR2004 the statuses of HTTP
@@ -97,7 +97,7 @@ def _of_bytes(change: Callable[[bytes], bytes]) -> Callable[[Asked, Answer], Non
 
 
 def _of_rows(change: Callable[[Rows], Rows], **form: Any) -> Callable[[Asked, Answer], None]:
-    """A change of the rows of a file, the header among them, and of how they are written."""
+    """A change of the rows of a file, header included, and of their form."""
 
     def of_bytes(content: bytes) -> bytes:
         rows = change(list(csv.reader(io.StringIO(content.decode(), newline=""))))
@@ -127,7 +127,7 @@ def _zipped(content: bytes) -> bytes:
 
 
 def _joined(rows: Rows) -> Rows:
-    """The second half of the rows stands under a header of its own, with the columns the other way round."""
+    """The second half of the rows has its own header, with the columns in reverse order."""
     middle = len(rows) // 2
     return [*rows[:middle], *(row[::-1] for row in [rows[0], *rows[middle:]])]
 

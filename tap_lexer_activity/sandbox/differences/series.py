@@ -1,4 +1,4 @@
-"""Series that differ: their shape, their labels, the length of their buckets, and the ranges that are answered."""
+"""Differences of series: shape, labels, length of buckets, and the ranges that are answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LABEL: Final = "%Y-%m-%d %H:%M"
 
 
 def _rows_in(content: Any, name: str) -> Iterator[dict[str, Any]]:
-    """The rows with a member of a name, whatever other differences have put around them."""
+    """The rows that have a member of this name, inside whatever other differences have put around them."""
     if isinstance(content, dict) and name in content:
         yield content
     elif isinstance(content, dict | list):
@@ -40,7 +40,7 @@ def _rows_in(content: Any, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _labelled(write: Callable[[datetime], Any]) -> Callable[[Asked, Answer], None]:
-    """Labels that are written in another way, from the instant that each of them stands for."""
+    """Labels in another form, from the instant that each one names."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if asked.query is not None:
@@ -70,7 +70,7 @@ def _of_surveys(change: Callable[[dict[str, Any]], None]) -> Callable[[Asked, An
 
 
 def _counted(changed: Callable[[Query], Query]) -> Callable[[Asked, Answer], None]:
-    """Answers to another question than was asked."""
+    """Answers to another request than the one sent."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if asked.query is not None:
@@ -157,7 +157,7 @@ def _steps_of_weeks(asked: Asked, answer: Answer) -> None:
 
 
 def _both_edges(asked: Asked, answer: Answer) -> None:
-    """A row more, of the day before the first, labelled by its end."""
+    """An additional row: the day before the first, labelled by its end."""
     if asked.query is not None:
         before = replace(asked.query, start=asked.query.start - DAY)
         answer.content = series.nps_volume(before)
@@ -180,7 +180,7 @@ def _is_longer_than(days: int) -> Callable[[Query], bool]:
 
 
 def _in_grain(grain: Any, *, below: int = 0, above: int = 0) -> Callable[[Query], Query]:
-    """Buckets of one length for ranges of less, or of more, than some days."""
+    """Buckets of one length for ranges that are shorter, or longer, than some days."""
 
     def changed(query: Query) -> Query:
         length = query.end - query.start

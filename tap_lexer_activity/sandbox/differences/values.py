@@ -1,4 +1,4 @@
-"""Fields and values of lists and reports that differ: other types, words, times, fields and rows."""
+"""Differences of values in lists and reports: other types, words, times, fields and rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUMMARIES: Final = frozenset({"summary", "case_summary", "nps_summary"})
 
 
 def _put(**values: Any) -> Callable[[dict[str, Any]], None]:
-    """A change of fields of a row, where it has them: to a value, or to what a function makes of the old one."""
+    """A change of the fields that a row has: to a value, or by a function of the old one."""
 
     def put(row: dict[str, Any]) -> None:
         for name, value in values.items():
