@@ -478,7 +478,7 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
         "062272f1acac3ba598b286aca39691ad",
         "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
-    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are doubled if they change")
+    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are loaded twice if they")
 
 
 def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:

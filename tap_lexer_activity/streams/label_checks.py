@@ -217,7 +217,7 @@ class LabelChecks:
         self._rule = found.rule
         if not found.is_documented:
             order = "" if found.order is None else f", {found.order.replace('_', ' ')}"
-            said = f"{asked_for}: labels are not in Lexer's documented form; they are read all the same{order}: {self._quoted(found.buckets)}"
+            said = f"{asked_for}: labels are not in Lexer's documented form, but can be read{order}: {self._quoted(found.buckets)}"
             self._run.notices.accept(self._stream, "labels in another form", said)
         if found.rule.in_utc and "utc_labels" not in self._run.settings.accept.get(self._stream, ()):
             said = f"{asked_for}: labels are read in UTC: that way they match the {self._interval}s asked for"

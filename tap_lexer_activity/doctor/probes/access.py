@@ -52,7 +52,7 @@ def _token(evidence: Evidence) -> list[Finding]:
             "Check api_url, this machine's network, and HTTPS_PROXY",
         )
     else:
-        found = "The API answers, but not one question."
+        found = "The API answers, but only with errors."
         advice = "Ask again later. If it stays so, ask Lexer's support what is wrong, with these statuses"
         if asked[0].status == 429:  # noqa: PLR2004 (too many requests)
             advice = "Another run, or another machine, has used up the quota. Ask again when its period is over"

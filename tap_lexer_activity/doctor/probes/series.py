@@ -135,7 +135,7 @@ def _grain(evidence: Evidence) -> list[Finding]:
             Finding(
                 mark=Mark.SETTLED,
                 settings=settings,
-                advice="A series_interval of hours takes shorter requests, if it can be read at all",
+                advice="series_interval hour would need shorter requests, if Lexer answers in hours at all",
                 **common,
             )
         ]
