@@ -99,14 +99,14 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
     check = click.Option(
         ["--check"],
         is_flag=True,
-        help="Say whether the token works, and whether most users have another time zone.",
+        help="Check whether the token works, and whether most users have another time zone.",
     )
-    plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+    plan = click.Option(["--plan"], is_flag=True, help="Show what a run would ask for, and how long it takes.")
     doctor = [
         click.Option(
             ["--doctor"],
             is_flag=True,
-            help="Find out what Lexer's documents leave open, by at most 40 requests, and say what to set.",
+            help="Ask the account what Lexer's documents leave open, by at most 40 requests, and suggest settings.",
         ),
         click.Option(
             ["--report"],
@@ -115,9 +115,9 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
             help="Also write what --doctor found to this file, as JSON.",
         ),
         click.Option(
-            ["--doctor-from"], metavar="DATE", help="Let --doctor ask about the seven days from this date on."
+            ["--doctor-from"], metavar="DATE", help="The first of the seven days that --doctor asks about."
         ),
-        click.Option(["--no-exports"], is_flag=True, help="Let --doctor ask for no exports."),
+        click.Option(["--no-exports"], is_flag=True, help="Start no export in --doctor."),
     ]
     select = click.Option(
         ["--select"],
