@@ -96,6 +96,24 @@ def test_jobs_are_polled_and_fetched_while_reports_are_read(
     assert asked.index("status") < asked.index("download") < len(asked) - 1 - asked[::-1].index("summary")
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_jobs_without_data_are_polled_until_that_is_known_and_the_next_ones_start(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int
+) -> None:
+    sandbox = new_sandbox(export_seconds=0, differences=["no_data_in_words"])
+    sandbox.fault("timeout", "summary", times=None, value=0.25 * concurrency)
+    config = {"start_date": "2020-01-01", "end_date": "2020-01-25", "export_window_days": 12}
+    run = tap.run(sandbox.config(**config, concurrency=concurrency), catalog=catalog_of("summary", "case_details"))
+    assert run.code == 0, run.log
+    asked = kinds(sandbox)
+    last_report = len(asked) - 1 - asked[::-1].index("summary")
+    jobs = asked.count("case_details")
+    assert jobs == 3
+    for kind in ("case_details", "status"):
+        assert asked.count(kind) == asked[:last_report].count(kind) == jobs
+    assert run.log.count("Lexer says that there is no data") == 1
+
+
 @pytest.mark.parametrize("concurrency", [2, 16])
 def test_few_files_are_fetched_ahead_of_their_turn(
     tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int

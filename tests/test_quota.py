@@ -325,6 +325,33 @@ def test_a_temporary_folder_of_someone_else_is_not_used(
     assert run.log.count("The quota can't be shared with other runs on this machine") == 1
 
 
+# The order of a run that has to wait for the quota
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_first_load_that_waits_for_the_quota_reads_the_short_streams_first(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int
+) -> None:
+    sandbox = new_sandbox(export_seconds=0)
+    streams = ("users", "summary", "mention_sla_export", "states_volume", "case_summary")
+
+    def read(calls: int) -> Run:
+        config = sandbox.config(start_date="2026-04-12", concurrency=concurrency)
+        return tap.run(config | {"rate_limit_requests": calls, "rate_limit_seconds": 1}, catalog=catalog_of(*streams))
+
+    def order(run: Run) -> list[str]:
+        return list(dict.fromkeys(message["stream"] for message in run.messages if message["type"] == "RECORD"))
+
+    within, beyond = read(100), read(30)
+    assert (within.code, beyond.code) == (0, 0), beyond.log
+    assert order(within) == [stream.name for stream in STREAMS if stream.name in streams], (
+        "all are sent at once, so their order is the catalog's"
+    )
+    assert order(beyond) == ["users", "states_volume", "mention_sla_export", "summary", "case_summary"]
+    assert beyond.records == within.records
+    assert beyond.state == within.state
+
+
 # Export jobs while other streams are read
 
 

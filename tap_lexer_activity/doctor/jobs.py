@@ -20,11 +20,11 @@ from tap_lexer_activity.lexer.job_answers import (
     Complete,
     CompleteWithoutUrl,
     Failed,
+    drafts,
     opened,
     parse_status,
     token_of,
 )
-from tap_lexer_activity.lexer.jobs import drafts
 from tap_lexer_activity.settings.checks import is_this_machine
 from tap_lexer_activity.shapes import stream_schema
 

@@ -161,3 +161,9 @@ def _leaves(answer: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield name, value
+
+
+def drafts(api_url: str) -> list[tuple[str, str]]:
+    """Other addresses of the status that Lexer drafted in 2018, each with the name of its parameter for the token."""
+    reports = f"{api_url.rstrip('/')}/activity/reports"
+    return [(f"{reports}/status", "token"), (reports, "status")]

@@ -66,13 +66,13 @@ class JobErrand(Errand):
 
     @property
     def is_complete(self) -> bool:
-        """True if it is known where the file lies."""
-        return self.job is not None and self.job.url is not None
+        """True if it is known where the file lies, or that there is none."""
+        return self.job is not None and (self.job.url is not None or self.job.is_empty)
 
     @property
     @override
     def wants_file(self) -> bool:
-        return self.is_complete and not self.has_file and not self.is_left
+        return self.job is not None and self.job.url is not None and not self.has_file and not self.is_left
 
     @property
     @override
@@ -82,7 +82,7 @@ class JobErrand(Errand):
     @property
     @override
     def due(self) -> float:
-        if self.is_left or self.has_file:
+        if self.is_left or self.has_file or (self.job is not None and self.job.is_empty):
             return math.inf
         return -math.inf if self.job is None or self.is_complete else self.job.due
 

@@ -34,6 +34,7 @@ from tap_lexer_activity.lexer.job_answers import (
     CompleteWithoutUrl,
     Failed,
     Pending,
+    drafts,
     opened,
     parse_status,
     token_of,
@@ -72,6 +73,7 @@ class Job:
         wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.
         fetched: The file behind `url`, or why there is none, if it has been fetched ahead of its turn.
+        is_empty: Whether Lexer has said that there is no data, and so no file.
         is_sought: Whether it has been asked for at other addresses, after one that does not know it.
     """
 
@@ -83,6 +85,7 @@ class Job:
     wait: float = FIRST_WAIT
     url: str | None = None
     fetched: IO[bytes] | Exception | None = None
+    is_empty: bool = False
     is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
@@ -97,6 +100,7 @@ class Job:
         self.wait = min(2 * self.wait, LONGEST_WAIT)
         if isinstance(found, Complete):
             self.url = found.url
+        self.is_empty = found == CompleteWithoutUrl(has_no_data=True)
 
     def take_link(self) -> str | None:
         """The link to the file, once: if it has expired, the next poll brings a fresh one."""
@@ -181,7 +185,7 @@ class Exporter:
 
     def is_due(self, job: Job) -> bool:
         """True if it is time to poll a job that is not known to be complete."""
-        return job.url is None and job.due <= self._clock()
+        return job.url is None and not job.is_empty and job.due <= self._clock()
 
     def poll(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
         """Ask how a job stands, and set when the next poll is due.
@@ -315,15 +319,14 @@ class Exporter:
         # From now on, and not from its start: other streams may have been read for hours since then.
         end = self._clock() + self._settings.export_timeout
         found: Status | None = None
-        while (url := job.take_link()) is None:
+        while (url := job.take_link()) is None and not job.is_empty:
             if isinstance(found, (Pending, CompleteWithoutUrl)) and self._clock() >= end:
                 raise self._late(job, found)
             self._wait_until(min(job.due, end))
             found = self.poll(job, until=end)
-            if found == CompleteWithoutUrl(has_no_data=True):
-                said = "an export is complete, has no file, and Lexer says that there is no data: it is read as one without rows"
-                self._notices.accept(str(job.body["type"]), "export without data", f"{job.what}: {said}")
-                return None
+        if job.is_empty:
+            said = "an export is complete, has no file, and Lexer says that there is no data: it is read as one without rows"
+            self._notices.accept(str(job.body["type"]), "export without data", f"{job.what}: {said}")
         return url
 
     def _wait_until(self, moment: float) -> None:
@@ -340,9 +343,3 @@ class Exporter:
         return ExportTimedOutError(
             f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last} [see: export-timeout]"
         )
-
-
-def drafts(api_url: str) -> list[tuple[str, str]]:
-    """Other addresses of the status that Lexer drafted in 2018, each with the name of its parameter for the token."""
-    reports = f"{api_url.rstrip('/')}/activity/reports"
-    return [(f"{reports}/status", "token"), (reports, "status")]

@@ -114,9 +114,7 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
             metavar="FILE",
             help="Also write what --doctor found to this file, as JSON.",
         ),
-        click.Option(
-            ["--doctor-from"], metavar="DATE", help="The first of the seven days that --doctor asks about."
-        ),
+        click.Option(["--doctor-from"], metavar="DATE", help="The first of the seven days that --doctor asks about."),
         click.Option(["--no-exports"], is_flag=True, help="Start no export in --doctor."),
     ]
     select = click.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +32,23 @@ def order_by_oldest_bookmark(streams: Sequence[LexerStream], plans: Sequence[Pla
         return 0 if stream.name in has_news else 2, min(bookmarks, default=NEVER)
 
     return sorted(streams, key=place)
+
+
+def order_by_length(streams: Sequence[LexerStream], plans: Sequence[Plan], calls: int) -> list[LexerStream]:
+    """The streams, those with the fewest requests first if the run has to wait for the quota.
+
+    So the lists, the series and the exports of a first load stand in the warehouse within minutes, and not behind reports of a year. The
+    order follows from the plan alone, so it is the same whatever the answers take.
+
+    Args:
+        streams: The streams of the run.
+        plans: What it asks for.
+        calls: Requests in a period of the quota.
+    """
+    lengths: Counter[str] = Counter()
+    for plan in plans:
+        lengths[plan.stream] += plan.count + plan.polls
+    return sorted(streams, key=lambda stream: lengths[stream.name] if lengths.total() > calls else 0)
 
 
 def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) -> list[str]:

@@ -24,7 +24,7 @@ from tap_lexer_activity.streams.base import WindowedStream
 from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.lists import Users
 from tap_lexer_activity.streams.registry import BY_NAME
-from tap_lexer_activity.sync.agenda import cautions, order_by_oldest_bookmark
+from tap_lexer_activity.sync.agenda import cautions, order_by_length, order_by_oldest_bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -164,6 +164,8 @@ class Engine:
         self.run.progress.expect(plans)
         if self.run.settings.max_requests is not None:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
+        else:
+            self.streams = order_by_length(self.streams, plans, self.run.settings.rate_limit_requests)
         if self._asks_for_zone(plans):
             ask_for_zone(self.run)
         self._ask_ahead()
