@@ -6,8 +6,9 @@ Two loads: one export, from the server of `exports.py`; and a year of daily repo
 request wait. Each way is the whole pipeline from start to end, through a pipe, into tables that do not exist yet. The ways take turns
 within each round, and each is compared with the defaults of its round, so that a noisy machine is noisy for all.
 
-CPU seconds are those of the tap, of the target, and of the Postgres server: other work on the machine, and the time that answers take,
-are not in them. Seconds are those of the whole pipeline. As tap, target and server work at the same time, they can add up to more.
+CPU seconds are those of the tap + the target + the Postgres server: other work on the machine, and the time that answers take, are not
+in them. "Times the defaults" are rows per CPU second of target and server. Seconds are those of the whole pipeline, in which all three
+work at the same time.
 
 The targets and the Postgres server are those of the tests, in environments of their own under `.pipelines`.
 """
@@ -186,27 +187,32 @@ def _pip_url(name: str) -> str:
     return str(found)
 
 
-def compare(bench: Bench, rounds: int, ways: list[str]) -> None:
-    """Measure all ways, and print a table."""
+def measure(bench: Bench, rounds: int, ways: list[str]) -> dict[str, list[Spent]]:
+    """What each way takes, in each round."""
     spent: dict[str, list[Spent]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
             spent[way].append(bench.load(way))
+    return spent
 
-    print(f"\n{bench.rows:,} rows, medians of {rounds}.\n")
-    print(
-        "| way | seconds | CPU seconds of the tap | of the target | of Postgres | load per CPU second, defaults = 1 |"
-    )
-    print("|---|---:|---:|---:|---:|---:|")
-    for way, found in spent.items():
-        base = spent.get(f"{way.partition(', ')[0]}, defaults")
-        ratio = statistics.median(b.loading / s.loading for b, s in zip(base, found, strict=True)) if base else None
-        seconds, tap, target, server = (statistics.median(column) for column in zip(*found, strict=True))
-        served = f"{server:.1f}" if way.startswith("Postgres") else ""
-        print(
-            f"| {way} | {seconds:.0f} | {tap:.1f} | {target:.1f} | {served} | {f'{ratio:.1f}' if ratio else ''} |",
-            flush=True,
-        )
+
+def cells(way: str, spent: dict[str, list[Spent]]) -> str:
+    """The cells of a way and a load: seconds, CPU seconds, and how many times the rows per CPU second of the defaults."""
+    base = spent.get(f"{way.partition(', ')[0]}, defaults")
+    seconds, *cpus = (statistics.median(column) for column in zip(*spent[way], strict=True))
+    shown = " + ".join(f"{part:.1f}" for part in (cpus if way.startswith("Postgres") else cpus[:2]))
+    pairs = zip(base or (), spent[way], strict=False)
+    times = f"{statistics.median(b.loading / s.loading for b, s in pairs):.1f}" if base else ""
+    return f" {seconds:.0f} | {shown} | {times} |"
+
+
+def print_table(found: dict[str, tuple[int, dict[str, list[Spent]]]], rounds: int) -> None:
+    """One table of all loads."""
+    print("; ".join(f"{load}: {rows:,} rows" for load, (rows, _) in found.items()), f"; medians of {rounds}\n", sep="")
+    print("| way |" + "".join(f" {load}: seconds | CPU seconds | times the defaults |" for load in found))
+    print("|---|" + "---:|---:|---:|" * len(found))
+    for way in next(iter(found.values()))[1]:
+        print(f"| {way} |" + "".join(cells(way, spent) for _, spent in found.values()))
 
 
 def export(folder: Path, rows: int) -> tuple[dict[str, object], list[str]]:
@@ -237,6 +243,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
+    found: dict[str, tuple[int, dict[str, list[Spent]]]] = {}
     with (
         Postgres() as postgres,
         Sandbox(clock="2026-05-01T10:00:00+10:00", quota=(QUOTA, 1)) as sandbox,
@@ -249,7 +256,8 @@ def main() -> None:
             for program in bench.targets.values():  # the tap is among those of DuckDB
                 compileall.compile_dir(str(program.parents[1] / "lib"), quiet=2)
             compileall.compile_dir(str(HERE.parent / "tap_lexer_activity"), quiet=2)
-            compare(bench, arguments.rounds, arguments.only)
+            found[load] = bench.rows, measure(bench, arguments.rounds, arguments.only)
+    print_table(found, arguments.rounds)
 
 
 if __name__ == "__main__":
