@@ -1,4 +1,4 @@
-"""How fast the rows of an export are written, beside a plain singer-sdk stream over the same file, in one run.
+"""The speed of an export's rows, beside a plain singer-sdk stream over the same file, in one run.
 
     python benchmarks/exports.py [--rows 100000 1000000] [--rounds 5] [--briefly]
 
@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
         self._json({"status": "pending", "url": None, "token": "job"})
 
     def do_GET(self) -> None:
-        """How the job stands, or its file."""
+        """The status of the job, or its file."""
         if self.path != "/file.csv":
             self._json({"status": "complete", "url": f"{self.server.origin}/file.csv", "token": "job"})
             return

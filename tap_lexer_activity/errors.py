@@ -93,7 +93,7 @@ class QuotaExceededError(UnavailableError):
 
 
 class RequestsSpentError(FatalAPIError):
-    """`max_requests` have been sent. Nothing is wrong: the next run reads the rest."""
+    """`max_requests` is used up. Nothing is wrong: the next run reads the rest."""
 
 
 class ExportFailedError(FatalAPIError):

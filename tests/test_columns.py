@@ -159,7 +159,7 @@ def kinds(name: str) -> str:
     ],
 )
 def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) -> None:
-    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer. {said}"
+    description = f"Column {header!r} of the export, found by discovery. Lexer does not document it. {said}"
     assert column_schema(header) == {"description": description, **kind}
 
 
@@ -536,7 +536,7 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
         "062272f1acac3ba598b286aca39691ad",
         "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
-    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are doubled if they change")
+    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are loaded twice if they")
 
 
 def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:

@@ -78,14 +78,14 @@ CASES: Final[list[Case]] = [
     Case("file_tabs", MESSAGES, "rows"),
     Case("file_cr", MESSAGES, "rows"),
     Case("file_title", ALL, "warning", "lines above the header, which are left out: 1"),
-    Case("file_sum", ALL, "warning", "the last line is a sum, and left out"),
+    Case("file_sum", ALL, "warning", "the last line is a total, and is left out"),
     Case("file_joined", ALL, "warning", "there are other headers in the middle of the file"),
     Case(
         "file_without_header",
         ("nps_submissions",),
         "refused",
         "it begins with a row",
-        why="which column is which is not known: Lexer has to send the header",
+        why="without a header, nobody knows the columns: ask Lexer for it",
     ),
     Case(
         "file_capped",

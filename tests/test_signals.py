@@ -50,7 +50,7 @@ def test_a_second_signal_does_not_break_into_the_end_of_a_run(
         time.sleep(0.5)
         said = log.read().decode()
     assert process.returncode == 143
-    assert said.endswith("Ended by SIGTERM. The next run goes on from the last state [see: ended-by-signal]\n")
+    assert said.endswith("Ended by SIGTERM. The next run continues from the last state [see: ended-by-signal]\n")
     assert "Traceback" not in said
 
 

@@ -610,7 +610,7 @@ def test_a_bookmark_in_the_future_is_kept_and_nothing_is_read() -> None:
         count=0,
         requests=[],
         caution="The bookmark 9999-01-09T00:00:00Z is in the future: nothing is read until then. "
-        "To read again from start_date, remove this stream from the state [see: bookmark-in-future]",
+        "To re-read from start_date, remove this stream from the state [see: bookmark-in-future]",
     )
     assert (set(tap.story), host.asked) == ({"STATE 09"}, [])
 

@@ -214,7 +214,7 @@ class Converter:
         if self._identity.timeless:
             self._surprises.setdefault(
                 "timeless",
-                "a row has no time for its id; such rows are doubled if they change or export_window_days does, "
+                "a row has no time for its id; such rows are loaded twice if they or export_window_days change, "
                 "and may overwrite each other if a backfill reads a part of their window [see: rows-without-time]",
             )
         if self._identity.undated:

@@ -1,4 +1,4 @@
-"""How far a run has come: counted while it works, said at a readable pace, and summed up at its end."""
+"""The progress of a run: counted while it works, logged at a readable pace, and summed up at its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Stream:
 
 
 class Progress:
-    """Counts what the streams do, and says it.
+    """Counts what the streams do, and logs it.
 
     Attributes:
         records: Records so far, by stream.
@@ -121,7 +121,7 @@ class Progress:
         self.say()
 
     def has_read(self, stream: str) -> bool:
-        """Whether any window of a stream has been read in this run."""
+        """True if any window of a stream has been read in this run."""
         return bool(self._of(stream).read)
 
     def fail(self, stream: str, reason: str, error: Exception | None = None) -> None:
@@ -137,7 +137,7 @@ class Progress:
         self._give_up(stream)
 
     def _give_up(self, stream: str) -> None:
-        """What was planned for a stream, and not sent, will not be."""
+        """Count no more on requests that were planned for a stream and not sent."""
         found = self._of(stream)
         found.planned = found.requests
 
@@ -153,7 +153,7 @@ class Progress:
 
     @property
     def due(self) -> float:
-        """When it is time for the next line, in seconds of the clock."""
+        """The time of the next line, in seconds of the clock."""
         return self._said + self._pace
 
     def say(self, *, wait: float = 0.0, for_export: bool = False) -> None:
@@ -186,7 +186,7 @@ class Progress:
         return "; ".join(parts)
 
     def _planned_requests(self) -> int:
-        """What was planned, or more where more was needed: retries, polls."""
+        """The requests that were planned, or more where more were needed: retries, polls."""
         planned = sum(max(stream.planned, stream.requests) for stream in self._streams.values())
         return planned if self._limiter.max_calls is None else min(planned, self._limiter.max_calls)
 

@@ -33,7 +33,7 @@ class MapFailedError(Exception):
 
 
 def mend(stream_map: StreamMap) -> None:
-    """Let the expressions of a map reckon with numbers as they come, its errors name their column, and its flattening be fast.
+    """Prepare a map: its expressions compute with decimals, its errors name their column, its flattening is fast.
 
     Raises:
         MapFailedError: Later, from `transform`.

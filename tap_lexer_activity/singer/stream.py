@@ -104,7 +104,7 @@ class SingerStream(Stream):
 
     @property
     def is_plain(self) -> bool:
-        """Whether rows are written as they come, if flattening leaves them alone: nothing maps or leaves out."""
+        """True if rows are written as they come, unless flattening changes them: nothing maps or leaves out."""
         (stream_map, *others) = self.stream_maps
         return type(stream_map) is SameRecordTransform and not others and self.columns.keep_additional
 
@@ -118,7 +118,7 @@ class SingerStream(Stream):
             yield from self._generate_record_messages(row)
 
     def mapped(self, rows: Iterable[Record]) -> Iterator[list[tuple[str, Record]]]:
-        """What stream maps make of each row of an export, with the names of streams.
+        """The rows that stream maps make of each row of an export, with the names of streams.
 
         Columns that are not selected have been left out, and the values are of their columns' types.
 

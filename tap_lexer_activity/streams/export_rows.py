@@ -111,9 +111,11 @@ class ExportFile:
             said = "there are other headers in the middle of the file, and the rows below each are read by it"
             yield "headers in the middle", f"{said}: {self._sections.others}"
         if self._last.is_found:
-            said = "the last line is a sum, and left out"
+            said = "the last line is a total, and is left out"
             if self._last.named is not None and self._last.named != self.count:
-                said += f". It names {self._last.named}, and there are {self.count} rows: see whether some are missing"
+                said += (
+                    f". It names {self._last.named}, and there are {self.count} rows: check whether some are missing"
+                )
             yield "sum below the rows", said
 
     @property
@@ -137,7 +139,7 @@ def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[st
 
 
 def may_be_cut_short(count: int) -> bool:
-    """Whether a number of rows is one at which servers stop silently."""
+    """True if a number of rows is one at which servers stop silently."""
     digits = str(count).rstrip("0")
     return count in _LONGEST_SHEETS or (count >= _SHORTEST_ROUND and digits in _ROUND_DIGITS)
 

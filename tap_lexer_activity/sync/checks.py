@@ -1,4 +1,4 @@
-"""What can be found out without a sync: whether the token works, what a run would ask for, which columns streams have."""
+"""Checks without a sync: whether the token works, what a run would ask for, which columns streams have."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_token(run: Run) -> None:
 
 
 def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
-    """What a run would ask for, as lines for people.
+    """The requests that a run would send, as lines for people.
 
     Args:
         engine: The engine.

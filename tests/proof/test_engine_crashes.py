@@ -70,7 +70,7 @@ A_DAY_LATER = (timedelta(days=1), timedelta(hours=6))
 KINDS = {
     "a first load, with the window that is still open": Kind(settings={"include_partial": True}),
     # The numbers that change are those of a contact centre that is grown of the seed 26.
-    "a run a day later, with a lookback, gone on from when numbers have changed": Kind(
+    "a run a day later, with a lookback, continued after numbers have changed": Kind(
         settings={"lookback_days": 2},
         sandbox={"seed": "26"},
         moves=A_DAY_LATER,
