@@ -452,7 +452,7 @@ def test_a_signal_ends_a_read_between_two_messages_and_the_next_goes_on(
     answer = Answer(process.returncode, "".join(lines) + rest, log)
     assert (answer.code, answer.log) == (143, "")
     assert answer.status == {"summary": "COMPLETE", "case_summary": "INCOMPLETE"}
-    assert answer.errors == [(None, "transient_error", "Ended by SIGTERM. The next run goes on from the last state")]
+    assert answer.errors == [(None, "transient_error", "Ended by SIGTERM. The next run continues from the last state")]
     sandbox.clear_faults()
     again = source.run("read", config=config(), catalog=wanted, state=answer.states)
     for name in ("summary", "case_summary"):

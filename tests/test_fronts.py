@@ -188,7 +188,7 @@ def test_max_requests_end_a_read_without_an_error(quick: Sandbox, caplog: pytest
         rows += list(lexer.read("summary"))
         lexer = Lexer(limited, state=lexer.state)
     assert rows == list(Lexer(config(quick)).read("summary"))
-    assert "max_requests (2) is used up. The next run goes on from here" in caplog.text
+    assert "max_requests (2) is used up. The next run continues from here" in caplog.text
     with pytest.raises(LexerError, match="can't be used with discover_export_columns"):
         list(Lexer(limited, discover_columns=True).read("summary"))
 

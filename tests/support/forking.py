@@ -92,13 +92,13 @@ def hurry() -> None:
     def wait_less(self: threading.Condition, timeout: float | None = None) -> bool:
         return wait(self, None if timeout is None else timeout / SPEED)
 
-    time.sleep = lambda seconds: sleep(seconds / SPEED)
+    time.sleep = lambda seconds: sleep(float(seconds) / SPEED)
     time.monotonic = lambda: monotonic() * SPEED
     threading.Condition.wait = wait_less  # type: ignore[method-assign]  # what the tap waits with for other threads
 
     from tap_lexer_activity.http import transport  # noqa: PLC0415 (not before time is changed)
 
-    transport.time = SimpleNamespace(monotonic=monotonic)  # type: ignore[assignment]  # a host answers no sooner
+    vars(transport)["time"] = SimpleNamespace(monotonic=monotonic)  # a host answers no sooner
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def _handle_signals(messages: m.Messages) -> None:
             os._exit(128 + came[0])
         if len(came) == 1:
             name = signal.Signals(signum).name
-            msg = f"Ended by {name}. The next run goes on from the last state [see: ended-by-signal]"
+            msg = f"Ended by {name}. The next run continues from the last state [see: ended-by-signal]"
             messages.interrupt(EndOfRun(msg, exit_code=128 + signum))
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -141,7 +141,7 @@ class Messages:
                 write_all(self._file, as_lines(messages))
         except OSError as error:
             discard_stdout()
-            msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept [see: stdout-unwritable]"
+            msg = f"stdout can't be written ({error.strerror}). The next run continues from the last state that was kept [see: stdout-unwritable]"
             sys.stderr.write(f"{msg}\n")
             raise EndOfRun(msg, exit_code=1) from error
         finally:
