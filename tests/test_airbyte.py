@@ -23,7 +23,7 @@ from tap_lexer_activity.errors import (
     without_see,
 )
 from tap_lexer_activity.fronts.airbyte.given import state_in
-from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR, kind_of
+from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR, defect, kind_of
 from tap_lexer_activity.fronts.airbyte.spec import catalog as catalog_of
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.streams.registry import BY_NAME
@@ -385,6 +385,17 @@ def test_another_try_helps_if_the_host_may_answer_later(error: BaseException, ki
     end = EndOfRun("the end", exit_code=1)
     end.__cause__ = error
     assert kind_of(end) == kind
+
+
+def test_a_defect_is_told_without_the_text_of_the_error_which_may_have_data_in_it() -> None:
+    try:
+        int("a customer's text")
+    except ValueError as error:
+        trace = defect(error)["trace"]["error"]
+    assert trace["failure_type"] == "system_error"
+    assert "ValueError" in trace["message"]
+    assert "test_airbyte.py" in trace["stack_trace"]
+    assert "a customer's text" not in json.dumps([trace["message"], trace["internal_message"]])
 
 
 def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(source: Source, config: Make) -> None:

@@ -100,13 +100,19 @@ def test_python_gets_odd_values_as_the_tap_does(tap: Tap, quick: Sandbox, fault:
     assert read(Lexer(one_by_one), *streams) == run.records
 
 
-def test_a_stream_that_fails_ends_python_s_reading_with_the_words_of_the_tap(tap: Tap, quick: Sandbox) -> None:
-    quick.fault("unknown_shape", "summary", times=None)
-    run = tap.run(config(quick), catalog=select("users", "summary", "case_details"))
+@pytest.mark.parametrize(
+    ("fault", "stream", "value"), [("unknown_shape", "summary", None), ("form_gone", "nps_summary", 55)]
+)
+def test_a_stream_that_fails_ends_python_s_reading_with_the_words_of_the_tap(
+    tap: Tap, quick: Sandbox, fault: str, stream: str, value: Any
+) -> None:
+    """Also if it fails for one of its forms."""
+    quick.fault(fault, stream, times=None, value=value)
+    run = tap.run(config(quick), catalog=select("users", stream, "case_details"))
     lexer = Lexer(config(quick))
     found: list[tuple[str, Any]] = []
     with pytest.raises(LexerError) as error:
-        found.extend(lexer.read_all("users", "summary", "case_details"))
+        found.extend(lexer.read_all("users", stream, "case_details"))
     assert [name for name in run.records for _ in run.records[name]] == [name for name, _ in found]
     assert lexer.state == run.state
     assert said(error) == run.errors[-2:]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.run.columns import Columns
@@ -17,7 +16,7 @@ from tap_lexer_activity.run.events import Block
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.settings.schema import OWN_SETTINGS
-from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines
+from tap_lexer_activity.singer.encode import as_lines
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
 from tap_lexer_activity.sync.checks import discover_columns
 from tap_lexer_activity.sync.engine import Engine
@@ -104,14 +103,6 @@ def rows_of(step: Step) -> Sequence[Row]:
             return [{name: value for name, value in row.items() if name in wanted}]
         case _:
             return ()
-
-
-def as_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows or messages as lines of JSON, numbers with all their digits."""
-    try:
-        return encode_lines(rows)
-    except ENCODE_ERRORS:  # an integer of more than 64 bits
-        return "".join(f"{serialize_json(row)}\n" for row in rows).encode()
 
 
 def as_json(rows: Sequence[Row]) -> list[Row]:

@@ -18,11 +18,10 @@ from uuid import uuid4
 import msgspec
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
-from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.csv_exports.cells import Numbers
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines, row_type
+from tap_lexer_activity.singer.encode import as_lines, encode_lines, row_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -94,7 +93,7 @@ class BatchBuffer:
         found: dict[str, list[Record]] = {}
         for stream, record in records:
             found.setdefault(stream, []).append(record)
-        self.add_lines({stream: _lines(rows) for stream, rows in found.items()}, count)
+        self.add_lines({stream: as_lines(rows) for stream, rows in found.items()}, count)
 
     def add_lines(self, lines: Mapping[str, bytes], count: int) -> None:
         """Take so many rows that are lines of JSON already, by the stream's name."""
@@ -123,13 +122,6 @@ class BatchBuffer:
         if stream not in self._files:
             self._files[stream] = _Content(is_packed=self._config.encoding.compression != "none")
         return self._files[stream]
-
-
-def _lines(rows: Sequence[Record]) -> bytes:
-    try:
-        return encode_lines(rows)
-    except ENCODE_ERRORS:
-        return "".join(f"{serialize_json(row)}\n" for row in rows).encode()
 
 
 def _packer() -> Any:

@@ -20,7 +20,7 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     see_last,
 )
-from tap_lexer_activity.fronts.running import as_lines
+from tap_lexer_activity.singer.encode import as_lines
 from tap_lexer_activity.singer.stdout import discard_stdout, write_all
 
 if TYPE_CHECKING:
