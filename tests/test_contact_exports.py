@@ -59,7 +59,7 @@ CASES: Final[list[Case]] = [
         "complete_without_link",
         MESSAGES,
         "refused",
-        "Lexer says that it is complete, but names no file. That is one day",
+        "Lexer says that it is complete, but names no file. A single day",
         config={"start_date": "2026-04-29", "export_timeout": 1, "export_retries": 0},
         why="there may be rows; `skip_windows` skips the day",
     ),
