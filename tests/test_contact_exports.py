@@ -16,6 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.contact import CONFIG, Case, check
 from support.hosts import Host, status, with_length
+from support.states import bookmark
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
@@ -125,6 +126,19 @@ def test_all_that_fit_together_bring_every_row(tap: Tap, new_sandbox: Callable[.
     expected, found = tables
     assert {name: rows.keys() for name, rows in found.items()} == {name: rows.keys() for name, rows in expected.items()}
     assert len(expected) == len(ALL)
+
+
+@pytest.mark.parametrize("separator", ["file_semicolons", "file_tabs", "file_zip"])
+def test_a_file_without_rows_between_its_title_and_its_sum_is_an_empty_one(
+    separator: str, tap: Tap, new_sandbox: Callable[..., Sandbox]
+) -> None:
+    sandbox = new_sandbox(export_seconds=0, differences=["file_title", "file_sum", separator])
+    config = sandbox.config(start_date="2020-01-01", end_date="2020-01-08")
+    run = tap.run(config, catalog=select(*ALL))
+    assert run.code == 0, run.log
+    assert run.records == {}
+    assert "title above the header" in run.log
+    assert bookmark(run.state, "case_details") is not None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Final
 
-from tap_lexer_activity.csv_exports.lines import from_header
+from tap_lexer_activity.csv_exports.lines import from_header, is_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,6 +88,8 @@ def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None
         rows: What the sign makes of the first lines.
         by_comma: The first row in which a comma makes columns.
     """
+    if rows and len(rows[-1]) == 1 and is_sum(rows[-1]):  # which may be all that is below a header
+        rows = rows[:-1]
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return None
