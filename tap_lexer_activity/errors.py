@@ -48,6 +48,10 @@ class NotAllowedError(FatalAPIError):
         self.accepted = accepted
 
 
+class QuotaUsedUpError(RetriableAPIError):
+    """Another run has used up the quota of the same token, which so works."""
+
+
 class UnreachableError(FatalAPIError):
     """The API's host can't be reached, or is not the one it should be: no other call will work either."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from tap_lexer_activity.errors import (
     without_see,
 )
 from tap_lexer_activity.fronts.airbyte.given import state_in
-from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR, defect, kind_of
+from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR, Messages, defect, kind_of, log
 from tap_lexer_activity.fronts.airbyte.spec import catalog as catalog_of
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.streams.registry import BY_NAME
@@ -142,6 +143,13 @@ def configured(*names: str, mode: str = "incremental") -> dict[str, Any]:
     }
 
 
+def odd_catalog(**odd: Any) -> dict[str, Any]:
+    """A configured catalog of `summary` with something odd in its stream."""
+    found = configured("summary")
+    found["streams"][0]["stream"] |= odd
+    return found
+
+
 # Before reading
 
 
@@ -163,6 +171,31 @@ def test_the_specification_is_a_form_for_every_setting_of_the_tap(source: Source
         assert field["type"] in {"string", "integer", "boolean", "array"}, "what Airbyte has a field for"
         assert field["description"] == own[name]["description"]
         assert field.get("default") == own[name].get("default")
+
+
+def test_a_token_whose_quota_another_run_has_used_up_works(source: Source, config: Make) -> None:
+    settings = config(rate_limit_requests=5, rate_limit_seconds=600)
+    assert source.run("read", config=settings | {"max_requests": 5}, catalog=configured("summary")).code == 0
+    answer = source.run("check", config=settings)
+    assert answer.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    (warning,) = [each["message"] for each in answer.of("LOG") if each["level"] == "WARN"]
+    assert warning.startswith("Another run on this machine has used up this token's quota, so the token works")
+
+
+def test_a_failure_to_write_in_another_thread_is_met_by_the_main_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tap_lexer_activity.fronts.airbyte.messages.discard_stdout", lambda: None)
+    with (tmp_path / "read only").open("wb") as made:
+        made.write(b"")
+    with (tmp_path / "read only").open("rb") as file:
+        messages = Messages(file)
+        thread = threading.Thread(target=messages.write, args=(log("INFO", "a wait"),))
+        thread.start()
+        thread.join()
+        assert "stdout can't be written" in capsys.readouterr().err
+        with pytest.raises(EndOfRun, match="stdout can't be written"):
+            messages.write(log("INFO", "the next"))
 
 
 def test_check_says_whether_the_token_works(source: Source, config: Make, tap: Tap) -> None:
@@ -404,9 +437,7 @@ def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(source: Sour
     assert (answer.code, answer.status, len(answer.records["summary"])) == (0, {"summary": "COMPLETE"}, 3)
     answer = source.run("read", config=limited, catalog=configured("summary", mode="full_refresh"))
     assert (answer.code, answer.status, answer.states) == (1, {"summary": "INCOMPLETE"}, [])
-    assert answer.errors[0][2].startswith(
-        "summary: max_requests (3) ended it, and a stream that is read whole can't go on later"
-    )
+    assert answer.errors[0][2].startswith("summary: max_requests (3) ended it, and a full refresh can't continue later")
 
 
 def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(source: Source, config: Make) -> None:
@@ -424,6 +455,12 @@ def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(source:
     [
         ({"catalog": "{"}, "--catalog: the file is not JSON"),
         ({"catalog": {"streams": [{}]}}, "--catalog: the file is not a configured catalog of Airbyte"),
+        ({"catalog": odd_catalog(json_schema=[1])}, "--catalog: the file is not a configured catalog of Airbyte"),
+        ({"catalog": odd_catalog(name=None)}, "--catalog: it names None, which this source does not have"),
+        (
+            {"state": [{"stream": {"stream_descriptor": {"name": "summary"}, "stream_state": 1}}]},
+            "--state: the file has",
+        ),
         ({"state": {"type": "GLOBAL", "global": {}}}, "--state: the file has no states of streams"),
         ({"config": []}, "--config: the file has no JSON object of settings"),
     ],

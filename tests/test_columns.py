@@ -260,13 +260,18 @@ def test_usual_times_are_read_together_as_each_by_itself(usual: list[str], other
     assert list(read_times(cells)) == [read_times(["no time", cell])[1] for cell in cells]
 
 
-USUAL_NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?", fullmatch=True) | st.just("")
+USUAL_NUMBERS = st.from_regex(r"-?(0(?!\.0{6})|[1-9][0-9]{0,30})(\.[0-9]{1,30})?", fullmatch=True) | st.just("")
 ODD_NUMBERS = [
     "1\n2",
     "\n",
     "01",
     "1.",
     ".5",
+    "+5",
+    "++5",
+    "-+5",
+    "+-.5",
+    "0.000000",
     "-",
     "1e5",
     "1,234.5",

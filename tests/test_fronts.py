@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from conftest import ENVIRONMENT, select
 import tap_lexer_activity
 from tap_lexer_activity import Lexer, LexerError
 from tap_lexer_activity.errors import without_see
+from tap_lexer_activity.fronts.bookmarks import Bookmarks
 from tap_lexer_activity.sandbox.differences import CONTRARY
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.tap import TapLexerActivity
@@ -245,8 +247,28 @@ def test_the_program_of_the_page_runs(new_sandbox: NewSandbox, tmp_path: Path) -
 
 
 def test_a_plan_is_that_of_the_tap(tap: Tap, quick: Sandbox) -> None:
-    run = tap.run(config(quick), "--plan")
-    assert Lexer(config(quick)).plan() == run.out.rstrip("\n")
+    for more in ({}, {"discover_columns": True}, {"discover_export_columns": True}):
+        run = tap.run(config(quick, **more), "--plan")
+        assert Lexer(config(quick, **more)).plan() == run.out.rstrip("\n")
+
+
+def test_the_state_can_be_looked_at_while_other_threads_move_it() -> None:
+    bookmarks = Bookmarks(None)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def read(form_id: int) -> None:
+        for day in range(200):
+            bookmarks.move("nps_summary", form_id, start + timedelta(days=day))
+            bookmarks.note("nps_volume", form_id)
+
+    threads = [threading.Thread(target=read, args=(number % 4,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        Bookmarks(bookmarks.state)  # which refuses one that has a form twice
+    for name in ("nps_summary", "nps_volume"):
+        parts = bookmarks.state["bookmarks"][name]["partitions"]
+        assert sorted(part["context"]["form_id"] for part in parts) == [0, 1, 2, 3]
 
 
 def test_a_stream_that_does_not_exist_is_named_at_once(quick: Sandbox) -> None:
@@ -266,7 +288,10 @@ def test_a_thread_can_read_and_nothing_is_written_to_stdout(quick: Sandbox, capf
     assert len(found) == 5
     assert capfd.readouterr().out == ""
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert not [each for each in threading.enumerate() if "ahead" in each.name]
+    deadline = time.monotonic() + 20  # nobody waits for them, so they may take a moment
+    while (left := [each for each in threading.enumerate() if "ahead" in each.name]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left
 
 
 def test_the_command_does_not_load_what_programs_use() -> None:

@@ -30,7 +30,7 @@ _match_usual_numbers: Final = re.compile(
 """Matches cells, a line each, that are empty or numbers as a decimal is written without an exponent, which fit into a float."""
 _match_number: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII).fullmatch
 _match_dot_for_decimals: Final = re.compile(
-    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+|\+\d+)", re.ASCII
+    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+)|\+\d+", re.ASCII
 ).fullmatch
 """Matches numbers as people write them, such as `1,234.5` and `+.5`, that have one reading, in which a dot is before the decimals."""
 _match_comma_for_decimals: Final = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ _VALUE: Final = "replication_key_value"
 
 
 class Bookmarks:
-    """The bookmarks of all streams.
+    """The bookmarks of all streams, for any number of threads.
 
     Attributes:
         have_moved: Whether any has moved.
@@ -37,16 +38,19 @@ class Bookmarks:
         per_form = {name for name, kind in BY_NAME.items() if kind.is_per_form}
         self._state = checked_state(deepcopy(state or {}), columns, per_form=per_form)
         self._are_kept = are_kept
+        self._lock = threading.Lock()
         self.have_moved = False
 
     @property
     def state(self) -> dict[str, Any]:
         """The state, as the tap writes it."""
-        return deepcopy(self._state)
+        with self._lock:
+            return deepcopy(self._state)
 
     def state_of(self, stream: str) -> dict[str, Any]:
         """The part of the state that one stream has."""
-        found: dict[str, Any] = deepcopy(self._state["bookmarks"].get(stream, {}))
+        with self._lock:
+            found: dict[str, Any] = deepcopy(self._state["bookmarks"].get(stream, {}))
         return found
 
     def instants(self, streams: Collection[str]) -> dict[tuple[str, int | None], datetime]:
@@ -62,15 +66,17 @@ class Bookmarks:
 
     def move(self, stream: str, form_id: int | None, instant: datetime) -> None:
         """Put a bookmark where everything has been read, unless it is beyond that."""
-        part, text = self._part(stream, form_id), to_text(instant)
-        if text > part.get(_VALUE, ""):
-            part.update(replication_key=BY_NAME[stream].bookmark_column, replication_key_value=text)
-            self.have_moved = True
+        with self._lock:
+            part, text = self._part(stream, form_id), to_text(instant)
+            if text > part.get(_VALUE, ""):
+                part.update(replication_key=BY_NAME[stream].bookmark_column, replication_key_value=text)
+                self.have_moved = True
 
     def note(self, stream: str, form_id: int | None) -> None:
         """Give a stream, or its part for a form, its place in the state, with or without a bookmark."""
-        if not self._are_kept:
-            self._part(stream, form_id)
+        with self._lock:
+            if not self._are_kept:
+                self._part(stream, form_id)
 
     def _part(self, stream: str, form_id: int | None) -> dict[str, Any]:
         state: dict[str, Any] = self._state.setdefault("bookmarks", {}).setdefault(stream, {})

@@ -15,7 +15,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_lexer_activity.errors import EndOfRun, see_last
 from tap_lexer_activity.fronts.bookmarks import Bookmarks
-from tap_lexer_activity.fronts.running import as_json, new_engine, rows_of, settings_of
+from tap_lexer_activity.fronts.running import as_json, discovered, new_engine, rows_of, settings_of
 from tap_lexer_activity.run.events import Block, ReadUpTo
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.streams.registry import BY_NAME
@@ -125,7 +125,8 @@ class Lexer:
         names = self._named(streams)
         with _lexer_errors():
             run = Run.begin(settings_of(self._config), _LOGGER, bookmarks=self._given.instants(names))
-            return "\n".join(describe_plan(Engine(run, [name for name in BY_NAME if name in names])))
+            engine = Engine(run, [name for name in BY_NAME if name in names])
+            return "\n".join(describe_plan(engine, discovered(run.settings, names)))
 
     def _named(self, streams: Sequence[str]) -> list[str]:
         for name in streams:
@@ -150,6 +151,8 @@ class Lexer:
                             records = as_json(rows_of(step))
                             progress.records[name] += len(records)
                             yield from ((name, record) for record in records)
+                            if isinstance(step.event, Block):
+                                progress.say()
                         case ReadUpTo(instant=datetime() as instant):
                             for each in (bookmarks, self._reached):
                                 each.move(name, step.form_id, instant)

@@ -46,19 +46,24 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         raise
 
 
+def discovered(settings: Settings, names: Collection[str]) -> list[str]:
+    """Those of some streams whose columns discovery finds, as the settings want it."""
+    if not settings.discover_export_columns:
+        return []
+    return [
+        name
+        for name, kind in BY_NAME.items()
+        if name in names and (kind.is_export or (settings.discover_columns and kind.selected_by_default))
+    ]
+
+
 def all_columns(run: Run, names: Collection[str]) -> dict[str, Columns]:
     """All columns of some streams, with those that discovery finds, if the settings want it.
 
     Raises:
         FatalAPIError, RetriableAPIError: If they can't be read.
     """
-    settings = run.settings
-    wanted = [name for name, kind in BY_NAME.items() if name in names and kind.is_export]
-    if settings.discover_columns:
-        wanted = [
-            name for name, kind in BY_NAME.items() if name in names and (kind.is_export or kind.selected_by_default)
-        ]
-    found = dict(discover_columns(run, wanted)) if settings.discover_export_columns else {}
+    found = dict(discover_columns(run, discovered(run.settings, names)))
     return {name: Columns(found[name], found[name]) if name in found else Columns.of_schema(name) for name in names}
 
 

@@ -229,15 +229,18 @@ class Lookahead:
             errands.changed.notify_all()
 
     def _ask(self, part: Part, ask: Ask, held: turns.Held) -> None:
-        self._limiter.reserve()
+        outcome = Outcome()
+        try:
+            self._limiter.reserve()
+        except BaseException as error:  # noqa: BLE001 (of a log that can't be written, say: whoever reads meets it)
+            outcome.error = error
         with self._changed:
             self._is_drawing = False
             is_dropped = self._is_closed or self._schedule.is_dropped(part)
             self._changed.notify_all()
         if is_dropped:
             self._limiter.give_back()
-            outcome = Outcome()
-        else:
+        elif outcome.error is None:
             outcome = self._outcome(ask, held)
         with self._changed:
             self._schedule.finish(part, ask.name, outcome)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.errors import EndOfRun, QuotaUsedUpError
 from tap_lexer_activity.fronts.airbyte import messages as m
 from tap_lexer_activity.fronts.airbyte.given import read_file, settings_in, state_in, streams_in
 from tap_lexer_activity.fronts.airbyte.read import read
@@ -92,7 +92,7 @@ def _run(arguments: argparse.Namespace, messages: m.Messages, logger: logging.Lo
         found = m.failure("\n".join(said), m.kind_of(error))
     except Exception as error:  # noqa: BLE001 (Airbyte wants to be told of defects, too)
         code, said, found = 1, [], m.defect(error)
-    if arguments.command == "check" and said:
+    if arguments.command == "check" and said and code == 1:
         answer = {"status": "FAILED", "message": "\n".join(said)}
         messages.write({"type": "CONNECTION_STATUS", "connectionStatus": answer})
         return 0
@@ -112,7 +112,10 @@ def _answer(arguments: argparse.Namespace, messages: m.Messages, logger: logging
         return read(settings, wanted, state, messages, logger)
     run = Run.begin(settings, logger)
     if arguments.command == "check":
-        check_token(run)
+        try:
+            check_token(run)
+        except QuotaUsedUpError as error:
+            messages.write(*(m.log("WARN", line) for line in m.lines_of(error)))
         messages.write({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}})
     else:
         messages.write({"type": "CATALOG", "catalog": catalog(all_columns(run, BY_NAME))})

@@ -17,7 +17,7 @@ from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.streams.registry import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tap_lexer_activity.fronts.airbyte.spec import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +80,30 @@ def streams_in(content: Any) -> dict[str, Wanted]:
         ConfigurationError: If it is not a catalog of this source.
     """
     try:
-        entries = [
-            (entry["stream"], entry["sync_mode"], entry["destination_sync_mode"]) for entry in content["streams"]
-        ]
-        named = {stream["name"]: (stream["json_schema"], *modes) for stream, *modes in entries}
-    except (KeyError, TypeError):
+        named = {
+            str(entry["stream"]["name"]): (
+                entry["sync_mode"] == "incremental",
+                entry["destination_sync_mode"].startswith("overwrite"),
+                dict(entry["stream"]["json_schema"].get("properties") or {}),
+            )
+            for entry in content["streams"]
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
         msg = "--catalog: the file is not a configured catalog of Airbyte. Refresh the connection's schema [see: airbyte-catalog]"
         raise ConfigurationError(msg) from None
     if strangers := sorted(named.keys() - BY_NAME.keys()):
         msg = f"--catalog: it names {', '.join(strangers)}, which this source does not have. Refresh the connection's schema [see: airbyte-catalog]"
         raise ConfigurationError(msg)
     return {
-        name: Wanted(mode == "incremental", in_table.startswith("overwrite"), _columns(name, schema))
-        for name, (schema, mode, in_table) in named.items()
+        name: Wanted(is_incremental, replaces, _columns(name, chosen))
+        for name, (is_incremental, replaces, chosen) in named.items()
     }
 
 
-def _columns(name: str, schema: Mapping[str, Any]) -> Columns:
+def _columns(name: str, chosen: Schema) -> Columns:
     """The columns of a stream: Airbyte leaves those that are not selected out of the schema. The key and the cursor always come."""
     kind, own = BY_NAME[name], stream_schema(name)["properties"]
-    chosen = schema.get("properties") or own
+    chosen = chosen or own
     always = {*kind.keys, kind.bookmark_column}
     properties = {**own, **chosen}
     return Columns(properties, {each: properties[each] for each in properties if each in chosen or each in always})
@@ -115,7 +119,7 @@ def state_in(content: Any) -> dict[str, Any]:
     try:
         parts = [entry["stream"] for entry in entries if entry != {"type": "LEGACY", "data": {}}]
         found = {part["stream_descriptor"]["name"]: part.get("stream_state") for part in parts}
+        return {"bookmarks": {name: value for name, value in found.items() if value and NO_CURSOR not in value}}
     except (AttributeError, KeyError, TypeError):
         msg = "--state: the file has no states of streams. Clear the connection's state to read again from start_date [see: airbyte-state]"
         raise ConfigurationError(msg) from None
-    return {"bookmarks": {name: value for name, value in found.items() if value and NO_CURSOR not in value}}

@@ -132,10 +132,12 @@ class Messages:
         """Write messages, one a line.
 
         Raises:
-            EndOfRun: If nobody reads them, if they can't be written, or if a signal came meanwhile.
+            EndOfRun: In the main thread, if nobody reads them, if they can't be written, or if a signal came meanwhile. What happens to
+                another thread, which would die of it, the main thread meets when it writes next.
         """
         is_main = threading.current_thread() is threading.main_thread()
-        self._writing |= is_main
+        if is_main:
+            self._writing = True
         try:
             with self._lock:
                 write_all(self._file, as_lines(messages))
@@ -143,9 +145,11 @@ class Messages:
             discard_stdout()
             msg = f"stdout can't be written ({error.strerror}). The next run continues from the last state that was kept [see: stdout-unwritable]"
             sys.stderr.write(f"{msg}\n")
-            raise EndOfRun(msg, exit_code=1) from error
+            self._end = EndOfRun(msg, exit_code=1)
+            self._end.__cause__ = error
         finally:
-            self._writing &= not is_main
+            if is_main:
+                self._writing = False
         if is_main and self._end is not None:
             end, self._end = self._end, None
             raise end

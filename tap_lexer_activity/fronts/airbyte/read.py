@@ -128,7 +128,7 @@ def read(
                     output = StreamOutput(name, wanted[name], bookmarks, messages)
                 elif output is not None and step.event == "end":
                     ended, output = output, None
-                    if name in progress.short and not wanted[name].is_incremental:
+                    if name in progress.short and (settings.backfill is not None or not wanted[name].is_incremental):
                         cut_off.append(name)
                     ended.end(is_complete=name not in progress.errors and name not in cut_off)
                 elif output is not None:
@@ -174,15 +174,18 @@ def _end(engine: Engine, cut_off: list[str], messages: m.Messages, *, has_moved:
         code = 1
         for line in m.lines_of(end):
             messages.write(m.log("ERROR", line))
-        if not (progress.failures or cut_off):  # no bookmark has moved, or a backfill was cut off
+        if not (progress.failures or cut_off):  # no bookmark has moved
             messages.write(m.failure(m.lines_of(end)[-1], "config_error"))
     for name, reason in progress.failures:
         messages.write(m.failure(f"{name}: {reason}", m.kind_of(progress.errors.get(name)), name))
     for name in cut_off:
         code = 1
+        whole, way = (
+            ("backfill", "") if engine.run.settings.backfill else ("full refresh", ", or read it incrementally")
+        )
         text = (
-            f"{name}: max_requests ({engine.run.settings.max_requests}) ended it, and a stream that is read whole can't go on later. "
-            "Raise max_requests, or read it incrementally [see: airbyte-cut-off]"
+            f"{name}: max_requests ({engine.run.settings.max_requests}) ended it, and a {whole} can't continue later. "
+            f"Raise max_requests{way} [see: airbyte-cut-off]"
         )
         messages.write(m.failure(text, "config_error", name))
     return code
