@@ -173,7 +173,7 @@ MODES = {
         Mode("all streams", streams=ALL),
         Mode("settings as variables, as Meltano gives them", streams=ALL, variables={}),
         Mode("batch files", settings=BATCHES),
-        Mode("batch files by the SDK's way", settings=BATCHES | {"flattening_enabled": True, "flattening_max_depth": 1}, sample=False),
+        Mode("batch files by the SDK's way", settings=BATCHES | {"flattening_enabled": True, "flattening_max_depth": 1, "stream_maps": {"mention_sla_export": {}}}, sample=False),
         Mode("stream maps", settings={"stream_maps": {"mention_sla_export": {"customer_message": None}}}, sample=False),
         Mode("backfill", settings={"backfill_start": START}, sample=False),
         Mode("max_requests", settings={"max_requests": 4}, sample=False),
