@@ -501,8 +501,8 @@ def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
         Told(host, "mention_sla_export", stream_maps=maps).run()
     said = [line.split(";")[0] for line in caplog.messages if " windows, " in line]
     assert said[-4:] == [
-        "mention_sla_export: 0 of 3 windows, 320 records",
-        "mention_sla_export: 0 of 3 windows, 480 records",
+        "mention_sla_export: 0 of 3 windows, 400 records",
+        "mention_sla_export: 0 of 3 windows, 500 records",
         "mention_sla_export: 0 of 3 windows, 600 records",
         "mention_sla_export: 3 of 3 windows, 600 records",
     ]
