@@ -104,7 +104,7 @@ class SingerStream(Stream):
 
     @property
     def is_plain(self) -> bool:
-        """True if rows are written as they come: nothing maps, flattens or leaves out."""
+        """Whether rows are written as they come: nothing maps, flattens or leaves out."""
         (stream_map, *others) = self.stream_maps
         is_same = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled and not others
         return is_same and self.columns.keep_additional
