@@ -272,7 +272,10 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
         *(
-            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is empty, so digests are soon guessed")
+            (
+                {"stream_map_config": {"hash_seed": salt}},
+                "stream_map_config[hash_seed]: is empty, so digests are soon guessed",
+            )
             for salt in ("", " \t")
         ),
     ],
