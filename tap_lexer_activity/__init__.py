@@ -11,7 +11,7 @@ __all__ = ["Lexer", "LexerError"]
 
 
 def __getattr__(name: str) -> Any:
-    """What a Python program uses, loaded when it is asked for: the command needs none of it, and starts sooner."""
+    """The names that a Python program uses, loaded when they are asked for: the command needs none, and starts sooner."""
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

@@ -182,7 +182,7 @@ def test_ctrl_c_before_there_are_settings_has_the_exit_code_of_any_other(tap: Ta
 
 
 def waits_until(holds: Callable[[], bool]) -> bool:
-    """Whether something comes true within half a minute."""
+    """True if something comes true within half a minute."""
     deadline = time.monotonic() + 30
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.05)

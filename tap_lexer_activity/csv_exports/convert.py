@@ -115,7 +115,7 @@ class Converter:
 
     @property
     def has_timeless(self) -> bool:
-        """Whether some of the rows so far have no time, so that only their order tells them apart."""
+        """True if some of the rows so far have no time, so that only their order tells them apart."""
         return self._identity.timeless > 0
 
     def convert(self, rows: Sequence[list[str]], *, has_nul: bool = True) -> list[Sequence[Any]]:

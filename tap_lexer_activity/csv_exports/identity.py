@@ -146,5 +146,5 @@ class Identity:
 
 
 def _has_clock(time: str) -> bool:
-    """Whether a time says a time of day, in whatever form it is written."""
+    """True if a time says a time of day, in whatever form it is written."""
     return ":" in time

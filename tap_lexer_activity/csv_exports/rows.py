@@ -54,7 +54,7 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
 
 
 def separator_of(head: Sequence[str]) -> str:
-    """What separates the columns of a file, by its first lines: the sign that makes a table of them, from the earliest on."""
+    """The separator of a file's columns, by its first lines: the sign that makes a table of them, from the earliest on."""
     tables = {sign: _rows_of(head, sign) for sign in _SEPARATORS}
     by_comma = next((place for place, row in enumerate(tables[","]) if len(row) > 1), len(head))
     found = {sign: columns for sign, rows in tables.items() if (columns := _columns(rows, by_comma)) is not None}
@@ -103,7 +103,7 @@ def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None
 
 
 def _end_in_cr(head: Sequence[str]) -> bool:
-    """Whether the lines of a file end in CR alone. What stands in quotes is no end of a line."""
+    """True if the lines of a file end in CR alone. What stands in quotes is no end of a line."""
     quotes, ends = 0, []
     for line in head:
         quotes += line.count('"')
@@ -126,7 +126,7 @@ def _lines_by_cr(lines: Iterable[str]) -> Iterator[str]:
 
 
 def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
-    """Whether a CSV breaks off, inside a quoted cell or in a row that is too short. Reads all of it.
+    """True if a CSV breaks off, inside a quoted cell or in a row that is too short. Reads all of it.
 
     Args:
         lines: A text file opened with `newline=""`.
@@ -143,7 +143,7 @@ def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
 
 
 def has_nul(file: IO[bytes]) -> bool:
-    """Whether a file has a NUL, which hardly any has: to look for it here costs a fifth of looking for it in cells. Goes back to the start."""
+    """True if a file has a NUL, which hardly any has: to look for it here costs a fifth of looking for it in cells. Goes back to the start."""
     found = any(b"\0" in block for block in iter(partial(file.read, _BLOCK), b""))
     file.seek(0)
     return found

@@ -33,7 +33,7 @@ _LOGGER = logging.getLogger("tap_lexer_activity")
 
 
 class LexerError(Exception):
-    """What went wrong, in the words of the tap's log, and with the same addresses in Troubleshooting: `[see: token-refused]`."""
+    """An error, in the words of the tap's log, and with the same addresses in Troubleshooting: `[see: token-refused]`."""
 
 
 @contextmanager
@@ -83,7 +83,7 @@ class Lexer:
 
     @property
     def state(self) -> dict[str, Any]:
-        """How far streams have been read: what the tap writes as its state.
+        """The point up to which streams have been read, in the form of the tap's state.
 
         It speaks of a window as soon as the row after it has been asked for.
         """
@@ -117,7 +117,7 @@ class Lexer:
             check_token(Run.begin(settings_of(self._config), _LOGGER))
 
     def plan(self, *streams: str) -> str:
-        """What a read of these streams would ask for, and how long that takes, as a text. Without names, of those selected by default.
+        """The requests that a read of these streams would send, and how long that takes, as a text. Without names, of those selected by default.
 
         Raises:
             LexerError: If there is no such stream, or if the list of forms is needed and can't be read.

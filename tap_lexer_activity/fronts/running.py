@@ -1,4 +1,4 @@
-"""What the fronts without Singer share: from a configuration to an engine, and from its events to records."""
+"""Shared by the fronts without Singer: from a configuration to an engine, and from its events to records."""
 
 from __future__ import annotations
 

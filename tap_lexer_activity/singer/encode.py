@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 ENCODE_ERRORS: Final = (OverflowError, TypeError, ValueError)
-"""What it raises at integers of more than 64 bits, and at whatever else only the SDK can write."""
+"""Errors that it raises at integers of more than 64 bits, and at whatever else only the SDK can write."""
 
 
 def as_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

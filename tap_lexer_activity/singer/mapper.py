@@ -81,7 +81,7 @@ def _flattener(flatten: Callable[[Record], Record]) -> Callable[[Record], Record
 
 
 def stays_flat(stream_map: StreamMap, block: Block) -> bool:
-    """Whether flattening, if it is enabled, leaves the rows of an export as they are. Only one of their columns may hold objects."""
+    """True if flattening, if it is enabled, leaves the rows of an export as they are. Only one of their columns may hold objects."""
     if not stream_map.flattening_enabled:
         return True
     names = tuple(stream_map.flatten_record(dict.fromkeys(block.names)))

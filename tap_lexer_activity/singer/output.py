@@ -64,7 +64,7 @@ class StreamOutput:
 
     @property
     def is_done(self) -> bool:
-        """Whether as many rows have been written as may be."""
+        """True if as many rows have been written as may be."""
         return self._limit is not None and self._written >= self._limit
 
     def take(self, form_id: int | None, event: Event) -> None:

@@ -41,7 +41,7 @@ class MessageWriter(SingerWriter):
         self._together = False
         self._end: EndOfRun | None = None
         self.state_came_last = False
-        """Whether nothing was written since the last STATE."""
+        """True if nothing was written since the last STATE."""
 
     @override
     def write_message(self, message: Message) -> None:

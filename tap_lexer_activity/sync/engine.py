@@ -70,7 +70,7 @@ class Engine:
 
     @property
     def needs_forms(self) -> bool:
-        """Whether the list of NPS forms is needed to know what to ask for."""
+        """True if the list of NPS forms is needed to know what to ask for."""
         return any(stream.is_per_form for stream in self.streams)
 
     def _reads(self, name: str) -> bool:
@@ -79,7 +79,7 @@ class Engine:
     # What is asked for
 
     def plans(self) -> list[Plan]:
-        """What this run asks for, in the order of the streams.
+        """The requests of this run, in the order of the streams.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.

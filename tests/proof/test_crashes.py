@@ -107,7 +107,7 @@ class Crash:
     rest: bytes
 
     def came_too_late(self, leg: Leg) -> bool:
-        """Whether all messages may have been written before the signal was sent: what had not been read then was all in the pipe."""
+        """True if all messages may have been written before the signal was sent: what had not been read then was all in the pipe."""
         total = len(self.read) + len(self.rest.splitlines())
         return self.code in IS_OVER and total == len(leg.messages) and len(self.rest) <= SMALLEST_PIPE
 

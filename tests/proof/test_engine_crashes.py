@@ -221,7 +221,7 @@ class Pipeline:
         return self.rest[key]
 
     def ends_as(self, expected: Rows, crash: Crash) -> bool:
-        """Whether the tables are these after a crash and all that is read after it, with the rows behind the last bookmark or without."""
+        """True if the tables are these after a crash and all that is read after it, with the rows behind the last bookmark or without."""
         rest = self.gone_on_from(crash.left.bookmarks)
         return all(crash.left.committed | kept | rest == expected for kept in ({}, crash.left.behind))
 

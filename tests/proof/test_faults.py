@@ -416,7 +416,7 @@ def why_not(fault: str, kind: Kind) -> str:
 
 
 def is_the_same_in_any_order(cell: Cell) -> bool:
-    """Whether it does not matter which of several requests under way a fault strikes: it strikes all, or costs nothing."""
+    """True if it does not matter which of several requests under way a fault strikes: it strikes all, or costs nothing."""
     return cell.times is None or cell.outcome.ends == "whole"
 
 

@@ -1,4 +1,4 @@
-"""What Airbyte hands over in files: the settings, the streams that are wanted, and where each had come to."""
+"""Files from Airbyte: the settings, the configured streams, and their states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is wanted of one stream.
+    """One configured stream.
 
     Attributes:
         is_incremental: Whether to go on from its state.

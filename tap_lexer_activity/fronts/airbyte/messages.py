@@ -54,7 +54,7 @@ def records(stream: str, rows: Sequence[Row]) -> list[Message]:
 
 
 def state(stream: str, value: Mapping[str, Any], count: int) -> Message:
-    """How far a stream has been read, with the number of its records since its last state."""
+    """The point up to which a stream has been read, with the number of its records since its last state."""
     part = {"stream_descriptor": {"name": stream}, "stream_state": value}
     return {"type": "STATE", "state": {"type": "STREAM", "stream": part, "sourceStats": {"recordCount": count}}}
 
@@ -64,7 +64,7 @@ def _trace(kind: str, **content: Any) -> Message:
 
 
 def status(stream: str, word: str) -> Message:
-    """How a stream is getting on: STARTED, RUNNING, COMPLETE or INCOMPLETE."""
+    """The status of a stream: STARTED, RUNNING, COMPLETE or INCOMPLETE."""
     return _trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": stream}, "status": word})
 
 

@@ -1,4 +1,4 @@
-"""What Airbyte asks before it reads: which settings there are, and which streams."""
+"""Answers to Airbyte before it reads: the settings, and the streams."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def is_object(definition: Mapping[str, Any]) -> bool:
-    """Whether a setting is an object, by its JSON schema."""
+    """True if a setting is an object, by its JSON schema."""
     return "object" in definition["type"]
 
 
