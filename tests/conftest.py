@@ -31,11 +31,12 @@ FIGURES = ROOT / ".proof"
 
 # Machines are shared and noisy, so no example is timed.
 settings.register_profile("project", deadline=None, print_blob=True)
+# For `nox -s quick`: fewer examples, other ones each time.
+settings.register_profile("quick", settings.get_profile("project"), max_examples=30)
 # For `nox -s mutation`, which runs the tests thousands of times: the same few examples each time, and no search for a simpler one.
 settings.register_profile(
     "mutation",
-    settings.get_profile("project"),
-    max_examples=30,
+    settings.get_profile("quick"),
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],

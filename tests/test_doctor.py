@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.sandbox import Sandbox
 
-pytestmark = pytest.mark.hurried
-
 AS_ASSUMED, SETTLED, OPEN, UNKNOWN = Mark.AS_ASSUMED, Mark.SETTLED, Mark.OPEN, Mark.UNKNOWN
 SINCE: Final = {"start_date": "2025-05-01"}
 NEW_YORK: Final = {"timezone": "America/New_York", "clock": "2026-05-01T10:00:00-04:00"}
@@ -172,7 +170,7 @@ BY_THE_CLOCK: Final = frozenset(
 )
 PLACES: Final = {"": {}, "in the west": NEW_YORK, "where the clocks change": CHANGE}
 EVERYWHERE: Final = [
-    pytest.param(case, options, id=f"{case[0]}{place and f', {place}'}")
+    pytest.param(case, options, id=f"{case[0]}{place and f', {place}'}", marks=[pytest.mark.thorough] if place else [])
     for case in CASES
     for place, options in PLACES.items()
     if not place or (case[3] in BY_THE_CLOCK and not {"clock", "history_start"} & case[1].keys())
@@ -474,6 +472,7 @@ def test_the_command_prints_and_writes_and_ends_by_what_it_found(
     assert tap.run(sandbox.config(), "--doctor", "--doctor-from", "soon").code == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("differences", "config", "streams"),
     [
