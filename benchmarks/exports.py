@@ -4,9 +4,8 @@
 
 Both read the same CSV (20 columns, about 400 bytes a row, quoted line breaks, text that is not ASCII) from a server on this machine and
 write RECORD messages with the same ids and types. The plain stream is what most taps are: `csv.DictReader`, values cast by hand, and the
-SDK's defaults for all else. "`csv.reader` and `msgspec` alone" writes the cells of a file on the disk as they are, without types or ids:
-less than that costs no row that Python's own module reads. Medians of the rounds; all take turns within each, so that a noisy machine is
-noisy for all.
+SDK's defaults for all else. "`csv.reader` and `msgspec` alone" writes the cells of a file on the disk as they are, without types or ids. No
+row that Python's own module reads can cost less. Medians of the rounds; all take turns within each, so that a noisy machine is noisy for all.
 
 Times are CPU seconds: other work on the machine and waits for a server are not in them. "Whole run" is the command from start to end, with
 Python's imports. "Rows alone" is that less the same command's time for a file with one row: what each further row costs.
