@@ -63,7 +63,6 @@ ATTRIBUTES = {
 """Private methods and attributes of the SDK's classes that are called, set or overridden: by the file, and the class that has them."""
 
 PUBLIC = {
-    "fronts/running.py": {"singer_sdk.singerlib.json.serialize_json"},
     "settings/schema.py": {"singer_sdk.typing"},
     "shapes.py": {"singer_sdk.singerlib.json.serialize_json"},
     "tap.py": {  # which is the SDK's tap

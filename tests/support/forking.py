@@ -92,7 +92,10 @@ def hurry() -> None:
     def wait_less(self: threading.Condition, timeout: float | None = None) -> bool:
         return wait(self, None if timeout is None else timeout / SPEED)
 
-    time.sleep = lambda seconds: sleep(float(seconds) / SPEED)
+    def sleep_less(seconds: float) -> None:
+        sleep(seconds / SPEED)
+
+    time.sleep = sleep_less  # type: ignore[assignment]  # the tap gives floats
     time.monotonic = lambda: monotonic() * SPEED
     threading.Condition.wait = wait_less  # type: ignore[method-assign]  # what the tap waits with for other threads
 
