@@ -1,4 +1,4 @@
-"""How long a morning's run takes, by how long Lexer takes for an answer and how many requests are under way at once.
+"""The time of a morning's run, by the seconds that an answer takes and the requests that are under way at once.
 
     python benchmarks/morning.py [--rounds 5] [--seconds 0 0.3 1 5] [--concurrency 1 4 8 16]
 

@@ -1,4 +1,4 @@
-"""What most taps are: `csv.DictReader`, values cast by hand, and the SDK's defaults for all else. The other side of `exports.py`."""
+"""A tap as most are: `csv.DictReader`, values cast by hand, and the SDK's defaults for all else. The other side of `exports.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the quota a backfill uses: its time against the least that the quota allows.
+"""The time of a backfill, against the least that the quota allows.
 
     python benchmarks/quota.py [--rounds 5] [--only "late answers"]
 

@@ -405,12 +405,12 @@ class Page:
 """
 
     def _is_invented(self) -> bool:
-        """Whether the data is the sandbox's: its users' addresses are of a domain that nobody can own."""
+        """True if the data is the sandbox's: its users' addresses are of a domain that nobody can own."""
         query = f"select count(*) > 0 and bool_and(email like '%@example.com') from loaded.{SOURCES}.users"  # noqa: S608 (our own text)
         return any(invented for (invented,) in self._rows(query))
 
     def _loaded(self) -> str:
-        """When the loader was at work last, if it wrote that down, and the file's name."""
+        """The time of the last load, if the loader wrote it down, and the file's name."""
         tables = self._connection.execute(
             "select table_name from information_schema.columns where table_schema = ? and column_name = '_sdc_batched_at'",
             [SOURCES],

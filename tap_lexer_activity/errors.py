@@ -48,6 +48,10 @@ class NotAllowedError(FatalAPIError):
         self.accepted = accepted
 
 
+class QuotaUsedUpError(RetriableAPIError):
+    """Another run has used up the quota of the same token, which so works."""
+
+
 class UnreachableError(FatalAPIError):
     """The API's host can't be reached, or is not the one it should be: no other call will work either."""
 
@@ -93,7 +97,7 @@ class QuotaExceededError(UnavailableError):
 
 
 class RequestsSpentError(FatalAPIError):
-    """`max_requests` have been sent. Nothing is wrong: the next run reads the rest."""
+    """`max_requests` is used up. Nothing is wrong: the next run reads the rest."""
 
 
 class ExportFailedError(FatalAPIError):

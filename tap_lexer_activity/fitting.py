@@ -32,7 +32,7 @@ _WANTED: Final = {
 
 @dataclass
 class Findings:
-    """How an answer differs from its schema, and what was made of it.
+    """Differences of an answer from its schema, and how they were read.
 
     Attributes:
         odd: Columns that can't hold some value, each with what was expected. The value is in `additional_columns`.
@@ -163,7 +163,7 @@ class _Fitting:
         return result, kept if kept and not is_row else _NOTHING
 
     def _unfit(self, value: Any, schema: Mapping[str, Any], column: str) -> tuple[Any, Any]:
-        """What stands in the column of a value that it can't hold, and the value as it came."""
+        """The column's content for a value that it can't hold, and the value as it came."""
         if not _may_be_null(schema):
             return value, as_it_came(value)
         self.findings.odd.setdefault(column, _expected(schema, value))

@@ -78,10 +78,10 @@ _OF_MAIL: Final = re.compile(r"[A-Za-z]{3},? .*(?:GMT|UTC?|[+-]\d{4})")
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 _FORMS: Final = ("%a %b %d %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y")
-"""How JavaScript and Ruby write a time for people, after `GMT` is taken off."""
+"""Forms in which JavaScript and Ruby write a time for people, without their `GMT`."""
 
 _LATEST: Final = 4_102_444_800
-"""The year 2100 in seconds since 1970. A larger number is one of milliseconds: as such it is of 1970 if it is smaller."""
+"""The year 2100 in seconds since 1970. A larger number counts milliseconds."""
 _EARLIEST: Final = 631_152_000
 """The year 1990."""
 
@@ -109,7 +109,7 @@ def is_whole(value: Decimal) -> bool:
 
 
 def read_number(value: Any) -> Reading | None:
-    """A number that a float can about be."""
+    """A number within the range of a float."""
     if isinstance(value, bool | OddNumber):
         return None
     if isinstance(value, Decimal | float):

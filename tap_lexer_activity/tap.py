@@ -14,7 +14,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.settings.environment import is_pasted, setting_variables
+from tap_lexer_activity.settings.environment import is_pasted, unused_variables
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.singer.command import command_of, read_json
 from tap_lexer_activity.singer.plugin import SingerTap, values_of_bookmarks
@@ -67,7 +67,7 @@ class TapLexerActivity(SingerTap):
         check_token(self.current)
 
     def describe_plan(self) -> list[str]:
-        """What a run would ask for, as lines for people.
+        """The requests that a run would send, as lines for people.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.
@@ -186,14 +186,15 @@ class TapLexerActivity(SingerTap):
             msg = "--report, --doctor-from and --no-exports are options of --doctor, which is missing [see: doctor-options]"
             raise ConfigurationError(msg)
         cls.print_version(print_fn=cls.logger.info)
-        unread = setting_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ)
-        if unread and not (config and config.parse_env):
+        given = config.config if config else {}
+        unused = unused_variables(cls.config_jsonschema, cls.variable_prefix(), os.environ, given)
+        if unused and not (config and config.parse_env):
             cls.logger.warning(
-                "The environment sets %s, which is ignored. Add --config ENV to use it [see: variables-not-read]",
-                ", ".join(unread),
+                "Ignored, because --config ENV is missing: %s [see: variables-not-read]",
+                ", ".join(unused),
             )
         tap = cls(
-            config=config.config if config else {},
+            config=given,
             state=None if state is None else read_json("--state", state),
             catalog=None if catalog is None else read_json("--catalog", catalog),
             parse_env_config=bool(config and config.parse_env),

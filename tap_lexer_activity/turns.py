@@ -1,4 +1,4 @@
-"""What a request that is asked ahead of its turn has to say, kept until its turn.
+"""Messages of a request that is asked ahead of its turn, kept until its turn.
 
 Several threads ask, and one emits. A warning, or a count that later errors depend on, belongs to the place of its request in the order of
 the run, and not to the moment at which an answer happened to come.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Held:
-    """What one request has to say.
+    """The messages of one request.
 
     Attributes:
         actions: In their order.
@@ -64,7 +64,7 @@ def ahead(held: Held) -> Iterator[None]:
 
 
 def is_ahead() -> bool:
-    """Whether this thread asks ahead of its turn."""
+    """True if this thread asks ahead of its turn."""
     return _HERE.held is not None
 
 

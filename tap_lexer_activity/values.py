@@ -81,7 +81,7 @@ def read_decimal(text: str) -> Decimal | OddNumber:
 
 
 def fits_float(number: Decimal) -> bool:
-    """Whether a float can be about as large as a number. Most readers of JSON would take 1e999 for infinity.
+    """True if a float can be about as large as a number. Most readers of JSON would take 1e999 for infinity.
 
     A number next to nothing may become 0 in them, but one with a million zeros behind the point is too long for a table.
     """
@@ -89,7 +89,7 @@ def fits_float(number: Decimal) -> bool:
 
 
 def fits_integer(number: int) -> bool:
-    """Whether a whole number fits into a column of 64 bits."""
+    """True if a whole number fits into a column of 64 bits."""
     return -_LARGEST - 1 <= number <= _LARGEST
 
 

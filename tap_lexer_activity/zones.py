@@ -48,7 +48,7 @@ def of_abbreviation(name: str, now: datetime) -> list[str]:
 
 
 def _never_changes(zone: ZoneInfo, year: list[datetime]) -> bool:
-    """Whether a zone has one offset all year, and another than UTC."""
+    """True if a zone has one offset all year, and another than UTC."""
     found = {moment.astimezone(zone).utcoffset() for moment in year}
     return len(found) == 1 and timedelta(0) not in found
 

@@ -252,7 +252,7 @@ def tap(tmp_path: Path, request: pytest.FixtureRequest) -> Tap:
 
 
 def is_hurried(test: pytest.Item) -> bool:
-    """Whether the nearest of the markers `hurried` and `unhurried` is the first."""
+    """True if the nearest of the markers `hurried` and `unhurried` is the first."""
     nearest = next((mark.name for mark in test.iter_markers() if mark.name in {"hurried", "unhurried"}), None)
     return nearest == "hurried"
 

@@ -262,7 +262,7 @@ def test_no_request_is_sent_when_all_are_spent() -> None:
         client = Client(host)
         client.limiter.max_calls = 1
         client.summary()
-        assert failed(client, RequestsSpentError) == "max_requests (1) have been sent"
+        assert failed(client, RequestsSpentError) == "max_requests (1) is used up"
     assert len(host.asked) == 1
 
 

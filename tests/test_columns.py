@@ -19,12 +19,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_lexer_activity.csv_exports.cells import read_booleans, read_integers, read_numbers, read_times
+from tap_lexer_activity.csv_exports.cells import (
+    Numbers,
+    read_booleans,
+    read_integers,
+    read_numbers,
+    read_times,
+    usual_numbers,
+)
 from tap_lexer_activity.csv_exports.convert import Converter
 from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import column_name, column_schema, matched, unique_headers, with_columns
-from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
+from tap_lexer_activity.csv_exports.rows import has_nul, is_cut_off, read_rows
 from tap_lexer_activity.windows import local_date
 
 TEXT = {"type": ["null", "string"]}
@@ -152,7 +159,7 @@ def kinds(name: str) -> str:
     ],
 )
 def test_the_header_says_the_type(header: str, kind: dict[str, Any], said: str) -> None:
-    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer. {said}"
+    description = f"Column {header!r} of the export, found by discovery. Lexer does not document it. {said}"
     assert column_schema(header) == {"description": description, **kind}
 
 
@@ -235,6 +242,62 @@ def test_what_json_would_not_call_a_number_is_left_alone(cell: str) -> None:
 def test_a_whole_number_is_one_however_it_is_written(cell: str, number: int | None) -> None:
     (found,) = read_integers([cell])
     assert (found, type(found)) == (number, type(number))
+
+
+USUAL_TIMES = st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat(" "))
+ODD_TIMES = ["", "2026-02-29 10:00:00", "2026-01-01 24:00:00", "2026-01-01T10:00:00", "2026-01-01\n10:00:00"]
+ODD_TIMES += [
+    "2026-01-01 10:00",
+    "2026-01-01 10:00:00Z\n2026-01-01 10:00:00",
+    "2026-W01-1 10:00:00",
+    "٢026-01-01 10:00:00",
+]
+
+
+@given(st.lists(USUAL_TIMES, max_size=5), st.lists(st.sampled_from(ODD_TIMES) | USUAL_TIMES, max_size=2))
+def test_usual_times_are_read_together_as_each_by_itself(usual: list[str], others: list[str]) -> None:
+    cells = [*usual, *others]
+    assert list(read_times(cells)) == [read_times(["no time", cell])[1] for cell in cells]
+
+
+USUAL_NUMBERS = st.from_regex(r"-?(0(?!\.0{6})|[1-9][0-9]{0,30})(\.[0-9]{1,30})?", fullmatch=True) | st.just("")
+ODD_NUMBERS = [
+    "1\n2",
+    "\n",
+    "01",
+    "1.",
+    ".5",
+    "+5",
+    "++5",
+    "-+5",
+    "+-.5",
+    "0.000000",
+    "-",
+    "1e5",
+    "1,234.5",
+    "NA",
+    "٣",
+    "1" * 101,
+    "0." + "1" * 100,
+    "0.0000001",
+]
+
+
+@given(st.lists(USUAL_NUMBERS, max_size=5), st.lists(st.sampled_from(ODD_NUMBERS) | USUAL_NUMBERS, max_size=2))
+def test_usual_numbers_are_read_together_as_each_by_itself(usual: list[str], others: list[str]) -> None:
+    cells = [*usual, *others]
+    alone = [read_numbers(["no number", cell])[1] for cell in cells]
+    assert list(map(str, read_numbers(cells))) == list(map(str, alone))
+    if (found := usual_numbers(cells)) is not None:
+        assert ["" if number is None else str(number) for number in found] == found.texts
+        assert list(map(str, found)) == list(map(str, alone))
+        assert len(found) == len(cells)
+    assert found is not None or set(others) & set(ODD_NUMBERS)
+
+
+def test_usual_numbers_are_a_sequence_of_decimals() -> None:
+    numbers = Numbers(["1.50", "", "-2"])
+    assert [*numbers, numbers[0], numbers[-1]] == [Decimal("1.5"), None, Decimal(-2), Decimal("1.5"), Decimal(-2)]
 
 
 def test_yes_and_no_have_several_words() -> None:
@@ -478,7 +541,7 @@ def test_ids_stay_as_they_are_in_warehouses() -> None:
         "062272f1acac3ba598b286aca39691ad",
         "6fdb59fd9c4b3d82260ea4cb6a459a4f",
     ]
-    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are doubled if they change")
+    assert whole.surprises["timeless"].startswith("a row has no time for its id; such rows are loaded twice if they")
 
 
 def test_an_id_does_not_depend_on_which_other_columns_there_are() -> None:
@@ -690,6 +753,14 @@ def test_any_text_is_rows_or_a_csv_error(text: str) -> None:
         found, _ = convert(rows[1:], rows[0], {"a_min": NUMBER, "a_utc": TIME, "b": TEXT})
         assert len(found) == len(rows) - 1
         assert json.dumps(found, default=str)
+
+
+@pytest.mark.parametrize("place", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 17) + 5])
+def test_a_nul_is_found_wherever_it_is_in_a_file(place: int) -> None:
+    file = io.BytesIO(b"a" * place + b"\0" + b"a" * 10)
+    assert has_nul(file)
+    assert file.tell() == 0
+    assert not has_nul(io.BytesIO(b"a" * place))
 
 
 @given(st.decimals(-(10**300), 10**300) | st.floats(allow_nan=False, allow_infinity=False).map(repr).map(Decimal))

@@ -275,7 +275,10 @@ def refused(tap: Tap, *args: Any, **kwargs: Any) -> str:
         ),
         ({"report_parameters": {"sumary": {}}}, "report_parameters: there is no report stream 'sumary'"),
         *(
-            ({"stream_map_config": {"hash_seed": salt}}, "stream_map_config[hash_seed]: is blank, and unsalted digests")
+            (
+                {"stream_map_config": {"hash_seed": salt}},
+                "stream_map_config[hash_seed]: is empty, so digests are soon guessed",
+            )
             for salt in ("", " \t")
         ),
     ],
@@ -527,12 +530,22 @@ def test_empty_variables_and_nulls_are_settings_that_are_not_given(
 
 def test_settings_of_the_environment_that_are_not_read_are_told_of(tap: Tap, sandbox: Sandbox) -> None:
     env = {"TAP_LEXER_ACTIVITY_BACKFILL_START": "2026-03-01", "TAP_LEXER_ACTIVITY_TIMEZONE": ""}
-    said = "The environment sets TAP_LEXER_ACTIVITY_BACKFILL_START, which is ignored. Add --config ENV to use it"
+    said = "Ignored, because --config ENV is missing: TAP_LEXER_ACTIVITY_BACKFILL_START"
     config = sandbox.config(start_date="2026-04-01")
     assert said in tap.run(config, "--plan", env=env).log
     run = tap.run(config, "--config=ENV", "--plan", env=env)
-    assert "is not read" not in run.log
+    assert "Ignored" not in run.log
     assert "backfill" in run.out
+
+
+def test_variables_that_say_what_the_file_says_are_no_slips_as_meltano_sets_them_all(
+    tap: Tap, sandbox: Sandbox
+) -> None:
+    config = sandbox.config(start_date="2026-04-01", include_partial=False, lookback_days=7, form_ids=[55])
+    env = {f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value) for name, value in config.items()}
+    assert "Ignored" not in tap.run(config, "--plan", env=env).log
+    said = "Ignored, because --config ENV is missing: TAP_LEXER_ACTIVITY_LOOKBACK_DAYS"
+    assert said in tap.run(config, "--plan", env=env | {"TAP_LEXER_ACTIVITY_LOOKBACK_DAYS": "8"}).log
 
 
 def test_variables_of_meltano_and_of_other_extractors_are_no_slips(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.hurried
 
 ALL: Final = ("users", "groups", "forms")
-WITHOUT_SETTING: Final = "it has to be allowed, or deselected: the other streams are read"
+WITHOUT_SETTING: Final = "ask Lexer for access, or deselect it; the other streams are read"
 
 CASES: Final[list[Case]] = [
     Case("wrapped_lists", (*ALL, "nps_summary"), "warning", says="under 'data'"),
@@ -41,11 +41,13 @@ CASES: Final[list[Case]] = [
         ("users",),
         "refused",
         says="another host, elsewhere.example, which must not",
-        why="the token is for Lexer's own hosts alone",
+        why="only Lexer's own hosts may get the token",
     ),
     Case("more_than_come", ("users",), "refused", says="says that there are", way={"accept": {"users": ["one_page"]}}),
     Case("partial_content", ("user_summary",), "refused", says="206", way={"accept": {"user_summary": ["one_page"]}}),
-    Case("errors_under_200", ("summary",), "refused", says="timeout", why="it is an error, whatever its status"),
+    Case(
+        "errors_under_200", ("summary",), "refused", says="timeout", why="an error stays an error, whatever its status"
+    ),
     Case("users_refused", ("users", "groups"), "refused", says="Complete: groups. Failed: users", why=WITHOUT_SETTING),
     Case("quota_is_403", ("summary",), "warning", says="next try in"),
     Case("one_401", ("summary",), "warning", says="next try in", config={"concurrency": 1}),

@@ -16,6 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.contact import CONFIG, Case, check
 from support.hosts import Host, status, with_length
+from support.states import bookmark
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
@@ -59,7 +60,7 @@ CASES: Final[list[Case]] = [
         "complete_without_link",
         MESSAGES,
         "refused",
-        "Lexer says that it is complete, but names no file. That is one day",
+        "Lexer says that it is complete, but names no file. A single day",
         config={"start_date": "2026-04-29", "export_timeout": 1, "export_retries": 0},
         why="there may be rows; `skip_windows` skips the day",
     ),
@@ -78,14 +79,14 @@ CASES: Final[list[Case]] = [
     Case("file_tabs", MESSAGES, "rows"),
     Case("file_cr", MESSAGES, "rows"),
     Case("file_title", ALL, "warning", "lines above the header, which are left out: 1"),
-    Case("file_sum", ALL, "warning", "the last line is a sum, and left out"),
+    Case("file_sum", ALL, "warning", "the last line is a total, and is left out"),
     Case("file_joined", ALL, "warning", "there are other headers in the middle of the file"),
     Case(
         "file_without_header",
         ("nps_submissions",),
         "refused",
         "it begins with a row",
-        why="which column is which is not known: Lexer has to send the header",
+        why="without a header, nobody knows the columns: ask Lexer for it",
     ),
     Case(
         "file_capped",
@@ -125,6 +126,19 @@ def test_all_that_fit_together_bring_every_row(tap: Tap, new_sandbox: Callable[.
     expected, found = tables
     assert {name: rows.keys() for name, rows in found.items()} == {name: rows.keys() for name, rows in expected.items()}
     assert len(expected) == len(ALL)
+
+
+@pytest.mark.parametrize("separator", ["file_semicolons", "file_tabs", "file_zip"])
+def test_a_file_without_rows_between_its_title_and_its_sum_is_an_empty_one(
+    separator: str, tap: Tap, new_sandbox: Callable[..., Sandbox]
+) -> None:
+    sandbox = new_sandbox(export_seconds=0, differences=["file_title", "file_sum", separator])
+    config = sandbox.config(start_date="2020-01-01", end_date="2020-01-08")
+    run = tap.run(config, catalog=select(*ALL))
+    assert run.code == 0, run.log
+    assert run.records == {}
+    assert "title above the header" in run.log
+    assert bookmark(run.state, "case_details") is not None
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ CASES: Final[list[Case]] = [
         "set series_zone to the zone Lexer counts in",
         STATES,
         outcome="refused",
-        why="`series_zone` takes the days as they are: rows of other days",
+        why="`series_zone` reads the days as they are, but they are other days",
     ),
     case("weeks_for_months", "Set max_range_days to", config=LONG),
     case("days_for_hours", "From now on, ranges have at most", config=HOURS),

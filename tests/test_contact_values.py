@@ -125,14 +125,14 @@ CASES: Final[list[Case]] = [
         ("nps_summary",),
         "refused",
         "form 56: 403",
-        why="Lexer refuses what the token may not read; the other forms are read",
+        why="ask Lexer for access; the other forms are read",
     ),
     Case(
         "form_ignored",
         ("nps_summary",),
         "warning",
         "every form has the same numbers in every window",
-        why="the numbers are those of the whole account, as the warning says: set `report_parameters`, or leave out the stream",
+        why="the numbers may be those of the whole account: set `report_parameters`, or deselect the stream",
         free=NPS,
     ),
 ]

@@ -28,6 +28,7 @@ NO_TROUBLE = frozenset({"accepted-differences", "next-try", "quota-wait", "strea
 SEE = re.compile(r"\[see: ([a-z0-9-]+)\]")
 
 OF_ITS_CAUSE = {
+    "AttributeError": "a slip in a program, in the words that Python has for it",
     "_DuplicateKeyError": "parse_json says it",
     "_UnencryptedError": "the downloader says it",
     "_UnusableStateError": "its class says it",

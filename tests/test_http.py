@@ -496,7 +496,7 @@ def test_a_stdout_that_is_full_is_one_clear_line(tap: Tap, sandbox: Sandbox, cat
         )
     run = Run(done.returncode, "", done.stderr)
     assert run.code == 1
-    said = "stdout can't be written (No space left on device). The next run goes on from the last state that was kept"
+    said = "stdout can't be written (No space left on device). The next run continues from the last state that was kept"
     assert run.errors == [said]
     assert run.log.splitlines()[-1].endswith(said), "and nothing of the interpreter's own after it"
     assert "Traceback" not in run.log

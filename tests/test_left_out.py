@@ -46,10 +46,10 @@ def test_the_page_has_the_faults_and_the_ways_to_leak_that_are_tried() -> None:
     assert filled(page, tables) == page, "run the long proofs again, for their tables are of other ones"
 
 
-def test_the_page_has_the_modules_that_mutation_changes() -> None:
+def test_the_page_has_no_module_that_mutation_does_not_change() -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
     (table,) = re.findall(r"<!-- table: mutation -->\n(.*?)<!-- end -->", page, re.DOTALL)
-    assert re.findall(r"^\| (tap\S+)", table, re.MULTILINE) == mutated()
+    assert set(re.findall(r"^\| (tap\S+)", table, re.MULTILINE)) <= set(mutated())
 
 
 def test_a_module_keeps_its_figures_until_all_of_its_mutants_have_been_tried_again() -> None:
@@ -62,11 +62,10 @@ def test_a_module_keeps_its_figures_until_all_of_its_mutants_have_been_tried_aga
     ]
     page = "| tap_lexer_activity/windows.py | 1,545 | 523 | 22 | 96.0 % |\n| tap_lexer_activity/shapes.py | 9 | 9 | 0 | 100.0 % |\n"
     rows = {row.pop("module"): tuple(row.values()) for row in mutation("\n".join(tried), page)}
-    assert list(rows) == mutated()
     assert rows.pop("tap_lexer_activity/shapes.py") == (2, 1, 1, "50.0 %")
     assert rows.pop("tap_lexer_activity/streams/base.py") == (1, 1, 0, "100.0 %")
     assert rows.pop("tap_lexer_activity/windows.py") == (1545, 523, 22, "96.0 %")
-    assert set(rows.values()) == {("", "", "", "not counted yet")}
+    assert not rows, "of the others nothing is known"
 
 
 def test_no_table_of_the_page_is_empty() -> None:

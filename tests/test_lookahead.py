@@ -141,6 +141,25 @@ def test_threads_give_each_answer_and_each_error_to_its_reader() -> None:
             assert outcome.answer == ask.name
 
 
+def test_a_wait_that_can_not_be_logged_is_met_by_the_reader() -> None:
+    is_waiting = threading.Event()
+
+    def on_wait(_: float) -> None:
+        is_waiting.set()
+        msg = "stdout is closed"
+        raise OSError(msg)
+
+    limiter = Limiter(1, 600, on_wait=on_wait)
+    with limiter.call():
+        pass
+    reader = Lookahead(Schedule([("part", Ask(1, int))], concurrency=2), 2, limiter=limiter, while_waiting=lambda: 60.0)
+    reader.part = "part"
+    assert is_waiting.wait(20)
+    outcome = reader.take(1)
+    assert outcome is not None
+    assert str(outcome.error) == "stdout is closed"
+
+
 @pytest.mark.parametrize("concurrency", [1, 16])
 def test_a_part_that_has_ended_is_not_asked_for_any_more(concurrency: int) -> None:
     schedule = Schedule([("a", Ask(1, int)), ("a", Ask(2, int)), ("b", Ask(1, int))], concurrency=concurrency)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import operator
 from decimal import Decimal
+from itertools import repeat
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.helpers._flattening import flatten_record
 
+from tap_lexer_activity.run.events import Block
 from tap_lexer_activity.settings.maps import map_errors
-from tap_lexer_activity.singer.mapper import _exact, _flattener
+from tap_lexer_activity.singer.mapper import _exact, _flattener, stays_flat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,6 +143,26 @@ def test_flattening_gives_what_the_sdk_makes_of_the_whole_row(
     flattened = _flattener(flatten)
     for row in rows:
         assert [*flattened(row).items()] == [*flatten(row).items()]
+
+
+@pytest.mark.parametrize(
+    ("longest", "additional", "is_enabled", "stays"),
+    [
+        (30, None, True, True),
+        (30, {"Note": "x"}, True, False),
+        (8, None, True, False),
+        (8, {"Note": "x"}, False, True),
+    ],
+)
+def test_rows_that_flattening_would_not_change_need_none(
+    longest: int, additional: dict[str, str] | None, is_enabled: bool, stays: bool
+) -> None:
+    def flatten(row: dict[str, Any]) -> dict[str, Any]:
+        return flatten_record(row, {"properties": {}}, 1, max_key_length=longest)
+
+    block = Block(("state", "additional_columns", "form_id"), [["new", "new"], [None, additional], repeat(7)], 2)
+    stream_map: Any = SimpleNamespace(flattening_enabled=is_enabled, flatten_record=_flattener(flatten))
+    assert stays_flat(stream_map, block) is stays
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_runs_of_few_requests_get_everything_in_the_end(
         warehouse.load(run)
         if "More to read" not in run.log:
             break
-        assert "max_requests (12) is used up. The next run goes on from here" in run.log
+        assert "max_requests (12) is used up. The next run continues from here" in run.log
         assert re.search(r"more to read$", run.log, re.MULTILINE)
     else:
         pytest.fail("it never came to an end")
@@ -223,9 +223,9 @@ def test_the_least_requests_that_get_any_further_are_enough_in_the_end(
         run = tap.run(sandbox.config(**config, max_requests=most), catalog=catalog_of(*streams), state=state)
         assert run.code == 0, run.log
         state = run.state
-        if "The next run goes on from here" not in run.log:
+        if "The next run continues from here" not in run.log:
             break
-    assert ("Nothing is new; not all of the lookback was read again" in run.log) is ("More to read" in run.log)
+    assert ("is used up before all of the lookback was re-read" in run.log) is ("More to read" in run.log)
     assert bookmarks(state) == bookmarks(whole.state)
 
 
@@ -244,7 +244,7 @@ def test_a_run_that_gets_no_further_says_so_and_is_no_success(
 def test_columns_are_not_discovered_anew_in_each_run_of_few_requests(tap: Tap, sandbox: Sandbox) -> None:
     run = tap.run(sandbox.config(max_requests=5, discover_export_columns=True))
     assert run.code == 1
-    assert run.errors[0].startswith("max_requests: can't be used with discover_export_columns unless")
+    assert run.errors[0].startswith("max_requests: can't be used with discover_columns unless")
     assert not sandbox.requests
 
 
@@ -289,7 +289,7 @@ def test_a_backfill_without_a_state_leaves_none(tap: Tap, sandbox: Sandbox, cata
 def test_a_backfill_that_max_requests_ends_is_an_error(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     run = tap.run(sandbox.config(backfill_start="2026-04-01", max_requests=5), catalog=catalog_of("summary"))
     assert run.code == 1
-    assert "max_requests (5) ended the backfill, which can't go on later" in run.errors[-1]
+    assert "max_requests (5) ended the backfill, which no later run continues" in run.errors[-1]
 
 
 # Two at once, and none too many

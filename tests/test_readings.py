@@ -70,7 +70,7 @@ def rows(draw: st.DrawFn) -> tuple[str, Row]:
 
 
 def says_the_same(typed: Any, sent: Any) -> bool:  # noqa: PLR0911 (one for each type)
-    """Whether a value says what came, in other words at most."""
+    """True if a value says what came, in other words at most."""
     if isinstance(typed, list):
         return (
             isinstance(sent, str)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,38 @@ def test_every_task_that_a_workflow_runs_is_one_of_the_noxfile() -> None:
     for path in WORKFLOWS:
         for task in re.findall(r'nox -s "?(\w+)', path.read_text(encoding="utf-8")):
             assert task in tasks, path.name
+
+
+def test_the_image_has_what_the_package_needs_and_nothing_of_the_clone(tmp_path: Path) -> None:
+    """Its wheel can be built of the files that it gets. Docker itself is not tried."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    copied = [name for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for name in line.split()]
+    let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n*\n")[1]
+    assert sorted(re.findall(r"^!(.+)$", let_in, re.MULTILINE)) == sorted(copied)
+    for name in copied:
+        place = tmp_path / name
+        shutil.copytree(ROOT / name, place) if (ROOT / name).is_dir() else shutil.copy(ROOT / name, place)
+    build = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(tmp_path / "dist"), str(tmp_path)]
+    subprocess.run(build, check=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "tap_lexer_activity/schemas/summary.json" in names
+    assert "tap_lexer_activity/fronts/airbyte/__main__.py" in names
+
+
+def test_the_image_starts_the_source_as_airbyte_wants_it() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (command,) = re.findall(r'^ENTRYPOINT \["(\S+)"\]$', text, re.MULTILINE)
+    assert command in PROJECT["scripts"]
+    assert f'AIRBYTE_ENTRYPOINT="{command}"' in text
+    assert f'io.airbyte.name="{command}"' in text
+    assert re.findall(r"--entrypoint (\S+)", text) == ["tap-lexer-activity"]
+    *_, last = text.split("FROM ")
+    assert re.search(r"^USER [1-9]\d*$", last, re.MULTILINE), "not root"
+    assert len(set(re.findall(r"^FROM (\S+)", text, re.MULTILINE))) == 1, "what is built on one system runs on the same"
+    (python,) = set(re.findall(r"^FROM python:([\d.]+)-", text, re.MULTILINE))
+    assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
 
 
 def test_the_form_for_issues_asks_for_the_doctor_s_report_and_warns_of_secrets() -> None:

@@ -452,7 +452,7 @@ def test_run_forwards_a_signal_and_says_how_the_command_ended() -> None:
         (("run", "--clock", "soon", "--", "true"), 1, "ISO 8601"),
         (("run", "--history-start", "long ago", "--", "true"), 1, "long ago"),
         (("run", "--token", "0123456789", "--", "true"), 1, "--token should begin with sandbox-"),
-        (("run", "--", "no-such-command-anywhere"), 127, "no-such-command-anywhere can not be run"),
+        (("run", "--", "no-such-command-anywhere"), 127, "no-such-command-anywhere can't be run"),
         (("serve", "--host", "0.0.0.0"), 2, "127.0.0.1"),  # noqa: S104 refused, which is the point
     ],
 )

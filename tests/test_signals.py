@@ -50,7 +50,7 @@ def test_a_second_signal_does_not_break_into_the_end_of_a_run(
         time.sleep(0.5)
         said = log.read().decode()
     assert process.returncode == 143
-    assert said.endswith("Ended by SIGTERM. The next run goes on from the last state [see: ended-by-signal]\n")
+    assert said.endswith("Ended by SIGTERM. The next run continues from the last state [see: ended-by-signal]\n")
     assert "Traceback" not in said
 
 
@@ -182,7 +182,7 @@ def test_ctrl_c_before_there_are_settings_has_the_exit_code_of_any_other(tap: Ta
 
 
 def waits_until(holds: Callable[[], bool]) -> bool:
-    """Whether something comes true within half a minute."""
+    """True if something comes true within half a minute."""
     deadline = time.monotonic() + 30
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.05)

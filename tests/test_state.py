@@ -69,7 +69,7 @@ def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
     ("state", "reason"),
     [
         ([], "it is not a JSON object"),
-        ({"singer_state": {"bookmarks": {}}}, "take what is under singer_state"),
+        ({"singer_state": {"bookmarks": {}}}, "use only the part under singer_state"),
         ({"type": "STATE", "value": {"bookmarks": {}}}, "take what is under value"),
         ({"currently_syncing": None}, "it has no bookmarks"),
         ({"bookmarks": []}, "bookmarks is not an object"),
@@ -90,7 +90,7 @@ def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
         ({"bookmarks": {"summary": bookmark(20260301)}}, "the bookmark of summary is 20260301 and should be like"),
         (
             {"bookmarks": {"summary": bookmark("2026-03-01T00:00:00Z", "id")}},
-            "the bookmark of summary is by 'id' and not by 'date_from'",
+            "the bookmark of summary is of the column 'id', and not of 'date_from'",
         ),
         (
             {"bookmarks": {"nps_volume": {"partitions": [{"context": {"form_id": 55}, **bookmark("soon", "date")}]}}},
@@ -116,7 +116,7 @@ def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
         *(
             (
                 {"bookmarks": {name: {"partitions": [{"context": {"form_id": 55}}]}}},
-                f"{name} has a bookmark for {{'form_id': 55}}, and is not read in parts; remove it",
+                f"{name} has a bookmark for {{'form_id': 55}}, but is not read by form; remove it",
             )
             for name in ("users", "summary")
         ),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, to_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 match_date: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 """The match of a text that is written as a date, or `None`. The date need not exist."""
@@ -20,19 +24,13 @@ match_time: Final = re.compile(
 ).fullmatch
 """The match of a text that is written as a date with a time of day, or `None`."""
 
-_MONTH_AND_DAY: Final = (
-    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
-)
-_match_usual_times: Final = re.compile(
-    rf"(?:(?!0000)\d{{4}}-{_MONTH_AND_DAY} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\n)*", re.ASCII
+_match_usual_numbers: Final = re.compile(
+    r"(?:(?:-?(?:0(?!\.0{6})|[1-9]\d{0,99}+)(?:\.\d{1,99}+)?+)?+\n)*+", re.ASCII
 ).fullmatch
-"""Matches cells, a line each, in the form that exports use, with dates that exist in every year."""
-
-_match_usual_numbers: Final = re.compile(r"(?:-?(?:0|[1-9]\d{0,99})(?:\.\d{1,99})?\n)*", re.ASCII).fullmatch
-"""Matches cells, a line each, that are numbers without an exponent, all of which a float can be about as large as."""
+"""Matches cells, a line each, that are empty or numbers as a decimal is written without an exponent, which fit into a float."""
 _match_number: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?", re.ASCII).fullmatch
 _match_dot_for_decimals: Final = re.compile(
-    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+|\+\d+)", re.ASCII
+    r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+\.\d+|[1-9]\d{0,2}(?:,\d{3}){2,}|\d*\.\d+)|\+\d+", re.ASCII
 ).fullmatch
 """Matches numbers as people write them, such as `1,234.5` and `+.5`, that have one reading, in which a dot is before the decimals."""
 _match_comma_for_decimals: Final = re.compile(
@@ -44,10 +42,24 @@ _match_comma_for_decimals: Final = re.compile(
 
 def read_times(cells: Sequence[str]) -> Sequence[str | None]:
     """Times as RFC 3339 in UTC; `None` for a cell that is not written as year, month, day and time. One without an offset is in UTC."""
-    lines = "\n".join([*cells, ""])
-    if _match_usual_times(lines) and lines.count("\n") == len(cells):
-        return lines.replace(" ", "T").replace("\n", "Z\n").split("\n")[:-1]
-    return [_read_time(cell) for cell in cells]
+    return _usual_times(cells) or [_read_time(cell) for cell in cells]
+
+
+def _usual_times(cells: Sequence[str]) -> Sequence[str] | None:
+    """Times, if each cell is in the form that exports use, such as `2026-03-01 10:15:00`; otherwise `None`.
+
+    A column of such is a text with the same signs in every 21st place, and Python reads the digits between them.
+    """
+    text = "Z\n".join([*cells, ""])
+    for place, sign in (20, "\n"), (4, "-"), (7, "-"), (10, " "), (13, ":"), (16, ":"):
+        if text[place::21] != sign * len(cells):
+            return None
+    try:
+        deque(map(datetime.fromisoformat, cells), 0)
+    except ValueError:
+        return None
+    # (Python 3.14 reads this as midnight.)
+    return None if " 24:" in text else text.replace(" ", "T").split("\n")[:-1]
 
 
 def _read_time(cell: str) -> str | None:
@@ -66,12 +78,42 @@ def _read_time(cell: str) -> str | None:
         return None
 
 
-def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
-    """Numbers with all their digits; `None` for a cell that is not a number, or can be read in more ways than one, such as `1,234`."""
+class Numbers(Sequence[Decimal | None]):
+    """Numbers that are decimals once somebody looks at them: most are written as they came, and a decimal costs more than all else of them.
+
+    Attributes:
+        texts: The numbers as JSON writes them, empty where there is none.
+    """
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+    @override
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @override
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place]
+
+    @override
+    def __iter__(self) -> Iterator[Decimal | None]:
+        return iter([Decimal(text) if text else None for text in self.texts])
+
+
+def usual_numbers(cells: Sequence[str]) -> Numbers | None:
+    """Numbers, if each cell is empty or a number without an exponent, as JSON and decimals write it; otherwise `None`."""
     lines = "\n".join([*cells, ""])
     if _match_usual_numbers(lines) and lines.count("\n") == len(cells):
-        return list(map(Decimal, cells))
-    return [_read_number(cell) for cell in cells]
+        return Numbers(cells)
+    return None
+
+
+def read_numbers(cells: Sequence[str]) -> Sequence[Decimal | None]:
+    """Numbers with all their digits; `None` for a cell that is not a number, or can be read in more ways than one, such as `1,234`."""
+    return list(usual_numbers(cells) or map(_read_number, cells))
 
 
 def _read_number(cell: str) -> Decimal | None:

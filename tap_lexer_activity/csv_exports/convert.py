@@ -9,7 +9,14 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.csv_exports.cells import read_booleans, read_integers, read_numbers, read_times, reader_for
+from tap_lexer_activity.csv_exports.cells import (
+    read_booleans,
+    read_integers,
+    read_numbers,
+    read_times,
+    reader_for,
+    usual_numbers,
+)
 from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import matched, unique_headers
@@ -108,13 +115,17 @@ class Converter:
 
     @property
     def has_timeless(self) -> bool:
-        """Whether some of the rows so far have no time, so that only their order tells them apart."""
+        """True if some of the rows so far have no time, so that only their order tells them apart."""
         return self._identity.timeless > 0
 
-    def convert(self, rows: Sequence[list[str]]) -> list[Sequence[Any]]:
+    def convert(self, rows: Sequence[list[str]], *, has_nul: bool = True) -> list[Sequence[Any]]:
         """Values of rows, column by column in the order of `columns`.
 
         Nothing in a row is lost: a cell without a column of its own is in the last one, as text, by its header.
+
+        Args:
+            rows: Cells of rows, at least one.
+            has_nul: Whether the file has a NUL.
         """
         extras: Extras = {}
         if set(map(len, rows)) != {self._width}:
@@ -124,7 +135,8 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]  # ids are made of the cells as they are in the file
-        cells = _storable(cells)
+        if has_nul:
+            cells = _storable(cells)
         columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
         if self._dates is not None:
             column = cells[self._time]
@@ -155,6 +167,8 @@ class Converter:
         extras: Extras,
     ) -> Sequence[Any]:
         """The values of a column, `None` for an empty cell; cells that are not of its type go to `extras`."""
+        if read is read_numbers and (numbers := usual_numbers(column)) is not None:
+            return numbers
         has_empty = not all(column)
         if read is None:
             return [cell or None for cell in column] if has_empty else column
@@ -200,7 +214,7 @@ class Converter:
         if self._identity.timeless:
             self._surprises.setdefault(
                 "timeless",
-                "a row has no time for its id; such rows are doubled if they change or export_window_days does, "
+                "a row has no time for its id; such rows are loaded twice if they or export_window_days change, "
                 "and may overwrite each other if a backfill reads a part of their window [see: rows-without-time]",
             )
         if self._identity.undated:

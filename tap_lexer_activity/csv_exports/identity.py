@@ -13,8 +13,10 @@ from tap_lexer_activity.csv_exports.names import column_name, unique_headers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_FIRST_SIZE: Final = 16
-"""Places of the first table of digests, as a power of two."""
+_FIRST_SIZE: Final = 18
+"""Places of the first table of digests, as a power of two. Few exports need more."""
+_copy_of_blank: Final = blake2b(digest_size=16).copy
+"""Makes a hash that has seen nothing: a third faster than with arguments."""
 
 
 class Identity:
@@ -73,7 +75,12 @@ class Identity:
         Args:
             cells: The rows' cells, column by column.
         """
-        digests = b"".join([blake2b(key, digest_size=16).digest() for key in map(str.encode, self.keys(cells))])
+        found = []
+        for key in map(str.encode, self.keys(cells)):
+            made = _copy_of_blank()
+            made.update(key)
+            found.append(made.digest())
+        digests = b"".join(found)
         ids = digests.hex("\n", 16).split("\n")
         self._count += len(ids)
         while 3 * self._count > 2 * len(self._seen):
@@ -81,9 +88,9 @@ class Identity:
         seen, last = self._seen, len(self._seen) - 1
         for row, half in enumerate(memoryview(digests).cast("Q")[::2].tolist()):
             place = half & last
-            while (found := seen[place]) and found != half:
+            while (old := seen[place]) and old != half:
                 place = (place + 1) & last
-            if found:
+            if old:
                 ordinal = self._repeats[half] = self._repeats.get(half, 0) + 1
                 ids[row] = blake2b(bytes.fromhex(ids[row]) + ordinal.to_bytes(8), digest_size=16).hexdigest()
                 self.alike += 1
@@ -139,5 +146,5 @@ class Identity:
 
 
 def _has_clock(time: str) -> bool:
-    """Whether a time says a time of day, in whatever form it is written."""
+    """True if a time says a time of day, in whatever form it is written."""
     return ":" in time

@@ -56,14 +56,14 @@ def from_header(rows: Iterator[Row], names: AbstractSet[str] = frozenset()) -> t
 
 
 def _is_narrow(row: Row, below: Sequence[Row]) -> bool:
-    """Whether a line leaves half of the columns below it without a name."""
+    """True if a line leaves half of the columns below it without a name."""
     widths = Counter(map(len, below))
     usual = max(widths, key=lambda width: (widths[width], width))
     return 2 * sum(map(bool, row)) <= usual
 
 
 def is_data(header: Row, below: Row) -> bool:
-    """Whether what stands in the place of a header is a row: it has a date or a time, or a number above a number."""
+    """True if what stands in the place of a header is a row: it has a date or a time, or a number above a number."""
     if any(match_time(cell) or match_date(cell) for cell in header):
         return True
     first, second = read_numbers(header), read_numbers(below)
@@ -103,7 +103,7 @@ class Sections:
                 yield self._header, chunk
 
     def _is_near(self, cells: Iterable[str]) -> bool:
-        """Whether one of the cells may be that of a header."""
+        """True if one of the cells may be that of a header."""
         return not self._cells.isdisjoint(cells)
 
     def _split(self, chunk: list[Row]) -> Iterator[tuple[Row, list[Row]]]:
@@ -163,7 +163,7 @@ class LastLine:
 
 
 def is_sum(row: Row) -> bool:
-    """Whether a line is a sum of those above it: it begins with a word for one, and has nothing but numbers besides."""
+    """True if a line is a sum of those above it: it begins with a word for one, and has nothing but numbers besides."""
     first, *others = (cell for cell in row if cell) if any(row) else ("",)
     if not _match_sum(first) or not any(map(str.isdigit, "".join([first, *others]))):
         return False

@@ -87,7 +87,7 @@ def column_schema(header: str, cells: Iterable[str] = ()) -> dict[str, Any]:
         header: The header.
         cells: Some of its cells.
     """
-    description = f"Column {header!r} of the export, found by discovery. Not named in any document of Lexer."
+    description = f"Column {header!r} of the export, found by discovery. Lexer does not document it."
     filled = [cell for cell in cells if cell.strip()]
     said, kind = _kind_by_header(header)
     reader = reader_for(kind)

@@ -6,10 +6,11 @@ import csv
 import re
 import sys
 from collections import Counter
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
-from tap_lexer_activity.csv_exports.lines import from_header
+from tap_lexer_activity.csv_exports.lines import from_header, is_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ csv.field_size_limit(sys.maxsize)  # a message may be longer than csv's own limi
 _LINES_LOOKED_AT: Final = 40
 _LETTERS_LOOKED_AT: Final = 1 << 16
 _SEPARATORS: Final = ",;\t|"
+_BLOCK: Final = 1 << 16
 _LINE_FEED: Final = "\udc0a"
 """Stands for a line feed that ends no line. No file has it."""
 
@@ -52,7 +54,7 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
 
 
 def separator_of(head: Sequence[str]) -> str:
-    """What separates the columns of a file, by its first lines: the sign that makes a table of them, from the earliest on."""
+    """The separator of a file's columns, by its first lines: the sign that makes a table of them, from the earliest on."""
     tables = {sign: _rows_of(head, sign) for sign in _SEPARATORS}
     by_comma = next((place for place, row in enumerate(tables[","]) if len(row) > 1), len(head))
     found = {sign: columns for sign, rows in tables.items() if (columns := _columns(rows, by_comma)) is not None}
@@ -86,6 +88,8 @@ def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None
         rows: What the sign makes of the first lines.
         by_comma: The first row in which a comma makes columns.
     """
+    if rows and len(rows[-1]) == 1 and is_sum(rows[-1]):  # which may be all that is below a header
+        rows = rows[:-1]
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return None
@@ -99,7 +103,7 @@ def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None
 
 
 def _end_in_cr(head: Sequence[str]) -> bool:
-    """Whether the lines of a file end in CR alone. What stands in quotes is no end of a line."""
+    """True if the lines of a file end in CR alone. What stands in quotes is no end of a line."""
     quotes, ends = 0, []
     for line in head:
         quotes += line.count('"')
@@ -122,7 +126,7 @@ def _lines_by_cr(lines: Iterable[str]) -> Iterator[str]:
 
 
 def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
-    """Whether a CSV breaks off, inside a quoted cell or in a row that is too short. Reads all of it.
+    """True if a CSV breaks off, inside a quoted cell or in a row that is too short. Reads all of it.
 
     Args:
         lines: A text file opened with `newline=""`.
@@ -136,3 +140,10 @@ def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
     except csv.Error as error:
         return "unexpected end of data" in str(error)
     return not ends_a_line and len(last or header) < len(header)
+
+
+def has_nul(file: IO[bytes]) -> bool:
+    """True if a file has a NUL, which hardly any has: to look for it here costs a fifth of looking for it in cells. Goes back to the start."""
+    found = any(b"\0" in block for block in iter(partial(file.read, _BLOCK), b""))
+    file.seek(0)
+    return found

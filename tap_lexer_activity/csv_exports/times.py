@@ -48,7 +48,7 @@ _FEWEST_DIGITS: Final = 3
 
 
 def is_in_utc(header: str) -> bool:
-    """Whether the name of a column says that its times are in UTC."""
+    """True if the name of a column says that its times are in UTC."""
     return "utc" in header.lower() or "gmt" in header.lower()
 
 

@@ -1,1 +1,1 @@
-"""What nobody knows of Lexer's API, asked of the real account."""
+"""Questions that Lexer's documents leave open, asked of the real account."""

@@ -1,4 +1,4 @@
-"""The one place that sends: each question goes out once, whoever asks, and its answer is kept as it came.
+"""The requests of the doctor: each question is sent once, whoever asks it, and its answer is kept as it came.
 
 The streams of the tap can be given the same door. Then they read the answers that are kept, and no request is sent twice.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tap_lexer_activity.settings.settings import Settings
 
 WAITS_FOR_QUOTA: Final = 2
-"""How often a request that was answered 429 is sent again."""
+"""Most tries of a request after answers of 429."""
 _OF_INTEREST: Final = ("date", "link", "retry-after", "content-type", "content-encoding", "server")
 _OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
 _LENGTHS: Final = ("content-length", "transfer-encoding")
@@ -101,18 +101,18 @@ class Answer:
 
     @property
     def is_fine(self) -> bool:
-        """Whether it answers the question."""
+        """True if it answers the question."""
         is_good = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
         return is_good and (self.is_json or self.status == HTTPStatus.NO_CONTENT)
 
     @property
     def is_refused(self) -> bool:
-        """Whether the token may not ask this."""
+        """True if the token may not ask this."""
         return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
     @property
     def why(self) -> str:
-        """Why it answers nothing, in a few words."""
+        """The reason why it answers nothing, in a few words."""
         if not self.status:
             return self.said or "no answer"
         return f"{self.status}{f', {self.said}' if self.said else ''}{'' if self.is_json else ', which is not JSON'}"
@@ -144,13 +144,13 @@ class _Kept:
 
 
 class Door:
-    """In place of the client's own door for HTTP: it sends a request once, and gives the same answer from then on."""
+    """An HTTP client that sends each request once, and gives the same answer from then on."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._kept: dict[str, _Kept] = {}
         self.is_shut = False
-        """Whether nothing more is sent."""
+        """True if nothing more is sent."""
 
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
@@ -174,7 +174,7 @@ class Door:
             return _Kept(response.status_code, response.reason or "", dict(response.headers), body, method, url)
 
     def retry(self, attempt: Callable[[], Any], next_wait: NextWait) -> Any:
-        """The result of the one try that there is: all answers are kept already."""
+        """The result of a single try: answers are kept, so another try would give the same."""
         del next_wait
         return attempt()
 
@@ -231,7 +231,7 @@ class Asker:
         return 0 if most is None else max(0, most - self.spent)
 
     def ask(self, ask: Ask) -> Answer:
-        """The answer to a question, from now on the same."""
+        """The answer to a question, the same each time."""
         if ask not in self.answers:
             base = self._settings.api_url.rstrip("/")
             if ask.path:
@@ -249,7 +249,7 @@ class Asker:
         return self.answers[ask]
 
     def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
-        """How an export job stands now."""
+        """The status of an export job."""
         url, name = address or (self._settings.export_status_url, "token")
         answer = self._patiently("GET", url, what, is_secret=True, is_new=True, params={name: token})
         self.polls.append(answer)
@@ -316,7 +316,7 @@ def _is_of_interest(name: str) -> bool:
 
 
 def is_of_quota(name: str) -> bool:
-    """Whether a header is about the quota, by its name in lower case."""
+    """True if a header is about the quota, by its name in lower case."""
     return any(word in name for word in _OF_QUOTA)
 
 

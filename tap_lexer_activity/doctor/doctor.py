@@ -32,7 +32,7 @@ FOR_EXPORTS: Final = 7
 SILENT: Final = 100
 """A level above all others."""
 _HOPELESS: Final = 4
-"""Questions that have to go wrong, one after the other and from the first on, until no more are asked."""
+"""Failed questions, from the first on, after which no more are asked."""
 
 PROBES: Final[tuple[Probe, ...]] = (
     *access.PROBES[:1],
@@ -48,7 +48,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What was found out.
+    """All findings of an examination.
 
     Attributes:
         situation: What was asked about.
@@ -75,20 +75,20 @@ class Diagnosis:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all is as assumed, or settled."""
+        """True if all is as assumed, or settled."""
         return is_settled(self.findings)
 
 
 def plan(situation: Situation, *, with_exports: bool) -> list[str]:
-    """What an examination asks for, as lines for people."""
+    """The requests of an examination, as lines for people."""
     zone_ = situation.zone
     first, last = situation.first_day, local_date(situation.week.end, zone_)
     lines = [
-        f"Asking at most {MOST} requests, most of them about the days from {first} until {last} ({zone_.key}). Customers' texts stay in this process"
+        f"Sending at most {MOST} requests, most about the days from {first} until {last} ({zone_.key}). No customer's text leaves this process"
     ]
     if with_exports:
         lines.append(
-            f"Among them: an export of one day of {', '.join(EXPORTS)}, which Lexer works on as on any other. --no-exports leaves them out"
+            f"Some of them start an export of one day of {', '.join(EXPORTS)}, a job like any other. --no-exports leaves them out"
         )
     return lines
 
@@ -145,7 +145,7 @@ def examine(  # noqa: PLR0913 (what it works with)
 
 
 def _logger(logger: logging.Logger) -> logging.Logger:
-    """A logger for the run, whose streams say nothing: what they would say stands in the findings."""
+    """A silent logger for the run: the findings say what its streams would log."""
     result = logger.getChild("doctor")
     for name in BY_NAME:
         result.getChild(name).setLevel(SILENT)
@@ -153,7 +153,7 @@ def _logger(logger: logging.Logger) -> logging.Logger:
 
 
 def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding], first: str | None) -> list[Finding]:
-    """What a run makes of the answers: as it is set now and, where it refuses one, as the findings say that it should be set."""
+    """The answers as a run reads them: with its settings of now and, where it refuses one, with those that the findings suggest."""
     asker.door.is_shut = True
     readings = reading.read_as_a_run(run, evidence)
     asker.door.is_shut = False
@@ -175,14 +175,14 @@ def _ask_all(probe: Probe, evidence: Evidence, asker: Asker, kept: int) -> None:
             return
         for ask in missing:
             if asker.left <= kept:
-                asker.answers[ask] = Answer(said="not asked: the requests are spent", was_asked=False)
+                asker.answers[ask] = Answer(said="not asked: no request is left", was_asked=False)
             asker.ask(ask)
             if is_hopeless(asker.answers):
                 return
 
 
 def is_hopeless(answers: dict[Ask, Answer]) -> bool:
-    """Whether no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
+    """True if no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
     asked = [answer for answer in answers.values() if answer.was_asked]
     if not asked or any(answer.is_fine for answer in asked):
         return False
@@ -192,7 +192,7 @@ def is_hopeless(answers: dict[Ask, Answer]) -> bool:
 
 
 def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
-    """What a probe finds. One that fails says why, and stops none of the others."""
+    """The findings of a probe. One that fails says why, and stops none of the others."""
     try:
         return probe.judge(evidence)
     except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:

@@ -35,7 +35,7 @@ _MOST_TITLES: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """How a file is written.
+    """The form of a file: its encoding, separator, header, times and numbers.
 
     Attributes:
         is_csv: Whether it is one at all.
@@ -65,7 +65,7 @@ class FileFacts:
 
 
 def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
-    """How a file is written.
+    """The form of a file: its encoding, separator, header, times and numbers.
 
     Args:
         body: Its bytes, or the first of them.
@@ -97,7 +97,7 @@ def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
 
 
 def _is_value(cell: str) -> bool:
-    """Whether a cell is a number or a time, which no name of a column is."""
+    """True if a cell is a number or a time, which no name of a column is."""
     if read_numbers([cell])[0] is not None or read_times([cell])[0] is not None:
         return True
     return len(cell) <= _LONGEST_CELL and sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_TIME

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Mark(Enum):
-    """How what was found stands to what the tap assumes. The value is what people read."""
+    """A finding, compared with what the tap assumes. The value is what people read."""
 
     AS_ASSUMED = "as assumed"
     SETTLED = "different, and settled"
@@ -68,5 +68,5 @@ def _joined(old: Any, new: Any) -> Any:
 
 
 def is_settled(findings: Iterable[Finding]) -> bool:
-    """Whether all is as assumed, or settled."""
+    """True if all is as assumed, or settled."""
     return all(finding.mark in {Mark.AS_ASSUMED, Mark.SETTLED} for finding in findings)

@@ -46,7 +46,7 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z _-]{0,29}", re.ASCII)
 
 @dataclass(kw_only=True)
 class JobSeen:
-    """What was seen of a job.
+    """All that was seen of a job.
 
     Attributes:
         kind: The type of the export.
@@ -97,7 +97,7 @@ class Jobs:
         self._known: list[tuple[str, str] | None] = []
 
     def run(self, asks: Sequence[Ask]) -> dict[str, JobSeen]:
-        """What is seen of a job for each question."""
+        """All that is seen of a job, by question."""
         begun = self._clock()
         seen: dict[str, JobSeen] = {}
         tokens: dict[str, str] = {}
@@ -183,7 +183,7 @@ class Jobs:
                 job.file = replace(job.file, header=())
 
     def _refusal(self, job: JobSeen, url: str) -> str:
-        """Why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""
+        """The reason why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""
         try:
             self._downloader.fetch(url, f"the export {job.kind}").close()
         except (FatalAPIError, RetriableAPIError) as error:
@@ -203,7 +203,7 @@ def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
 
 
 def _silent() -> logging.Logger:
-    """A logger that says nothing: what would be said stands in the findings."""
+    """A silent logger: the findings say what would be logged."""
     result = logging.getLogger(__name__)
     result.setLevel(logging.CRITICAL + 1)
     return result

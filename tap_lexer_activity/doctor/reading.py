@@ -33,7 +33,7 @@ ASSUMED: Final = "It reads all of them, without a warning."
 
 @dataclass(frozen=True)
 class Reading:
-    """What a stream makes of an answer.
+    """An answer as a stream reads it.
 
     Attributes:
         rows: Its rows; 0 if it is refused.
@@ -72,7 +72,7 @@ def _question(evidence: Evidence, name: str, request: Request | None, form: int 
 
 
 def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
-    """What each stream makes of its answer, of those that have one."""
+    """The answer of each stream that has one, as the stream reads it."""
     settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
     of_days = replace(run, settings=settings, cached_requests={})
     found: dict[str, Reading] = {}
@@ -85,7 +85,7 @@ def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
 
 
 def _heard(run: Run, name: str, read: Callable[[], int]) -> Reading | None:
-    """What a stream says while it reads; `None` if it would ask for more, and may not."""
+    """The messages of a stream while it reads; `None` if it would ask for more, and may not."""
     try:
         rows = read()
     except RequestsSpentError:
@@ -157,7 +157,7 @@ def _count(events: Iterable[Event]) -> int:
 def judge(
     readings: Mapping[str, Reading], again: Mapping[str, Reading], elsewhere: Container[str] = ()
 ) -> list[Finding]:
-    """What a run makes of the answers.
+    """The answers as a run reads them.
 
     Args:
         readings: By stream.

@@ -1,4 +1,4 @@
-"""What was found out, as a text for a person and as JSON for an issue."""
+"""The findings, as a text for a person and as JSON for an issue."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _section(finding: Finding) -> Iterator[str]:
 
 
 def _end(diagnosis: Diagnosis, file: str | None) -> Iterator[str]:
-    """How all of it stands, the block of settings, and what to do in order."""
+    """The summary, the block of settings, and the next steps in order."""
     counts = {mark: sum(finding.mark is mark for finding in diagnosis.findings) for mark in Mark}
     yield f"In all: {', '.join(f'{count} {mark.value}' for mark, count in counts.items() if count)}."
     steps: list[str] = []

@@ -59,7 +59,7 @@ class Seen:
 
     @property
     def moments(self) -> list[datetime]:
-        """What the labels show, in order."""
+        """The times that the labels show, in order."""
         return sorted(self.values)
 
     @property
@@ -69,7 +69,7 @@ class Seen:
 
     @property
     def counted(self) -> list[datetime]:
-        """What the labels of those buckets show in which something is counted."""
+        """The times of the labels of buckets that count something."""
         return [moment for moment in self.moments if self.values[moment]]
 
     @property
@@ -237,7 +237,7 @@ _AROUND: Final = (
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a field's name is written as programs write names."""
+    """True if a field's name is written as programs write names."""
     return bool(_PLAIN(name))
 
 

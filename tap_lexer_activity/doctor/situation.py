@@ -1,4 +1,4 @@
-"""What is asked for: the days that all probes share, and their questions."""
+"""The days that all probes share, and their questions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HALF_A_YEAR: Final = 182 * DAY
 LONG: Final = 359
 """Days of the longest range that the tap may ask for."""
 PER_FORM: Final[Mapping[str, Any]] = {"nps_category": "all"}
-"""What requests for NPS reports have beside the form."""
+"""Parameters of requests for NPS reports, beside the form."""
 
 
 class NoSuchDaysError(ValueError):
@@ -31,7 +31,7 @@ class NoSuchDaysError(ValueError):
 
 @dataclass(frozen=True)
 class Situation:
-    """What the probes are asked about.
+    """The account, its settings and the days that the probes ask about.
 
     Attributes:
         settings: The tap's.

@@ -120,7 +120,7 @@ class Limiter:
             RequestsSpentError: If `max_calls` calls have been made.
         """
         if self.max_calls is not None and self.spent >= self.max_calls:
-            msg = f"max_requests ({self.max_calls}) have been sent [see: max-requests-spent]"
+            msg = f"max_requests ({self.max_calls}) is used up [see: max-requests-spent]"
             raise RequestsSpentError(msg)
         self.reserve()
         ticket, self._here.ticket = self._here.ticket, None

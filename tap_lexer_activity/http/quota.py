@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PREFIXES: Final = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-", "X-RateLimit-Requests-")
 _EPOCH: Final = 1e9
-"""From here on, a number of seconds is no wait, but a point in time; a thousand times as much is one in milliseconds."""
+"""The smallest number of seconds that is a point in time and no wait; a thousand times as much is one in milliseconds."""
 _LONGEST: Final = 86_400.0
 """Seconds of the longest wait that can be meant: the longest period of a quota."""
 

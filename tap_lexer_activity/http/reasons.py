@@ -1,4 +1,4 @@
-"""Why a request got no answer, in a person's words, and which error that is."""
+"""Reasons why a request got no answer, in a person's words, and the error for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 CA_HINT: Final = ". If your network has its own CA, set REQUESTS_CA_BUNDLE to its file [see: ca-file]"
-"""What to do about a certificate that is not valid."""
+"""Advice for a certificate that is not valid."""
 
 
 _REASONS: Final = (
@@ -35,7 +35,7 @@ _REASONS: Final = (
 
 
 class RefusedRedirectError(requests.exceptions.RequestException):
-    """A redirect that is not followed. Its text goes on from the host's name: "redirects to …"."""
+    """A redirect that is not followed. Its text continues after the host's name: "redirects to …"."""
 
 
 class NoConnectionError(RetriableAPIError):
@@ -49,7 +49,7 @@ class Failures:
     """
 
     certificate_advice = ""
-    """What to check where the certificate is not valid, beside the CA."""
+    """The setting to check where the certificate is not valid, beside the CA."""
 
     def __init__(self, prefix: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
         """Say what is asked for.
@@ -66,7 +66,7 @@ class Failures:
         self._timeout = timeout
 
     def error_for(self, error: ValueError | OSError) -> Exception:
-        """Our error in place of one of requests, urllib3 or the interpreter.
+        """The tap's own error for one of requests, urllib3 or the interpreter.
 
         Returns:
             A `RetriableAPIError` if another try may help, `NoConnectionError` if the host was not reached, or else a `FatalAPIError`.
@@ -105,7 +105,7 @@ class Failures:
 
 
 def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
-    """Why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
+    """The reason why a request got no answer, in a person's words. The library's own text has the whole URL in it."""
     for cause in _causes(error):
         for kind, said in _REASONS:
             if isinstance(cause, kind):
@@ -118,12 +118,12 @@ def reason(error: requests.exceptions.RequestException, timeout: int) -> str:
 
 
 def _is_distrusted(error: requests.exceptions.RequestException) -> bool:
-    """Whether TLS verification failed."""
+    """True if TLS verification failed."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def _never_arrived(error: BaseException) -> bool:
-    """Whether a request did not reach its host at all."""
+    """True if a request did not reach its host at all."""
     return any(isinstance(cause, (ConnectTimeoutError, ProxyError, NewConnectionError)) for cause in _causes(error))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 QUOTA_PERIODS: Final = 6
-"""How many periods of the quota one request waits for a place before it gives up."""
+"""Most periods of the quota that one request waits for a place."""
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY})
 _Result = TypeVar("_Result")
 
@@ -130,7 +130,7 @@ class _Tries:
         self._failed = 0
 
     def next_wait(self, error: RetriableAPIError) -> float | None:
-        """What the host asks for, but at least 1, 2, 4 and so on; and up to a second more, so that no two runs ask in step."""
+        """The wait that the host asks for, but at least 1, 2, 4 s and so on; up to a second is added, so that no two runs ask in step."""
         self._failed += 1
         if self._failed == self._count:
             return None
@@ -139,7 +139,7 @@ class _Tries:
 
 
 def is_transient(status: int) -> bool:
-    """Whether a status says that the same request may be answered a little later: 408, 421, 425 and every 5xx."""
+    """True if a status says that the same request may be answered a little later: 408, 421, 425 and every 5xx."""
     return status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 

@@ -126,7 +126,7 @@ class HttpClient:
 
         Raises:
             FatalAPIError, RetriableAPIError: As `failures` says.
-            RequestsSpentError: If `max_requests` have been sent.
+            RequestsSpentError: If `max_requests` is used up.
         """
         try:
             with self._session.request(method, url, timeout=self._timeout, stream=True, **content) as response:

@@ -1,4 +1,4 @@
-"""HTTP whose timeout is for an answer, and not for each byte of it; and whose answers are each that to its own request.
+"""HTTP with a timeout for a whole answer, not for each byte, and with no answer to another request.
 
 A socket's own timeout starts again with each byte. So a host that sends a byte now and then could hold a run for days.
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 PIECE: Final = 1 << 18
-"""Bytes of an answer that have to come within the timeout: so many, and so many again, or the end."""
+"""Bytes of an answer that have to come within one timeout."""
 _MOST_INTERIM: Final = 20
 """Most interim answers before the real one."""
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -87,7 +87,7 @@ class _Timed(io.RawIOBase):
 
 
 class _Answer(io.BufferedReader):
-    """What is received for one request. If more came than the answer, the connection is not used again: the next would begin with it."""
+    """The bytes received for one request. If more came than the answer, the connection is not used again: the next answer would begin with them."""
 
     def __init__(self, source: _Timed, connection: socket.socket) -> None:
         super().__init__(source)
@@ -118,7 +118,7 @@ class _TimedResponse(http.client.HTTPResponse):
             if status >= HTTPStatus.OK:
                 return version, status, reason
             if status == HTTPStatus.SWITCHING_PROTOCOLS:
-                msg = "the host goes on in another protocol, which was not asked for"
+                msg = "the host switches to another protocol, which the tap did not ask for"
                 raise http.client.HTTPException(msg)
             http.client.parse_headers(self.fp)
         msg = "interim answers only"

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""
 NOT_SHOWN: Final = "(not shown: it may hold a link)"
-"""In place of what is quoted of other answers, where one is about an export."""
+"""The text in place of an answer about an export, which is never quoted."""
 _LARGEST_ANSWER: Final = 1 << 28
-"""Most bytes of an answer, unpacked: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
+"""Most bytes of an answer, decompressed: it has to fit into the memory, and a few bytes of gzip can stand for any number."""
 _OF_A_JOB: Final = re.compile(r'"(token|url)"\s*:\s*"(?:[^"\\]|\\.)*"?')
 _OF_RANGES: Final = re.compile(
     r"\b(?:ranges?|periods?|intervals?|spans?|windows?|dates?|days?|weeks?|months?)\b", re.IGNORECASE
@@ -40,11 +40,11 @@ _OF_QUOTA: Final = re.compile(
 _NO_WORD: Final = re.compile(
     r"""(?<!\S)(?!(?=\S{1,24}(?!\S))[("'\[]*[^\W\d_]+(?:[_'-][^\W\d_]+)*[.,:;!?)"'\]]*(?!\S))\S+"""
 )
-"""What stands between blanks and is not one word, with the signs that may stand around it."""
+"""Parts between spaces that are more than one word, with the signs around them."""
 
 
 def read_body(response: requests.Response, what: str) -> bytearray:
-    """The body of an answer, unpacked.
+    """The body of an answer, decompressed.
 
     Raises:
         UnexpectedAnswerError: If it is too long.
@@ -59,7 +59,7 @@ def read_body(response: requests.Response, what: str) -> bytearray:
 
 
 def is_nothing(response: requests.Response, body: bytearray) -> bool:
-    """Whether an answer has no body on purpose. One that ends with its connection may have been cut off."""
+    """True if an answer has no body on purpose. One that ends with its connection may have been cut off."""
     if response.status_code in {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT}:
         return True
     is_bounded = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
@@ -114,7 +114,7 @@ def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> A
 
 
 def error_message(body: bytearray) -> str:
-    """What an error's body says. Its shape is not documented: JSON, text and HTML are all possible."""
+    """The message in an error's body. Its shape is not documented: JSON, text and HTML are all possible."""
     try:
         said = json.loads(json_text(body))
     except (ValueError, RecursionError):
@@ -125,12 +125,12 @@ def error_message(body: bytearray) -> str:
 
 
 def is_range_too_long(said: str) -> bool:
-    """Whether the words of a refusal are about the length of the range that was asked for."""
+    """True if the words of a refusal are about the length of the range that was asked for."""
     return bool(_OF_RANGES.search(said) and _OF_LENGTHS.search(said))
 
 
 def is_of_quota(said: str) -> bool:
-    """Whether the words of a refusal are about the quota."""
+    """True if the words of a refusal are about the quota."""
     return bool(_OF_QUOTA.search(said))
 
 

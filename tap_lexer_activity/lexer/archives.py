@@ -1,4 +1,4 @@
-"""Files that come packed: gzip, and zip with one CSV in it."""
+"""Compressed files: gzip, and zip with one CSV in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILES_OF_TABLES: Final = (".csv", ".tsv", ".txt")
 
 
 def unpacked(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
-    """The content of a gzip stream that has to have an end, in pieces that are small whatever they were packed to."""
+    """The content of a gzip stream, in small pieces, however well they were compressed. A stream without an end is refused."""
     unpack = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:

@@ -65,7 +65,7 @@ class LexerClient:
     - `RetriableAPIError` when the tries are used up, `QuotaExceededError` when the waits for the quota are,
     - `RangeTooLongError` where the range is refused for its length,
     - `NotFoundError` for 404, `FatalAPIError` for every other status, and where a host of statuses of its own can't be reached,
-    - `RequestsSpentError` when `max_requests` have been sent.
+    - `RequestsSpentError` when `max_requests` is used up.
 
     Attributes:
         limiter: The quota.
@@ -139,7 +139,7 @@ class LexerClient:
         return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
 
     def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
-        """How an export job stands.
+        """The status of an export job.
 
         Args:
             token: Lexer's name for the job.
@@ -153,7 +153,7 @@ class LexerClient:
 
     @property
     def is_token_accepted(self) -> bool:
-        """Whether any request has been accepted."""
+        """True if any request has been accepted."""
         return self._verdicts.has_accepted
 
     def quote(self, text: str) -> str:
@@ -221,7 +221,7 @@ class LexerClient:
         return self._whole.read(reply, ask_page, replace(expected, accepted={*accepted, *expected.accepted}), what)
 
     def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
-        """Send a request until there is an answer that means something, or the tries are used up."""
+        """Send a request until there is a usable answer, or the tries are used up."""
         failures = _ApiFailures(self._settings, url, what, quote=self.quote, is_secret=is_secret)
         refused = 0
 

@@ -1,4 +1,4 @@
-"""The file of an export, from the bytes that come to UTF-8 text that is whole."""
+"""The file of an export: from bytes as they arrive to whole UTF-8 text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spooled(
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> IO[bytes]:
-    """The body in a temporary file, unpacked and in UTF-8, if it is whole.
+    """The body in a temporary file, decompressed and in UTF-8, if it is whole.
 
     Where a letter could not be read, the file has a byte that no UTF-8 has.
 
@@ -109,7 +109,7 @@ def write_and_verify(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was seen of a file while it was written.
+    """Facts about a file, seen while it was written.
 
     Attributes:
         is_packed: Whether it came packed, and so with an end of its own.
@@ -129,7 +129,7 @@ class _Seen:
 
 
 def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: str) -> _Seen:
-    """Write the body to a file, unpacked and in UTF-8."""
+    """Write the body to a file, decompressed and in UTF-8."""
     quotes = 0
     last = b""
     first, body = _begun(_raw(response), len(ZIP))
@@ -150,7 +150,7 @@ def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: s
 
 
 def _has_known_length(response: requests.Response) -> bool:
-    """Whether the file host says how long the file is, so that the library notices where it breaks off."""
+    """True if the file host says how long the file is, so that the library notices where it breaks off."""
     headers = response.headers
     return headers.get("Content-Length", "").isdecimal() or "chunked" in headers.get("Transfer-Encoding", "").lower()
 
@@ -206,7 +206,7 @@ def _begun(pieces: Iterator[bytes], count: int) -> tuple[bytes, Iterator[bytes]]
 
 
 def why_not_csv(beginning: bytes) -> str | None:
-    """Why a file is no CSV of an export, by its first bytes; `None` if it may be one.
+    """The reason why a file is no CSV of an export, by its first bytes; `None` if it may be one.
 
     No export has a single column, and a header whose names begin with blanks is a sentence, if nothing follows.
     """

@@ -43,7 +43,7 @@ _LINK_REFUSED: Final = re.compile(
     rb"expired|access ?denied|invalid ?(?:token|signature)|signature ?does ?not ?match|authentication ?failed",
     re.IGNORECASE,
 )
-"""What the file hosts of the large clouds say of a link that is too old."""
+"""Words of the large clouds' file hosts for a link that has expired."""
 _NOT_ASKED_FOR: Final = frozenset({"br", "compress", "deflate", "zstd"})
 
 
@@ -65,7 +65,7 @@ class Downloader:
         self._http = client.http.without_token(headers=headers, check_redirect=_check_encrypted, logger=logger)
 
     def fetch(self, url: str, what: str) -> IO[bytes]:
-        """The file behind a link, whole, unpacked and in UTF-8, in a temporary file that has no name.
+        """The file behind a link, whole, decompressed and in UTF-8, in a temporary file that has no name.
 
         Args:
             url: The link, which is a secret: whoever has it can read the file.
@@ -166,7 +166,7 @@ def _check_status(response: requests.Response, what: str, host: str) -> None:
 
 
 def _refuses_the_link(response: requests.Response) -> bool:
-    """Whether an error that might be about anything is about the link: S3 answers 400 where the key that signed it has expired."""
+    """True if an error that might be about anything is about the link: S3 answers 400 where the key that signed it has expired."""
     if response.status_code not in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
         return False
     try:

@@ -29,7 +29,7 @@ _FEW: Final = 3
 
 
 def _as_broken(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for a letter that can't be read, in text and in UTF-8."""
+    """The replacement of a letter that can't be read, in text and in UTF-8."""
     if isinstance(error, UnicodeDecodeError):
         return _BROKEN, error.end
     if isinstance(error, UnicodeEncodeError):

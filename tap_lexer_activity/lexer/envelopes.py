@@ -1,4 +1,4 @@
-"""Envelopes: an answer's rows taken out of what stands around them, where only one part of it can be meant.
+"""Envelopes: the rows of an answer, taken out of the fields around them if only one part can be meant.
 
 Pure functions.
 """
@@ -25,12 +25,12 @@ _BROKEN: Final = frozenset({"error", "fail", "failed", "failure"})
 _AROUND: Final = frozenset({
     "meta", "metadata", "_meta", "links", "_links", "pagination", "paging", "page_info", "pageinfo", "errors", "warnings", "messages",
 })  # fmt: skip
-"""Names of what stands beside rows and is not a row."""
+"""Names of fields beside the rows."""
 _NAMES: Final = frozenset({
     "data", "result", "results", "response", "rows", "records", "items", "report", "reports", "payload", "content", "body", "entries",
     "objects", "list", "metrics", "stats", "statistics", "value", "values", "output", "agents", "team", "tags",
 })  # fmt: skip
-"""Names of what may stand around an answer, beside the stream's own. Under any other, it may be that of one group of several."""
+"""Names under which an answer may come, beside the stream's own. Under any other name it may be one group of several."""
 _DEEPEST: Final = 3
 
 
@@ -59,7 +59,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Content:
-    """What is in an answer.
+    """The content of an answer.
 
     Attributes:
         rows: A list of rows, an object, a series; or nothing, as `[]`, `None` or `{}`.
@@ -89,12 +89,12 @@ def error_in(answer: Any, known: Collection[str] = ()) -> Any:
 
 
 def _is_rows(said: Any, name: str) -> bool:
-    """Whether what stands under `errors` may be buckets of a series that is called so."""
+    """True if what stands under `errors` may be buckets of a series that is called so."""
     return name == "errors" and isinstance(said, list) and all(isinstance(one, dict) and "value" in one for one in said)
 
 
 def opened(answer: Any, expected: Expected, what: str) -> Content:
-    """What is in an answer, out of its envelope. What nothing can be taken out of stays as it is, for the check of its shape to refuse.
+    """The content of an answer, without its envelope. An answer that is no known envelope stays as it is, and the check of its shape refuses it.
 
     Args:
         answer: Its JSON; `None` for an answer without a body.
@@ -170,7 +170,7 @@ def _unwrapped(answer: Any, expected: Expected, what: str, depth: int = 0) -> tu
 
 
 def _check_names(found: list[str], expected: Expected, what: str) -> None:
-    """Refuse more than one part that may be meant, and one that may be a part of it alone."""
+    """Refuse an answer with several parts that may be meant, or with one that may not be all of it."""
     way = f"set {expected.setting(f'member:{found[0]}')}"
     if len(found) > 1:
         named = " and ".join(map(repr, found))
@@ -185,7 +185,7 @@ def _check_names(found: list[str], expected: Expected, what: str) -> None:
 
 
 def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: int) -> tuple[Any, tuple[str, ...]]:
-    """What is in an envelope within an envelope, or nothing that is named as if it were something."""
+    """The content of an envelope inside an envelope, or an empty part that is named like content."""
     inner = [
         (part, (name, *path))
         for name, each in (answer.items() if depth < _DEEPEST else ())
@@ -202,13 +202,13 @@ def _from_within(answer: dict[str, Any], expected: Expected, what: str, depth: i
 
 
 def _is_of_envelopes(name: str, stream: str) -> bool:
-    """Whether a name is usual around an answer, or of the same words as the stream's."""
+    """True if an answer may come under this name: a usual one, or the stream's own words."""
     words = {word.rstrip("s") for word in re.findall("[a-z]+", name.lower())}
     return name.lower() in _NAMES or bool(words & {word.rstrip("s") for word in stream.split("_")})
 
 
 def _fits(part: Any, name: str, expected: Expected) -> bool:
-    """Whether a part of an answer may be what is expected."""
+    """True if a part of an answer may be what is expected."""
     if name.lower() in _AROUND:
         return False
     is_list = isinstance(part, list) and all(isinstance(row, dict) for row in part)

@@ -1,4 +1,4 @@
-"""Errands: what is done ahead of its turn in several steps, with waits between them, by whichever thread is free.
+"""Errands: work ahead of its turn, in several steps with waits between them, by whichever thread is free.
 
 Which step is next is said here, and is pure but for the lock. Threads do the steps in `lookahead.py`; what they are, `job_errands.py` says.
 """
@@ -21,7 +21,7 @@ FILES_AHEAD: Final = 2
 
 
 class Errand(ABC):
-    """What is done ahead of one turn.
+    """The work for one turn, ahead of it.
 
     Attributes:
         rank: Its place in the order of the run.
@@ -45,22 +45,22 @@ class Errand(ABC):
     @property
     @abstractmethod
     def due(self) -> float:
-        """When the next step is due, in seconds of the clock; infinity if there is none ahead of its turn."""
+        """The time of the next step, in seconds of the clock; infinity if there is none ahead of its turn."""
 
     @property
     @abstractmethod
     def is_begun(self) -> bool:
-        """Whether its first step is done."""
+        """True if its first step is done."""
 
     @property
     @abstractmethod
     def wants_file(self) -> bool:
-        """Whether the next step is to fetch a file, for which there has to be room."""
+        """True if the next step is to fetch a file, for which there has to be room."""
 
     @property
     @abstractmethod
     def has_file(self) -> bool:
-        """Whether it has taken that room."""
+        """True if it has taken that room."""
 
     @abstractmethod
     def step(self) -> None:
@@ -68,7 +68,7 @@ class Errand(ABC):
 
     @abstractmethod
     def after(self) -> None:
-        """What follows from a step that a thread has done, under the lock."""
+        """The consequences of a step that a thread has done, under the lock."""
 
     @abstractmethod
     def discard(self) -> None:
@@ -84,7 +84,7 @@ class Errand(ABC):
             self.after()
 
     def drop(self) -> None:
-        """Nobody needs it any more. A step that is under way is not waited for."""
+        """Drop it: nobody needs it any more. A step that is under way is not waited for."""
         self._is_dropped = True
         if not self.is_under_way:
             self.discard()
@@ -110,7 +110,7 @@ class Errands:
         self.most_files = most_files
         self._all: list[Errand] = []
         self._is_in_turn = False
-        """Whether whoever reads fetches a file."""
+        """True if the reading thread fetches a file."""
 
     def add(self, errand: Errand) -> None:
         """Let threads work on an errand."""
@@ -128,7 +128,7 @@ class Errands:
         return None
 
     def _has_room(self, errand: Errand) -> bool:
-        """Whether a file may be fetched: one after the other, for a host that asks for patience means all of them.
+        """True if a file may be fetched: one after the other, for a host that asks for patience means all of them.
 
         One place is always left for the file that is read next: those of far ahead take no more.
         """
@@ -138,7 +138,7 @@ class Errands:
 
     @contextmanager
     def fetching_in_turn(self) -> Iterator[None]:
-        """A block in which whoever reads waits for a file, so that no other is begun ahead of its turn."""
+        """A block in which the reading thread waits for a file, so that no other is begun ahead of its turn."""
         with self.changed:
             self._is_in_turn = True
         try:
@@ -155,11 +155,11 @@ class Errands:
 
     @property
     def are_starting(self) -> bool:
-        """Whether any has not begun, and will ahead of its turn."""
+        """True if any has not begun, and will ahead of its turn."""
         return any(not each.is_begun and not each.is_left for each in self._all)
 
     def wait_until(self, is_so: Callable[[], bool], while_waiting: Callable[[], float]) -> None:
-        """Wait until something is so, which is looked at under the lock.
+        """Wait until a condition holds, which is checked under the lock.
 
         Args:
             is_so: What is waited for.
@@ -176,7 +176,7 @@ class Errands:
                 self.changed.wait(min(wait, threading.TIMEOUT_MAX))
 
     def claim(self, errand: Errand, while_waiting: Callable[[], float]) -> None:
-        """It is an errand's turn: whoever reads goes on with it, once nobody else is at it."""
+        """It is an errand's turn: the reading thread continues it, once no other thread works on it."""
         errand.held.release()
 
         def take() -> bool:
@@ -189,7 +189,7 @@ class Errands:
             raise errand.bug
 
     def drop(self, errand: Errand) -> None:
-        """Nobody needs an errand any more."""
+        """Drop an errand: nobody needs it any more."""
         with self.changed:
             self._remove(errand)
             errand.drop()

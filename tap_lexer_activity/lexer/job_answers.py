@@ -56,7 +56,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class CompleteWithoutUrl:
-    """Complete, says Lexer, and not where: to be asked again, as if it were pending.
+    """Complete, but without a link to the file: polled again, as if it were pending.
 
     Attributes:
         has_no_data: Whether the answer says that there is nothing to fetch.
@@ -95,7 +95,7 @@ def opened(answer: Any) -> Mapping[str, Any] | None:
 
 
 def parse_status(answer: Mapping[str, Any], base: str = "") -> Status:
-    """How a job stands, by an answer about it.
+    """The status of a job, by an answer about it.
 
     Args:
         answer: The answer, opened.

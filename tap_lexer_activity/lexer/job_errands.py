@@ -66,7 +66,7 @@ class JobErrand(Errand):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is known where the file lies, or that there is none."""
+        """True if it is known where the file lies, or that there is none."""
         return self.job is not None and (self.job.url is not None or self.job.is_empty)
 
     @property

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 GRACE: Final = 30.0
-"""Seconds after its start in which a job that Lexer does not know is taken for one that it does not know yet."""
+"""Seconds after its start in which Lexer may not know a job yet."""
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
@@ -61,7 +61,7 @@ _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
 @dataclass(slots=True)
 class Job:
-    """An export that has been asked for. It changes in few places: `advance`, after each poll, `take_link`, and where its file is fetched ahead.
+    """An export that has been asked for. Only `advance` (after each poll), `take_link`, and the fetch of its file ahead of its turn change it.
 
     Attributes:
         what: What was asked for, for people.
@@ -89,7 +89,7 @@ class Job:
     is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
-        """What a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
+        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
 
         Args:
             found: How the job stands.
@@ -184,7 +184,7 @@ class Exporter:
         return job
 
     def is_due(self, job: Job) -> bool:
-        """Whether it is time to poll a job that is not known to be complete."""
+        """True if it is time to poll a job that is not known to be complete."""
         return job.url is None and not job.is_empty and job.due <= self._clock()
 
     def poll(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
@@ -213,7 +213,7 @@ class Exporter:
         return found
 
     def _status(self, job: Job, *, tries: int) -> Status:
-        """How a job stands, by the first address that knows it: from then on, the only one that is asked."""
+        """The status of a job, from the first address that knows it: only that one is asked from then on."""
         with self._seeking if len(self._addresses) > 1 else nullcontext():  # one thread finds it out for all
             return self._status_by_one(job, tries=tries)
 
@@ -266,7 +266,7 @@ class Exporter:
         return repr(self._client.quote(status)) if is_plain else "(not shown)" if status else "(none)"
 
     def fetch(self, job: Job) -> TextIO | None:
-        """Wait for a job and fetch its file, whole and unpacked, into a temporary file without a name, which vanishes when closed.
+        """Wait for a job and fetch its file, whole and decompressed, into a temporary file without a name, which vanishes when closed.
 
         Line breaks stay as they are in the file: a cell may hold one. `None` if Lexer says that there is no data.
 
@@ -315,7 +315,7 @@ class Exporter:
         raise AssertionError  # the loop ends by one of the two
 
     def _link(self, job: Job) -> str | None:
-        """Where the file lies, as soon as Lexer says so; `None` if it says that there is no data."""
+        """The link to the file, as soon as Lexer sends it; `None` if it says that there is no data."""
         # From now on, and not from its start: other streams may have been read for hours since then.
         end = self._clock() + self._settings.export_timeout
         found: Status | None = None
@@ -339,9 +339,7 @@ class Exporter:
             return ExportFailedError(
                 f"{job.what}: Lexer says that it is complete, but names no file [see: export-no-file]"
             )
-        last = "" if found.is_known else f"Its status is {self._shown(found.word, job)} then. "
-        msg = (
-            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout). {last}"
-            "Raise export_timeout, or lower export_window_days [see: export-timeout]"
+        last = "" if found.is_known else f". Its last status was {self._shown(found.word, job)}"
+        return ExportTimedOutError(
+            f"{job.what}: not complete after {self._settings.export_timeout} s (export_timeout){last} [see: export-timeout]"
         )
-        return ExportTimedOutError(msg)

@@ -27,7 +27,7 @@ SIZE_IN_MEMORY: Final = 10
 """Bytes of memory that a byte of JSON takes as objects, about."""
 
 Part: TypeAlias = "Hashable"
-"""What requests belong to: a stream, or one form of it. If it ends early, the rest of its requests are dropped."""
+"""The part that requests belong to: a stream, or one form of it. If it ends early, the rest of its requests are dropped."""
 Key: TypeAlias = "tuple[Part, Hashable]"
 """A part, and what tells a request of it apart from its others."""
 
@@ -47,7 +47,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a request.
+    """The outcome of a request.
 
     Attributes:
         answer: Its answer.
@@ -63,7 +63,7 @@ class Outcome:
 
 
 class Schedule:
-    """Which request to ask next, and what is kept of those that have been asked.
+    """The choice of the next request, and the answers that wait for their turn.
 
     The bounds hold for what is asked ahead. Whoever reads and needs a request that was not asked yet asks it without them, so that no
     bound can stop a run.
@@ -93,10 +93,10 @@ class Schedule:
         self._kept: dict[Key, Outcome] = {}
         self._bytes = 0
         self.is_drawn = False
-        """Whether all requests have been drawn."""
+        """True if all requests have been drawn."""
         self._dropped: set[Part] = set()
         self._failed: set[Part] = set()
-        """Parts with a request that failed. Its reader decides how they go on, and asks for the rest: the next would likely fail as well."""
+        """Parts with a request that failed. Its reader decides how to continue, and asks for the rest: the next would likely fail as well."""
         self._taken: set[Key] = set()
         """Requests that were asked by their reader before they were drawn."""
 
@@ -125,7 +125,7 @@ class Schedule:
             self._bytes += outcome.size
 
     def take(self, part: Part, name: Hashable) -> Outcome | Literal["under way", "not asked"]:
-        """What became of a request, once. One that has not been asked will not be: its reader does."""
+        """The outcome of a request, once. One that has not been asked will not be asked ahead: its reader asks."""
         if (part, name) in self._under_way:
             return "under way"
         outcome = self._kept.pop((part, name), None)
@@ -136,15 +136,15 @@ class Schedule:
         return outcome
 
     def is_under_way(self, part: Part, name: Hashable) -> bool:
-        """Whether a request has been asked, and not answered."""
+        """True if a request has been asked, and not answered."""
         return (part, name) in self._under_way
 
     def is_dropped(self, part: Part) -> bool:
-        """Whether a part has ended."""
+        """True if a part has ended."""
         return part in self._dropped
 
     def drop(self, part: Part) -> None:
-        """Nobody will take what is left of a part."""
+        """Drop the rest of a part: nobody will take it."""
         self._dropped.add(part)
         for key in [key for key in self._kept if key[0] == part]:
             self._bytes -= self._kept.pop(key).size
@@ -152,7 +152,7 @@ class Schedule:
 
 
 class Lookahead:
-    """Asks what a schedule says by threads, and gives each answer in its turn. Errands are done in between, and come first.
+    """Threads that send the requests of a schedule, and give each answer in its turn. Errands come first.
 
     The threads are daemons, so that a run ends at once on a signal, whatever is under way.
     """
@@ -182,7 +182,7 @@ class Lookahead:
         self._changed = errands.changed if errands is not None else threading.Condition()
         self._held: dict[Key, turns.Held] = {}
         self._is_drawing = errands is not None
-        """Whether a thread waits with a request for its place in the quota. The next is drawn behind it."""
+        """True if a thread waits with a request for its place in the quota. The next is drawn behind it."""
         self._is_closed = False
         self.part: Part = None
         """The part that is read now."""
@@ -190,7 +190,7 @@ class Lookahead:
             threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
 
     def begin(self) -> None:
-        """Ask what the schedule says from now on, and not errands alone."""
+        """From now on, send the requests of the schedule, and not errands alone."""
         with self._changed:
             self._is_drawing = False
             self._changed.notify_all()
@@ -200,7 +200,7 @@ class Lookahead:
             work()
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do now; `None` if there will be nothing any more."""
+        """The next thing to do; `None` if there will be none."""
         with self._changed:
             while not self._is_closed:
                 wait = None
@@ -229,15 +229,18 @@ class Lookahead:
             errands.changed.notify_all()
 
     def _ask(self, part: Part, ask: Ask, held: turns.Held) -> None:
-        self._limiter.reserve()
+        outcome = Outcome()
+        try:
+            self._limiter.reserve()
+        except BaseException as error:  # noqa: BLE001 (of a log that can't be written, say: whoever reads meets it)
+            outcome.error = error
         with self._changed:
             self._is_drawing = False
             is_dropped = self._is_closed or self._schedule.is_dropped(part)
             self._changed.notify_all()
         if is_dropped:
             self._limiter.give_back()
-            outcome = Outcome()
-        else:
+        elif outcome.error is None:
             outcome = self._outcome(ask, held)
         with self._changed:
             self._schedule.finish(part, ask.name, outcome)
@@ -255,7 +258,7 @@ class Lookahead:
         return outcome
 
     def take(self, name: Hashable) -> Outcome | None:
-        """What became of a request of the part that is read now; `None` if it has not been sent, and will not be."""
+        """The outcome of a request of the part that is read now; `None` if it has not been sent, and will not be."""
         key = self.part, name
         while True:
             with self._changed:

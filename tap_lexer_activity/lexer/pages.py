@@ -38,7 +38,7 @@ _RANGE: Final = re.compile(r"\s*\w+\s+(?:(\d+)-(\d+)|\*)/(\d+|\*)\s*")
 
 @dataclass
 class Signs:
-    """What an answer says of how much there is.
+    """Signs in an answer of how many rows there are.
 
     Attributes:
         more: Why there is another page; empty if nothing says so but the total.
@@ -55,13 +55,13 @@ class Signs:
     size: int | None = None
 
     def why(self, count: int) -> str:
-        """Why there is more than so many rows; empty if nothing says so."""
+        """The sign that there are more than so many rows; empty if there is none."""
         is_short = self.total is not None and self.total > count
         return self.more or (f"it says that there are {self.total:,}, and {count:,} came" if is_short else "")
 
 
 def signs_of_pages(status: int, headers: Mapping[str, str], answer: Any, count: int) -> Signs:
-    """What an answer says of how much there is.
+    """Signs in an answer of how many rows there are.
 
     Args:
         status: Its status.

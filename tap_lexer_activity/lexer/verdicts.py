@@ -61,11 +61,11 @@ class Verdicts:
 
     @property
     def has_accepted(self) -> bool:
-        """Whether any answer was one."""
+        """True if Lexer has accepted any request."""
         return self._accepted > 0
 
     def accept(self) -> None:
-        """An answer was one: the token works."""
+        """Lexer has accepted a request: the token works."""
         self._accepted += 1
         self._is_in_doubt = True
 
@@ -114,7 +114,7 @@ class Verdicts:
         return QuotaExceededError(said, self._period if wait is None else wait)
 
     def _refused(self, said: str, status: int, *, may_try_again: bool) -> Exception:
-        """What a 401 or 403 means: that the token is wrong, or, if it was accepted before, that it is not allowed for this.
+        """The error for a 401 or 403: the token is wrong, or, if it was accepted before, not allowed for this.
 
         A 401 after that may be a slip of a host that is one of many, so it is asked once more.
         """

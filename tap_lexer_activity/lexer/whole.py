@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tap_lexer_activity.notices import Notices
 
     Ask = Callable[[str, Mapping[str, Any] | None, int | None], "Reply"]
-    """Asks once more: at an address, with parameters for it, and so many tries, if not as many as usual."""
+    """Sends a request for another page: with its address, its parameters, and the number of tries, if not the usual one."""
 
 MOST_PAGES: Final = 1_000
-"""Pages of one answer, after which something is taken to be wrong."""
+"""Most pages of one answer. More are taken for an error."""
 ONE_PAGE: Final = "one_page"
 """The word of the setting `accept` for an answer that is all there is, whatever it says of pages."""
 _OTHERS: Final = "the answer is one page of several, and the others are missing"
@@ -137,7 +137,7 @@ class WholeAnswers:
         self._notices.accept(expected.stream, "pages", said)
 
     def _page(self, url: str, params: Mapping[str, Any] | None, signs: Signs, ask: Ask, otherwise: str) -> Reply:
-        """A page. One that nobody has named may not be there."""
+        """A page. If no answer has named it, it may not exist: an error of it then means `otherwise`."""
         try:
             return ask(url, params, None)
         except FatalAPIError as error:
@@ -164,7 +164,7 @@ class WholeAnswers:
             self._notices.accept(expected.stream, "pages", said)
 
     def _are_there(self, pages: _Pages, ask: Ask, expected: Expected, what: str) -> bool:
-        """Whether Lexer knows pages. If so, they are read up to an empty one."""
+        """True if Lexer knows pages. If so, they are read up to an empty one."""
         while True:
             try:
                 reply = ask(pages.first_url, {"page": pages.count + 1}, 1 if pages.count == 1 else None)
@@ -193,7 +193,7 @@ class WholeAnswers:
 
 
 def _following(begun: Signs, now: Signs, count: int) -> Signs | None:
-    """The signs to go on by after a page; `None` after the last one.
+    """The signs of a next page; `None` after the last one.
 
     Args:
         begun: Those of the first page.

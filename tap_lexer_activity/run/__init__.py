@@ -1,1 +1,1 @@
-"""One run: what it has, what it asks for, what it yields, how far it is."""
+"""One run: its settings, plan, events and progress."""

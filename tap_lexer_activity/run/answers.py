@@ -1,4 +1,4 @@
-"""The answers to one stream's requests: held against their documented shape, and made fit for targets."""
+"""The answers to one stream's requests: checked against their documented shape, and made fit for targets."""
 
 from __future__ import annotations
 

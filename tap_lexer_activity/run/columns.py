@@ -39,12 +39,12 @@ class Columns:
 
     @property
     def name_additional(self) -> bool:
-        """Whether the catalog knows `additional_columns`; one of an earlier version may not."""
+        """True if the catalog knows `additional_columns`; one of an earlier version may not."""
         return ADDITIONAL in self.properties
 
     @property
     def keep_additional(self) -> bool:
-        """Whether `additional_columns` is loaded."""
+        """True if `additional_columns` is loaded."""
         return ADDITIONAL in self.selected
 
     def with_late(self, row: Row) -> Row:
@@ -73,7 +73,7 @@ def with_found(properties: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, 
     for name, sent in values.items():
         kind = _type_of([value for value in sent if value is not None])
         if kind is not None and _PLAIN_NAME.fullmatch(name) and name.casefold() not in taken:
-            description = f"Field {name!r} of the answer, found by discovery. Not named in any document of Lexer."
+            description = f"Field {name!r} of the answer, found by discovery. Lexer does not document it."
             result[name] = {"description": description, **kind}
             taken.add(name.casefold())
     return result

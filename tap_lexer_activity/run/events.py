@@ -1,4 +1,4 @@
-"""What a stream yields: rows, and how far it has been read.
+"""The events of a stream: rows, and how far it has been read.
 
 The order is the promise: a `ReadUpTo` follows all rows of the windows that it speaks of. Whoever has dealt with what came before it may move
 the bookmark.

@@ -102,7 +102,7 @@ class Forms:
         return sorted(form_id for form_id, is_nps in found.items() if is_nps)
 
     def _checked(self, wanted: tuple[int, ...]) -> list[int]:
-        """The setting `form_ids`, held against the list of forms if it can be read."""
+        """The setting `form_ids`, checked against the list of forms if it can be read."""
         try:
             forms = self.all()
         except (UnreachableError, RequestsSpentError):
@@ -122,7 +122,7 @@ class Forms:
 
 
 def is_of_nps(form: Row) -> bool | None:
-    """Whether a form is an NPS form; `None` if nothing says so."""
+    """True if a form is an NPS form; `None` if nothing says so."""
     if form.get("nps") is not None:
         return bool(form["nps"])
     fields = {**form, **(form.get(ADDITIONAL) or {})}

@@ -1,4 +1,4 @@
-"""What a run will ask for, and how long that takes within the quota. Pure functions of requests; the streams make the plans."""
+"""The plan of a run: its requests, and the time that they take within the quota. Pure functions of requests; the streams make the plans."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plan:
 
 
 def reason_for(requests: Sequence[Request], *, bookmark: datetime | None, first: datetime, since: datetime) -> str:
-    """Why these requests and no others.
+    """The reason for these requests.
 
     Args:
         requests: The requests.
@@ -140,7 +140,7 @@ def _time(quota: tuple[int, int], requests: int) -> str:
 def _hint(
     quota: tuple[int, int], total: int, alternatives: Mapping[tuple[str, str], int], *, with_polls: bool
 ) -> list[str]:
-    """Where another setting would save most, if it saves a wait."""
+    """The setting that would save most, if it saves a wait."""
     useful = {
         choice: requests
         for choice, requests in alternatives.items()

@@ -1,4 +1,4 @@
-"""How far a run has come: counted while it works, said at a readable pace, and summed up at its end."""
+"""The progress of a run: counted while it works, logged at a readable pace, and summed up at its end."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class _Stream:
 
 
 class Progress:
-    """Counts what the streams do, and says it.
+    """Counts what the streams do, and logs it.
 
     Attributes:
         records: Records so far, by stream.
         failures: Streams that failed, and why.
+        errors: What made each of them fail first.
     """
 
     def __init__(  # noqa: PLR0913 (what it counts, and what it says it with)
@@ -80,6 +81,7 @@ class Progress:
         self._streams: dict[str, _Stream] = {}
         self.records: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
+        self.errors: dict[str, Exception] = {}
 
     def expect(self, plans: Sequence[Plan]) -> None:
         """This is what the run will ask for."""
@@ -119,12 +121,14 @@ class Progress:
         self.say()
 
     def has_read(self, stream: str) -> bool:
-        """Whether any window of a stream has been read in this run."""
+        """True if any window of a stream has been read in this run."""
         return bool(self._of(stream).read)
 
-    def fail(self, stream: str, reason: str) -> None:
+    def fail(self, stream: str, reason: str, error: Exception | None = None) -> None:
         """A stream, or its part for one form, failed."""
         self.failures.append((stream, reason))
+        if error is not None:
+            self.errors.setdefault(stream, error)
         self._give_up(stream)
 
     def fall_short(self, stream: str) -> None:
@@ -133,7 +137,7 @@ class Progress:
         self._give_up(stream)
 
     def _give_up(self, stream: str) -> None:
-        """What was planned for a stream, and not sent, will not be."""
+        """Count no more on requests that were planned for a stream and not sent."""
         found = self._of(stream)
         found.planned = found.requests
 
@@ -149,7 +153,7 @@ class Progress:
 
     @property
     def due(self) -> float:
-        """When it is time for the next line, in seconds of the clock."""
+        """The time of the next line, in seconds of the clock."""
         return self._said + self._pace
 
     def say(self, *, wait: float = 0.0, for_export: bool = False) -> None:
@@ -182,7 +186,7 @@ class Progress:
         return "; ".join(parts)
 
     def _planned_requests(self) -> int:
-        """What was planned, or more where more was needed: retries, polls."""
+        """The requests that were planned, or more where more were needed: retries, polls."""
         planned = sum(max(stream.planned, stream.requests) for stream in self._streams.values())
         return planned if self._limiter.max_calls is None else min(planned, self._limiter.max_calls)
 

@@ -1,4 +1,4 @@
-"""What to do about a stream that Lexer refuses with 401 or 403, after it had accepted the token."""
+"""Advice about a stream that Lexer refuses with 401 or 403, after it had accepted the token."""
 
 from __future__ import annotations
 

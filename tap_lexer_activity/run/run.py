@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run has, handed to each of its streams.
+    """All that the streams of a run share.
 
     Attributes:
         settings: The settings.
@@ -131,7 +131,7 @@ class Run:
         return min((poll() for poll in self.polls_ahead), default=math.inf)
 
     def work_while_waiting(self) -> float:
-        """Poll jobs, and say how far the run is, if it is time for that; then for how many seconds there is nothing to do."""
+        """Poll jobs, and log the progress, if it is time for that; the seconds until there is something to do."""
         wanted = self.poll_ahead()
         self.progress.say()
         return max(0.0, min(wanted, self.progress.due) - time.monotonic())

@@ -24,7 +24,7 @@ __all__ = ["Ledger", "Sandbox"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the server once it is asked for: the command must be able to say that Flask is missing."""
+    """Import the server only when it is needed: the command must be able to say that Flask is missing."""
     if name == "Sandbox":
         from tap_lexer_activity.sandbox.server import Sandbox  # noqa: PLC0415 see above
 

@@ -72,7 +72,7 @@ class Account:
 
     @property
     def start_date(self) -> str:
-        """A date to start from: the Monday at least eight weeks before the clock."""
+        """The start date of a trial: the last Monday at least eight weeks before the clock."""
         weeks_ago = self.clock.date() - timedelta(weeks=8)
         return (weeks_ago - timedelta(days=weeks_ago.weekday())).isoformat()
 
@@ -134,7 +134,7 @@ class Account:
         return read_query(self.ledger, self._options, instant(self.clock), body)
 
     def _moment(self, value: str | datetime) -> datetime:
-        """A moment in the account's zone, as one without an offset is meant."""
+        """A moment in the account's zone, if it has no offset."""
         try:
             found = datetime.fromisoformat(value) if isinstance(value, str) else value
         except ValueError:

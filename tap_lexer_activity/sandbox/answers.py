@@ -1,4 +1,4 @@
-"""Answers of every kind: JSON, errors, redirects, and bytes written to the socket past the server."""
+"""Answers of every kind: JSON, errors, redirects, and bytes written straight to the socket."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MOVED = "/moved"
-"""The path under which each host serves everything again, for redirects to lead to."""
+"""The path under which each host serves everything a second time: redirects lead there."""
 
 
 class Broken(Response):
-    """An answer that the handler must not finish: its generator writes to the socket itself.
+    """An answer that the handler does not finish: its generator writes to the socket itself.
 
     Attributes:
         sent: The status that the client gets to see; 0: none.
@@ -47,7 +47,7 @@ def redirect(location: str, status: int) -> Response:
 
 
 def has_moved() -> bool:
-    """True for a request that a redirect has led here."""
+    """True if the request came by a redirect."""
     return request.path.startswith(f"{MOVED}/")
 
 

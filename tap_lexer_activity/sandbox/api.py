@@ -96,7 +96,7 @@ class ApiHost(Host):
         )
 
     def _list(self) -> Response:
-        """Users, groups or forms. The users of the account's home are where the account is."""
+        """Users, groups or forms. Users in the zone HOME have the account's zone."""
         name = _target()
         found = [asdict(each) for each in LISTS[name]]
         account = self.shared.account

@@ -27,26 +27,26 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     """A command with the sandbox's options."""
     choices = (
         click.option("--timezone", default="Australia/Sydney", show_default=True, help="The account's IANA zone."),
-        click.option("--clock", help="The sandbox's time (ISO 8601); it then stands still. Default: the real time."),
-        click.option("--messages-per-day", type=click.IntRange(0), default=40, show_default=True, help="The mean."),
+        click.option("--clock", help="Fixed time of the sandbox (ISO 8601). Default: the real time, which runs."),
+        click.option("--messages-per-day", type=click.IntRange(0), default=40, show_default=True, help="Their mean number."),
         click.option("--seed", default="lexer", show_default=True, help="The same seed gives the same contact centre."),
-        click.option("--quota", default="100/300", show_default=True, help="Requests/seconds that a token has."),
+        click.option("--quota", default="100/300", show_default=True, help="Requests/seconds of a token."),
         click.option("--history-start", help="The first date with customers. Default: 14 months before the clock."),
         click.option("--labels", type=click.Choice(["zone", "offset"]), default="zone", show_default=True,
-                     help="Whether a series counts the days of the account's zone or of the request's offset."),
+                     help="Days of a series: those of the account's zone, or of the request's offset."),
         click.option("--nps-labels", type=click.Choice(["end", "start"]), default="end", show_default=True,
-                     help="Which end of a step labels it in nps_volume."),
+                     help="End of a 24-hour step that labels it in nps_volume."),
         click.option("--user-volume-shape", type=click.Choice(["agents", "states"]), default="agents",
-                     show_default=True, help="Whether user_volume answers Team Volume or Workflow States."),
+                     show_default=True, help="Rows of user_volume: agents (Team Volume) or states (Workflow States)."),
         click.option("--workflow-states-type", help="A report type that answers Workflow States. Default: none."),
         click.option("--export-seconds", type=click.FloatRange(0), default=1.0, show_default=True,
-                     help="How long an export job takes."),
+                     help="Seconds that an export job takes."),
         click.option("--fault", "faults", multiple=True, metavar="NAME[:MATCH][*TIMES][=VALUE]",
-                     help="Something to go wrong, such as rate_limited:summary*2=30; TIMES: a number (1) or `all`."),
+                     help="A fault to inject, such as rate_limited:summary*2=30; TIMES: a number (1) or `all`."),
         click.option("--difference", "differences", multiple=True, metavar="NAME",
-                     help="A way in which this Lexer differs from its documents, such as wrapped_lists."),
-        click.option("--contrary", is_flag=True, help="A Lexer that differs in as many ways at once as can be."),
-        click.option("--token", default="sandbox-token-0000", show_default=True, help="The one that is accepted; begins with sandbox-."),
+                     help="A difference from Lexer's documents, such as wrapped_lists."),
+        click.option("--contrary", is_flag=True, help="As many differences at once as fit together."),
+        click.option("--token", default="sandbox-token-0000", show_default=True, help="Token to accept; begins with sandbox-."),
         click.option("--host", type=click.Choice(["127.0.0.1"]), default="127.0.0.1", show_default=True,
                      help="This machine only."),
     )  # fmt: skip
@@ -75,7 +75,7 @@ def _start(
         msg = f"--quota is {quota!r}: write REQUESTS/SECONDS such as 100/300"
         raise click.ClickException(msg)
     if not options["token"].startswith("sandbox-"):
-        msg = "--token should begin with sandbox-: by that the tap knows it from a token for real data"
+        msg = "--token should begin with sandbox-, which tells it apart from a token for real data"
         raise click.ClickException(msg)
     try:
         chosen = (*(CONTRARY if contrary else ()), *differences)
@@ -86,12 +86,12 @@ def _start(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        msg = f"port {options.get('port')} of {host} can not be used ({error.strerror}): choose another --port, 0 for a free one"
+        msg = f"port {options.get('port')} of {host} can't be used ({error.strerror}): choose another --port, 0 for a free one"
         raise click.ClickException(msg) from None
 
 
 def _end(sandbox: Sandbox) -> None:
-    """Close a sandbox, and say what it has served."""
+    """Close a sandbox, and print what it has served."""
     sandbox.close()
     click.echo(f"sandbox: {len(sandbox.requests)} requests served, {sandbox.rate_limited} answers of 429", err=True)
 
@@ -144,7 +144,7 @@ def run(command: tuple[str, ...], **options: Any) -> None:
             child.send_signal(early)
         code = child.wait()
     except OSError as error:
-        click.echo(f"sandbox: {command[0]} can not be run: {error.strerror}", err=True)
+        click.echo(f"sandbox: {command[0]} can't be run: {error.strerror}", err=True)
         code = 127 if isinstance(error, FileNotFoundError) else 126
     finally:
         _end(sandbox)
@@ -152,7 +152,7 @@ def run(command: tuple[str, ...], **options: Any) -> None:
 
 
 def _environment(sandbox: Sandbox) -> dict[str, str]:
-    """Our environment, and in it the tap's settings; a start date that is there already stays."""
+    """The environment with the tap's settings added; a start date in it stays."""
     config = sandbox.config()
     if PREFIX + "START_DATE" in os.environ:
         del config["start_date"]

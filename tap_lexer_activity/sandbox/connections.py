@@ -52,11 +52,11 @@ class _Handler(WSGIRequestHandler):
             self.close_connection = True
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 the base class's name
-        """Say nothing: the sandbox records its requests itself."""
+        """Log nothing: the sandbox records its requests itself."""
 
 
 class Server(ThreadedWSGIServer):
-    """A server on a port of this machine, with a thread for each connection."""
+    """A server on a port of this machine, with one thread per connection."""
 
     def __init__(self, app: Flask, port: int) -> None:
         with socket.create_server((HOST, port)) as listener:

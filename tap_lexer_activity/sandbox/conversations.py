@@ -1,4 +1,4 @@
-"""Conversations: messages, the cases that come of them, and surveys.
+"""Conversations: messages, the cases that they become, and surveys.
 
 Each knows its whole future; the methods that take an instant, `at`, tell how it stands then.
 """
@@ -17,7 +17,7 @@ STATES = (*OPEN_STATES, *CLOSED_STATES)
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A customer's message, and everything that ever happens to it. Times are instants.
+    """A customer's message, and everything that happens to it. Times are instants.
 
     Attributes:
         private: Whether it came by a channel that others can't read.
@@ -72,7 +72,7 @@ class Message:
         return self.responded - self.claimed
 
     def labels(self, at: int) -> tuple[people.Classification, ...]:
-        """The classifications: set by the agent who claims it, or at once, by a rule, where nobody ever does."""
+        """The classifications: set by the agent who claims it, or at once by a rule if no agent ever does."""
         return self.classifications if self.claimed is None or self.claimed <= at else ()
 
     @cached_property
@@ -152,7 +152,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Messages of one customer on one matter, and the case that came of them, if any did."""
+    """Messages of one customer on one matter, and their case, if there is one."""
 
     messages: tuple[Message, ...]
     case: Case | None = None

@@ -1,4 +1,4 @@
-"""The inventor of a day in the contact centre: its conversations, and everything that comes of them."""
+"""A day in the contact centre, invented: its conversations, and all that follows from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SETTLED = 6 * DAY
-"""Whatever comes of a conversation is over so long after its first message."""
+"""The time after its first message in which all of a conversation is over."""
 
 INACTIVITY = 24 * HOUR
 """A case closes after this long without a word from either side."""
@@ -30,7 +30,7 @@ WEEKDAY_LOAD = (1.25, 1.2, 1.15, 1.1, 1.1, 0.65, 0.55)
 """Messages per weekday, Monday first; the mean is 1."""
 
 MESSAGES_PER_CONVERSATION = 1.15
-"""Follow-ups included: so many conversations a day give the messages wanted."""
+"""Messages per conversation, follow-ups included."""
 
 # Ways that a message can go, with their weights. A stuck message stays in the state that its way is named for.
 ANSWERED = {"closed": 44, "responded": 9, "approved": 6, "reclassified": 3}
@@ -85,7 +85,7 @@ class DayWriter:
         return Conversation(case.messages, case)
 
     def follow_ups(self, first: Message) -> Iterator[Message]:
-        """Write the first message anew, in a hurry (all must settle in time), and one or two after it."""
+        """Write the first message again, faster (all has to end in time), and one or two after it."""
         last = self.message(first.created, "closed", hurry=True, like=first)
         yield last
         may_reopen = True
@@ -182,7 +182,7 @@ class DayWriter:
         return 0.25 + 0.7 * (self.random.random() + self.random.random()) / 2
 
     def skewed(self, low: int, high: int, bends: int = 4) -> int:
-        """Draw a delay in microseconds from `[low, high)`, mostly a short one: the more bends, the shorter."""
+        """Draw a delay in microseconds from `[low, high)`: the more `bends`, the shorter."""
         share = 1.0
         draw = self.random.random()
         for _ in range(bends):
@@ -242,7 +242,7 @@ def _outcome(way: str) -> str:
 
 
 def _closings(messages: Iterable[Message]) -> Iterator[tuple[int, int | None]]:
-    """The closings of a case, each with the instant at which the customer's next word opens it again.
+    """The closings of a case, each with the instant at which the customer's next message opens it again.
 
     It closes after `INACTIVITY` of both sides, once all its messages are settled.
     """

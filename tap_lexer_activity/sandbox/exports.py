@@ -1,4 +1,4 @@
-"""The exports: rows of text under a header, and the CSV that they are written as."""
+"""The exports: rows of text under a header, and their CSV."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MENTION_COLUMNS = (
     "Agent Notes",
     "Customer Note",
 )
-"""Lexer's list, with its spelling of "Reponse"."""
+"""The columns in Lexer's list, with its spelling of "Reponse"."""
 
 CASE_COLUMNS = (
     "Account",

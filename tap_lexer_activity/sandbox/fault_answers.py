@@ -1,4 +1,4 @@
-"""Faults of the place `ANSWER`: they answer in place of Lexer, or spoil the right answer."""
+"""Faults of the place `ANSWER`: they answer instead of Lexer, or spoil the right answer."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _with(response: Response, body: bytes, encoding: str | None = None) -> Respo
 
 
 def _bomb(millions: int) -> bytes:
-    """So many million blanks, under gzip."""
+    """Many million spaces, compressed."""
     pack = zlib.compressobj(wbits=31)
     return b"".join([*(pack.compress(b" " * 1_000_000) for _ in range(millions)), pack.flush()])
 
@@ -119,7 +119,7 @@ def _rate_limited(fault: Fault) -> Response:
 
 
 def _delayed(response: Response, pieces: int, seconds: float, stopping: threading.Event) -> Response:
-    """A right answer in pieces, with equal waits before each."""
+    """The right answer in pieces, with equal waits between them."""
     body = response.get_data()
     size = max(1, -(-len(body) // pieces))
 

@@ -1,4 +1,4 @@
-"""Faults of the places `QUERY` and `JSON`: they change what a report is asked, or what an endpoint says."""
+"""Faults of the places `QUERY` and `JSON`: they change the query of a report, or the JSON of an answer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _with_a_row_twice(content: Any) -> Any:
 
 
 def _with_number(content: Any, number: float, *, last: bool = False) -> tuple[Any, bool]:
-    """The content with another number in place of its first or last one, and whether it has one."""
+    """The content with its first or last number replaced, and whether it has one."""
     if isinstance(content, int | float) and not isinstance(content, bool):
         return number, True
     parts = (

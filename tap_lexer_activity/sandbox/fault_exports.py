@@ -32,7 +32,7 @@ EXTRA_COLUMNS = (("Sentiment (±1)", "-0.5"), ('Grüße, "quoted"', "a;b"), ("st
 
 
 def lasting_status(fault: Fault) -> str:
-    """The status that a job keeps for ever, under a fault of the place `JOB`."""
+    """The lasting status of a job under a fault of the place `JOB`."""
     status = {"export_slow": "pending", "export_failed": "failed", "export_unknown_status": "archived"}
     return str(fault.value or status[fault.name])
 

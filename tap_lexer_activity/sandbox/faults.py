@@ -1,4 +1,4 @@
-"""The faults by name, and those in waiting. The module of its place says what a fault does."""
+"""The faults by name, and the faults that wait for requests. What a fault does is in the module of its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tap_lexer_activity.sandbox.report_types import NPS_TYPES, SERIES
 
 ANSWER, QUERY, JSON, JOB, LINK, FILE = "answer", "query", "json", "job", "link", "file"
-"""Where a fault strikes.
+"""The place where a fault strikes.
 
 In place of an answer (`fault_answers.py`), on what a report is asked or on its JSON (`fault_contents.py`), on an export's
 job, link or file (`fault_exports.py`).
@@ -27,25 +27,25 @@ FAULTS: dict[str, tuple[str, str]] = {
     "not_found": (ANSWER, "404"),
     "reset": (ANSWER, "the connection is reset"),
     "timeout": (ANSWER, "no answer for value seconds (600), then the right one"),
-    "slow": (ANSWER, "the right answer in dribs and drabs, over value seconds (2)"),
+    "slow": (ANSWER, "the right answer in small pieces, over value seconds (2)"),
     "slow_loris": (ANSWER, "the right answer's body, a byte every value seconds (0.5)"),
-    "slow_headers": (ANSWER, "the right answer, headers and all, a byte every value seconds (0.5)"),
+    "slow_headers": (ANSWER, "the right answer, headers included, a byte every value seconds (0.5)"),
     "early_hints": (ANSWER, "103 (Early Hints), and after value seconds (0.3) the right answer"),
     "idle_reset": (ANSWER, "the connection is reset if it was idle for value seconds (1), as firewalls do"),
     "cut_body": (ANSWER, "half the body that Content-Length announces, then the end"),
     "cut_chunked": (ANSWER, "a chunked body without its last chunks"),
     "long_body": (ANSWER, "a body twice as long as Content-Length announces"),
-    "gzip_garbage": (ANSWER, "Content-Encoding: gzip, a gzip header, and then what is no gzip"),
-    "gzip_bomb": (ANSWER, "value (300) million blanks, which gzip makes small"),
+    "gzip_garbage": (ANSWER, "Content-Encoding: gzip, a gzip header, and then garbage"),
+    "gzip_bomb": (ANSWER, "value (300) million spaces, compressed to little by gzip"),
     "not_json": (ANSWER, "200 with text; value: the text"),
     "truncated_json": (ANSWER, "half the JSON under a Content-Length that fits"),
-    "duplicate_names": (ANSWER, "the first name of the JSON's first object twice in it"),
+    "duplicate_names": (ANSWER, "the JSON's first object with its first name twice"),
     "redirect": (ANSWER, "307 to another path of the same host; value: another status"),
     "redirect_foreign": (ANSWER, "307 to the file host"),
     "redirect_loop": (ANSWER, "307 to a path that redirects to itself"),
     "echo_token": (
         ANSWER,
-        "an error whose body repeats the request's headers, and whose reason the token; value: the status (400)",
+        "an error that repeats the request's headers in its body, and the token in its reason; value: the status (400)",
     ),
     "unknown_shape": (JSON, "JSON of another shape; value: the JSON to send"),
     "empty": (JSON, "[] or {}"),
@@ -54,13 +54,13 @@ FAULTS: dict[str, tuple[str, str]] = {
     "list_for_object": (JSON, "each outermost object in a list of its own"),
     "duplicate_rows": (JSON, "the first row of each list twice"),
     "nameless_user": (JSON, "a first user whose names are null"),
-    "many_classifications": (JSON, "value (100,000) classifications in place of those that there are"),
+    "many_classifications": (JSON, "value (100,000) classifications instead of the real ones"),
     "other_shape": (QUERY, "user_volume answers Workflow States in place of Team Volume, or the other way round"),
     "hourly_buckets": (QUERY, "hours from a series whatever its range"),
     "daily_buckets": (QUERY, "days from a series whatever its range"),
     "other_window": (QUERY, "a window that ended value days (28) earlier"),
-    "form_gone": (QUERY, "404 for the form of the id value (any), as once it has been deleted"),
-    "export_slow": (JOB, "the job stays pending for ever"),
+    "form_gone": (QUERY, "404 for the form whose id is value (any), as if it had been deleted"),
+    "export_slow": (JOB, "the job stays pending"),
     "export_failed": (JOB, "the job's status is failed"),
     "export_unknown_status": (JOB, "a status that no document names; value: the status"),
     "export_null_url": (LINK, "complete without a URL"),
@@ -74,7 +74,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "export_extra_columns": (FILE, "columns that no document names"),
     "export_renamed_columns": (FILE, "other headers; value: an object from old to new"),
 }
-"""By name: where it strikes, and what happens."""
+"""The faults by name: the place where each strikes, and what happens."""
 
 APPLIES = {
     "other_shape": frozenset({"user_volume"}),
@@ -84,7 +84,7 @@ APPLIES = {
     "many_classifications": frozenset({"classifications", "case_classifications"}),
     "form_gone": NPS_TYPES,
 }
-"""The targets that these faults can change; the others can change any."""
+"""The targets that these faults can change. Other faults can change any."""
 
 LONG_NUMBER = "123456789012345678901234567890"
 """The number of `long_number`, unless it has a value."""
@@ -92,7 +92,7 @@ LONG_NUMBER = "123456789012345678901234567890"
 
 @dataclass
 class Fault:
-    """A fault in waiting.
+    """A fault that waits for its request.
 
     Attributes:
         name: Its name in `FAULTS`.
@@ -119,19 +119,19 @@ class Fault:
             raise ValueError(msg)
 
     def number(self, default: float) -> float:
-        """The value as a number, or the usual one."""
+        """The value as a number, or the default."""
         return default if self.value is None else float(self.value)
 
 
 class FaultBook:
-    """The faults in waiting, in the order they were added."""
+    """The faults that wait, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
-        """Add a fault, behind those that wait already."""
+        """Add a fault, after those that wait already."""
         with self._lock:
             self._faults.append(fault)
 

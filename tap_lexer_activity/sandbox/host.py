@@ -1,4 +1,4 @@
-"""Common ground of the API and the file host: each records its requests, and lets faults strike them."""
+"""The base of the API and the file host: each records its requests, and lets faults strike them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Host(ABC):
     @property
     @abstractmethod
     def origin(self) -> Origin:
-        """The part of Lexer that the present request is for."""
+        """The part of Lexer that this request is for."""
 
     @abstractmethod
     def enter(self) -> Response | None:

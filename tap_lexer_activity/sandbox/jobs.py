@@ -75,7 +75,7 @@ class Jobs:
         return f"{file_host}/downloads/activity_{token}?X-Amz-Expires={expires}&X-Amz-Signature={signature}"
 
     def is_valid(self, token: str, expires: int, signature: str) -> bool:
-        """True for a link that was signed here and still lives."""
+        """True for a link that was signed here and has not expired."""
         signed = hmac.compare_digest(signature.encode(), self._sign(token, expires).encode())
         return signed and expires >= time.time()
 

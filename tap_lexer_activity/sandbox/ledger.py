@@ -1,4 +1,4 @@
-"""Everything that ever happened in the contact centre, day by day. Nothing here knows of HTTP or of reports.
+"""Everything that happened in the contact centre, day by day. Nothing here knows of HTTP or of reports.
 
 A day's content follows from the seed, the zone, the size and the date alone; it never depends on a clock or on the
 range asked for. What has not happened yet at an instant is hidden by the methods that take `at`.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Ledger:
-    """Everything that ever happened in the contact centre.
+    """Everything that happened in the contact centre.
 
     Attributes:
         zone: The account's zone; its calendar dates are the ledger's days.
@@ -72,7 +72,7 @@ class Ledger:
         return self._days[day]
 
     def conversations(self, start: int, end: int) -> Iterator[Conversation]:
-        """The conversations with any life in `[start, end)`, and perhaps some more."""
+        """The conversations that touch `[start, end)`, and perhaps some more."""
         earliest = self.midnight(self.history_start)
         day, last = self.local_date(max(start - SETTLED, earliest)), self.local_date(max(end, earliest))
         while day <= last:
@@ -91,7 +91,7 @@ class Ledger:
         return sorted(found, key=lambda message: (message.created, message.id))
 
     def cases(self, start: int, end: int, at: int) -> list[Case]:
-        """The cases that exist at an instant and whose life may touch `[start, end)`, by opening."""
+        """The cases that exist at an instant and may touch `[start, end)`, by opening."""
         found = [
             case
             for conversation in self.conversations(start, min(end, at + 1))

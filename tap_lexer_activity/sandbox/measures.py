@@ -28,12 +28,12 @@ def minutes(value: float | None) -> float | None:
 
 
 def average(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
+    """The mean; None without values."""
     return fmean(values) if values else None
 
 
 def median_of(values: Sequence[float]) -> float | None:
-    """The median; None of nothing."""
+    """The median; None without values."""
     return median(values) if values else None
 
 

@@ -1,4 +1,4 @@
-"""The people and words of the contact centre: agents, groups, forms, classifications, customers, and all that they say."""
+"""The people of the contact centre and their words: agents, groups, forms, classifications, customers, texts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Classification:
 
 
 HOME = "Australia/Sydney"
-"""The zone of whoever works where the account is at home. They move with it, to whatever zone it has."""
+"""Stands for the account's zone, in users who work there."""
 
 AGENTS = (
     Agent(

@@ -1,4 +1,4 @@
-"""Queries: what a request asks of a report, and the messages, cases and surveys that it is about."""
+"""Queries: the parameters of a report's request, and the messages, cases and surveys in its window."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Query:
         return self.ledger.messages(self.start, self.end, self.clock)
 
     def cases(self) -> list[Case]:
-        """The cases whose life may touch the window, by opening."""
+        """The cases that may touch the window, by opening."""
         return self.ledger.cases(self.start, self.end, self.clock)
 
     def cases_opened(self) -> list[Case]:

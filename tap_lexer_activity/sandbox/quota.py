@@ -33,6 +33,6 @@ class Quota:
             return None
 
     def reset(self) -> None:
-        """Forget what was admitted."""
+        """Forget all admitted requests."""
         with self._lock:
             self._admitted.clear()

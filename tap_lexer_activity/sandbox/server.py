@@ -160,7 +160,7 @@ class Sandbox(Account):
     def fault(
         self, name: str, match: str | None = None, times: int | None = 1, value: object = None, after: int = 0
     ) -> Fault:
-        """Let something go wrong.
+        """Add a fault.
 
         Args:
             name: Its name in `faults.FAULTS`.
@@ -180,7 +180,7 @@ class Sandbox(Account):
         return fault
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._shared.faults.clear()
 
     def reset_quota(self) -> None:

@@ -1,1 +1,1 @@
-"""Settings: their schema, where they come from, and which make sense."""
+"""Settings: their schema, their sources and their checks."""

@@ -92,7 +92,7 @@ def token_errors(token: str) -> list[str]:
         return ["api_token: is empty; make a token of the type Activity API in Lexer's Hub [see: token-malformed]"]
     if not token.isascii() or not token.isprintable() or " " in token:
         return [
-            "api_token: has a line break, a blank or another character that no token has; copy it again [see: token-malformed]"
+            "api_token: has a line break, a space or another character that no token has; copy it again [see: token-malformed]"
         ]
     return []
 
@@ -135,7 +135,7 @@ def url_errors(name: str, url: str) -> list[str]:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is this machine, so that nobody can read on the way what is sent to it."""
+    """True if a host is this machine, so that nobody can read on the way what is sent to it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -184,7 +184,7 @@ def salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
     salt = stream_map_config.get("hash_seed", "a salt")
     if isinstance(salt, str) and not salt.strip():
         return [
-            "stream_map_config[hash_seed]: is blank, and unsalted digests are soon guessed; make one with openssl rand -hex 32 [see: salt-blank]"
+            "stream_map_config[hash_seed]: is empty, so digests are soon guessed; make one with openssl rand -hex 32 [see: salt-blank]"
         ]
     return []
 

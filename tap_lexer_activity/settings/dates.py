@@ -113,7 +113,7 @@ def read_starts(
 
 
 def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
-    """The range to read again, `None` if there is none, or what is wrong with it."""
+    """The range of the backfill, `None` if there is none, or what is wrong with it."""
     if "backfill_start" not in given:
         return (
             None

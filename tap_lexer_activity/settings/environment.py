@@ -69,10 +69,28 @@ def _meant(name: str, names: Sequence[str]) -> str | None:
     return found[0] if found and not name.startswith("_") else None
 
 
-def setting_variables(schema: Mapping[str, Any], prefix: str, environment: Mapping[str, str]) -> list[str]:
-    """Names of the variables that are settings and not empty."""
-    names = (f"{prefix}{name.upper()}" for name in schema["properties"])
-    return [name for name in names if environment.get(name)]
+def unused_variables(
+    schema: Mapping[str, Any], prefix: str, environment: Mapping[str, str], config: Mapping[str, Any]
+) -> list[str]:
+    """Names of the variables whose settings the configuration does not have, or has with another value.
+
+    Meltano sets a variable for each setting beside the file that it writes: those say nothing that the file doesn't.
+    """
+    given = {name: environment.get(f"{prefix}{name.upper()}") for name in schema["properties"]}
+    return [
+        f"{prefix}{name.upper()}"
+        for name, text in given.items()
+        if text and not _says(text, config.get(name), schema["properties"][name].get("type", ()))
+    ]
+
+
+def _says(text: str, value: object, kinds: Sequence[str]) -> bool:
+    """True if a variable's text says the same as a setting's value."""
+    kind = next((kind for kind in _READERS if kind in kinds), None)
+    try:
+        return text == value or bool(kind and _READERS[kind](text) == value)
+    except (KeyError, ValueError):
+        return False
 
 
 def without_tokens(text: str, config: object, prefix: str, environment: Mapping[str, str]) -> str:
@@ -84,7 +102,7 @@ def without_tokens(text: str, config: object, prefix: str, environment: Mapping[
 
 
 def is_pasted(text: str) -> bool:
-    """Whether a text that should be the path of a file looks like the settings themselves, and no file is named so."""
+    """True if a text that should be the path of a file looks like the settings themselves, and no file is named so."""
     return bool(_LIKE_SETTINGS.search(text)) and not _is_file(text)
 
 

@@ -68,7 +68,7 @@ def parse_settings(
             token's) and what would be right.
     """
     given = {name: value for name, value in config.items() if value is not None}
-    for name, definition in SETTINGS["properties"].items():
+    for name, definition in schema["properties"].items():
         if "default" in definition:
             given.setdefault(name, definition["default"])
     errors = schema_errors(given, schema)

@@ -57,7 +57,7 @@ SETTINGS: Final = th.PropertiesList(
         th.IntegerType(minimum=0, maximum=3650),
         default=7,
         title="Lookback",
-        description="Windows that started within this many days before the bookmark are read again, because Lexer's numbers keep moving.",
+        description="Windows that started within this many days before the bookmark are re-read, because Lexer's numbers keep moving.",
     ),
     th.Property(
         "export_lookback_days",
@@ -76,7 +76,7 @@ SETTINGS: Final = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Include the open window",
-        description="Also read the window that has not ended yet. The next run reads it again.",
+        description="Also read the window that has not ended yet. The next run re-reads it.",
     ),
     th.Property(
         "export_window_days",
@@ -110,7 +110,7 @@ SETTINGS: Final = th.PropertiesList(
         "export_time_formats",
         th.ArrayType(th.StringType),
         title="Time formats of exports",
-        description="Formats of times in export files that are not year, month and day, as in Python's `strptime`, such as "
+        description="For export files whose times are not written as year, month, day: their formats, as in Python's `strptime`, such as "
         "`%d/%m/%Y %H:%M`. Tried in this order, in UTC if the column's name says so, else in `timezone`.",
     ),
     th.Property(
@@ -126,7 +126,7 @@ SETTINGS: Final = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Discover export columns",
-        description="`discover_columns` for the exports alone: its older name.",
+        description="`discover_columns` for exports only. An older setting, still accepted.",
     ),
     th.Property(
         "form_ids",
@@ -166,7 +166,7 @@ SETTINGS: Final = th.PropertiesList(
         "accept",
         th.ObjectType(additional_properties=th.ArrayType(th.StringType)),
         title="Accepted differences",
-        description='What to accept in place of an error: stream name to words, which the errors name. Example: `{"summary": '
+        description='Differences to accept that would be errors: stream name to words, which the errors name. Example: `{"summary": '
         '["member:result"]}`.',
     ),
     th.Property(
@@ -180,28 +180,28 @@ SETTINGS: Final = th.PropertiesList(
         "backfill_start",
         th.StringType,
         title="Backfill: start",
-        description="Start of a backfill: read again from this date or date-time on, whatever the bookmarks say, and leave them as they "
+        description="Start of a backfill: re-read from this date or date-time on, whatever the bookmarks say, and leave them as they "
         "are. For one run, not for good.",
     ),
     th.Property(
         "backfill_end",
         th.StringType,
         title="Backfill: end",
-        description="End of a backfill, exclusive: a date or date-time, aligned up to the end of its window. Default: whatever has ended by "
-        "`end_date`, or now.",
+        description="End of a backfill, exclusive: a date or date-time, moved on to the end of its window. Default: the end of the last window "
+        "that has ended by `end_date`, or by now.",
     ),
     th.Property(
         "max_requests",
         th.IntegerType(minimum=1),
         title="Most requests",
-        description="Stop cleanly after this many API requests. The next run goes on from there.",
+        description="Stop cleanly after this many API requests. The next run continues from there.",
     ),
     th.Property(
         "concurrency",
         th.IntegerType(minimum=1, maximum=16),
         default=4,
         title="Requests at once",
-        description="Requests under way at once. More of them wait less for a slow Lexer; rows, order, states and quota stay the same.",
+        description="Requests under way at once. With more, a run waits less for a slow Lexer; rows, order, states and quota stay the same.",
     ),
     th.Property(
         "rate_limit_requests",
@@ -240,6 +240,9 @@ SETTINGS: Final = th.PropertiesList(
     ),
 ).to_dict()
 """JSON schema of the tap's own settings."""
+
+OWN_SETTINGS: Final[dict[str, Any]] = {**SETTINGS, "properties": dict(SETTINGS["properties"])}
+"""The same for whoever does without Singer. The SDK adds its settings to `SETTINGS` later."""
 
 BATCH_CONFIG: Final[dict[str, Any]] = {
     "type": ["object", "null"],
@@ -283,8 +286,8 @@ BATCH_CONFIG: Final[dict[str, Any]] = {
 """JSON schema of `batch_config`, stricter than the SDK's: that allows Parquet, too, but the SDK leaves unselected columns in such files."""
 
 FAKER_CONFIG: Final = (
-    "Seed and locale of [Faker](https://faker.readthedocs.io), which expressions of stream maps know as `fake`. "
-    "Needs the extra `faker` of this package."
+    "Seed and locale of [Faker](https://faker.readthedocs.io), which stream maps use as `fake`. "
+    "Needs this package's extra `faker`."
 )
 """Description of `faker_config`. The SDK's own does not say whether there is such an extra."""
 

@@ -65,7 +65,7 @@ class Settings:
     environment: str | None = None
 
     def start_of(self, stream: str) -> datetime:
-        """Where a stream begins: by `start_dates`, or at `start_date`."""
+        """The start of a stream: by `start_dates`, or at `start_date`."""
         return self.starts.get(stream, self.start)
 
     def cautions(self) -> list[str]:
@@ -74,7 +74,7 @@ class Settings:
         if 0 < self.lookback_days < days:
             caution = (
                 f"lookback_days is {self.lookback_days} and report_interval is {self.report_interval!r}: a {self.report_interval} "
-                "that has ended is not read again, though its numbers still change. "
+                "that has ended is not re-read, though its numbers still change. "
                 f"Set lookback_days to {days} or more [see: lookback-too-short]"
             )
             return [caution]

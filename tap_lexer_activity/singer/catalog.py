@@ -1,4 +1,4 @@
-"""What a run is given beside its settings: which streams and columns to read, and how to map them."""
+"""The input of a run beside its settings: the streams and columns to read, and the maps of them."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ _CATALOG: Final[dict[str, Any]] = {
     },
     "required": ["streams"],
 }
-"""What the tap needs of a catalog."""
+"""The parts of a catalog that the tap needs."""
 
 
 def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> dict[str, Any]:
-    """The catalog, with the keys of streams that it names without: a table without a key doubles whatever is read again.
+    """The catalog, with the keys of streams that it names without one: a table without a key doubles every row that is re-read.
 
     Args:
         catalog: What was given as `--catalog`.
@@ -145,7 +145,7 @@ def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> 
 
 
 def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What in `stream_maps` does nothing, one sentence each: a slip there lets through what should not be.
+    """Parts of `stream_maps` that do nothing, one sentence each: such a slip lets data through that should stay out.
 
     Args:
         stream_maps: The setting.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     ConfigInput = _ConfigInput
-    """What `--config` gives."""
+    """The value of `--config`."""
 
 
 class _OnlyWhenDebugging(logging.Filter):
@@ -99,25 +99,23 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
     check = click.Option(
         ["--check"],
         is_flag=True,
-        help="Say whether the token works, and whether most users have another time zone.",
+        help="Check whether the token works, and whether most users have another time zone.",
     )
-    plan = click.Option(["--plan"], is_flag=True, help="Say what a run would ask for, and how long it takes.")
+    plan = click.Option(["--plan"], is_flag=True, help="Show what a run would ask for, and how long it takes.")
     doctor = [
         click.Option(
             ["--doctor"],
             is_flag=True,
-            help="Find out what Lexer's documents leave open, by at most 40 requests, and say what to set.",
+            help="Ask the account what Lexer's documents leave open, by at most 40 requests, and suggest settings.",
         ),
         click.Option(
             ["--report"],
             type=click.Path(dir_okay=False, writable=True),
             metavar="FILE",
-            help="Write what --doctor found as JSON, too.",
+            help="Also write what --doctor found to this file, as JSON.",
         ),
-        click.Option(
-            ["--doctor-from"], metavar="DATE", help="Let --doctor ask about the seven days from this date on."
-        ),
-        click.Option(["--no-exports"], is_flag=True, help="Let --doctor ask for no exports."),
+        click.Option(["--doctor-from"], metavar="DATE", help="The first of the seven days that --doctor asks about."),
+        click.Option(["--no-exports"], is_flag=True, help="Start no export in --doctor."),
     ]
     select = click.Option(
         ["--select"],
@@ -138,7 +136,7 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
 
 
 _WAY_OUT: Final = {
-    "--state": "For a first load, leave out --state; otherwise pass the last state that the target kept, or everything is read again "
+    "--state": "For a first load, leave out --state; otherwise pass the last state that the target kept, or everything is re-read "
     "[see: state-empty]",
     "--catalog": "Make it again with --discover [see: catalog-refused]",
 }

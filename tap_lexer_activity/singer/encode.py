@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from singer_sdk.singerlib.json import serialize_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 ENCODE_ERRORS: Final = (OverflowError, TypeError, ValueError)
-"""What it raises at integers of more than 64 bits, and at whatever else only the SDK can write."""
+"""Errors that it raises at integers of more than 64 bits, and at whatever else only the SDK can write."""
+
+
+def as_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Objects as lines of JSON, also those that only the SDK can write."""
+    try:
+        return encode_lines(rows)
+    except ENCODE_ERRORS:
+        return "".join(f"{serialize_json(row)}\n" for row in rows).encode()
 
 
 def row_type(names: Sequence[str]) -> Callable[..., Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import Catalog
 
+    from tap_lexer_activity.run.events import Block
+
 _PLAIN: Final = frozenset({NoneType, bool, int, float, Decimal, str})
 """Types of values that flattening leaves as they are."""
 
@@ -31,7 +33,7 @@ class MapFailedError(Exception):
 
 
 def mend(stream_map: StreamMap) -> None:
-    """Let the expressions of a map reckon with numbers as they come, its errors name their column, and its flattening be fast.
+    """Prepare a map: its expressions compute with decimals, its errors name their column, its flattening is fast.
 
     Raises:
         MapFailedError: Later, from `transform`.
@@ -76,6 +78,14 @@ def _flattener(flatten: Callable[[Record], Record]) -> Callable[[Record], Record
         return result
 
     return flattened
+
+
+def stays_flat(stream_map: StreamMap, block: Block) -> bool:
+    """True if flattening, if it is enabled, leaves the rows of an export as they are. Only one of their columns may hold objects."""
+    if not stream_map.flattening_enabled:
+        return True
+    names = tuple(stream_map.flatten_record(dict.fromkeys(block.names)))
+    return names == block.names and not any(block.columns[names.index("additional_columns")])
 
 
 def _number(value: object) -> float:

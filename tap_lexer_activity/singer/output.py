@@ -17,6 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.run.events import Block, ReadUpTo
+from tap_lexer_activity.singer.mapper import stays_flat
 from tap_lexer_activity.singer.sinks import BatchBuffer, BlockEncoder
 from tap_lexer_activity.windows import to_text
 
@@ -63,7 +64,7 @@ class StreamOutput:
 
     @property
     def is_done(self) -> bool:
-        """Whether as many rows have been written as may be."""
+        """True if as many rows have been written as may be."""
         return self._limit is not None and self._written >= self._limit
 
     def take(self, form_id: int | None, event: Event) -> None:
@@ -72,7 +73,7 @@ class StreamOutput:
             self._form_id = form_id
             self._counter.with_context({"form_id": form_id})
         match event:
-            case Block() if self._is_plain:
+            case Block() if self._is_plain and stays_flat(self._stream.stream_maps[0], event):
                 self._write_block(event)
             case Block() if self._limit is None:
                 self._write_mapped(event)

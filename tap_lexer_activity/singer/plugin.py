@@ -1,4 +1,4 @@
-"""What the SDK's tap does otherwise here: settings, streams, state, signals, and the loop that writes messages."""
+"""Differences from the SDK's tap: settings, streams, state, signals, and the loop that writes messages."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class SingerTap(Tap):
         return bool(wanted) and self.input_catalog is None
 
     def leave_discovery_out(self) -> list[str]:
-        """Ask for nothing to see its columns.
+        """Leave discovery out: send no request for columns.
 
         Returns:
             The names of the streams that would be asked for.
@@ -183,7 +183,7 @@ class SingerTap(Tap):
 
     @classmethod
     def variable_prefix(cls) -> str:
-        """How the environment variables begin that are settings."""
+        """The beginning of the environment variables that are settings."""
         return str(cls._env_var_prefix)
 
     def of(self, name: str) -> SingerStream:
@@ -200,7 +200,7 @@ class SingerTap(Tap):
         if self.settings.max_requests and self.settings.discover_export_columns and self.input_catalog is None:
             # (Only a sync has a mapper. Its discovery would spend the requests of every run anew.)
             msg = (
-                "max_requests: can't be used with discover_export_columns unless there is a catalog. "
+                "max_requests: can't be used with discover_columns unless there is a catalog. "
                 "Make one with --discover and pass it with --catalog [see: max-requests-discovery]"
             )
             raise ConfigValidationError(msg, errors=[msg])
@@ -209,7 +209,7 @@ class SingerTap(Tap):
     # A run
 
     def new_run(self, **more: Any) -> Run:
-        """What a run has, with the bookmarks of the state and the columns of the catalog."""
+        """The run, with the bookmarks of the state and the columns of the catalog."""
         logger = cast("logging.Logger", self.logger)
         return Run.begin(self.settings, logger, bookmarks=self.bookmarks(), columns=self.columns(), **more)
 
@@ -223,19 +223,19 @@ class SingerTap(Tap):
 
     @cached_property
     def discovery(self) -> Run:
-        """What discovery has: the columns may become more by it, and all else serves the run, too."""
+        """The run of discovery, which may add columns; all else serves the sync, too."""
         return self.new_run()
 
     @cached_property
     def current(self) -> Run:
-        """What the run of this tap has."""
+        """The run of this tap."""
         if "discovery" in vars(self):
             return replace(self.discovery, bookmarks=self.bookmarks(), columns=self.columns())
         return self.new_run()
 
     @cached_property
     def engine(self) -> Engine:
-        """What reads the selected streams."""
+        """The engine that reads the selected streams."""
         return Engine(self.current, [stream.name for stream in self.selected])
 
     @property
@@ -280,7 +280,8 @@ class SingerTap(Tap):
             return  # it would strike while the run ends, where nothing catches it
         name = signal.Signals(signum).name
         end = EndOfRun(
-            f"Ended by {name}. The next run goes on from the last state [see: ended-by-signal]", exit_code=128 + signum
+            f"Ended by {name}. The next run continues from the last state [see: ended-by-signal]",
+            exit_code=128 + signum,
         )
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments
         if writer is None:

@@ -18,13 +18,13 @@ from uuid import uuid4
 import msgspec
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
-from singer_sdk.singerlib.json import serialize_json
 
+from tap_lexer_activity.csv_exports.cells import Numbers
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines, row_type
+from tap_lexer_activity.singer.encode import as_lines, encode_lines, row_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Record
@@ -54,12 +54,22 @@ class BlockEncoder:
 
     def messages(self, block: Block) -> bytes:
         """The rows as RECORD messages."""
-        rows = map(self._row, *block.columns)
+        rows = self._rows(block)
         return encode_lines(list(map(self._message, repeat(self._stream), rows, repeat(utc_now().isoformat()))))
 
     def rows(self, block: Block) -> bytes:
         """The rows alone, as batch files have them."""
-        return encode_lines(list(map(self._row, *block.columns)))
+        return encode_lines(list(self._rows(block)))
+
+    def _rows(self, block: Block) -> Iterator[Any]:
+        return map(self._row, *map(_as_written, block.columns))
+
+
+def _as_written(column: Iterable[Any]) -> Iterable[Any]:
+    """A column whose numbers are written as they came."""
+    if type(column) is Numbers:  # (to ask an abstract class costs more than all else here)
+        return [msgspec.Raw(text) if text else None for text in column.texts]
+    return column
 
 
 class BatchBuffer:
@@ -83,7 +93,7 @@ class BatchBuffer:
         found: dict[str, list[Record]] = {}
         for stream, record in records:
             found.setdefault(stream, []).append(record)
-        self.add_lines({stream: _lines(rows) for stream, rows in found.items()}, count)
+        self.add_lines({stream: as_lines(rows) for stream, rows in found.items()}, count)
 
     def add_lines(self, lines: Mapping[str, bytes], count: int) -> None:
         """Take so many rows that are lines of JSON already, by the stream's name."""
@@ -112,13 +122,6 @@ class BatchBuffer:
         if stream not in self._files:
             self._files[stream] = _Content(is_packed=self._config.encoding.compression != "none")
         return self._files[stream]
-
-
-def _lines(rows: Sequence[Record]) -> bytes:
-    try:
-        return encode_lines(rows)
-    except ENCODE_ERRORS:
-        return "".join(f"{serialize_json(row)}\n" for row in rows).encode()
 
 
 def _packer() -> Any:

@@ -42,7 +42,7 @@ def checked_state(
     if not isinstance(state, dict):
         raise _UnusableStateError("it is not a JSON object")
     if "bookmarks" not in state and state:
-        hint = {"singer_state": "take what is under singer_state", "value": "take what is under value"}
+        hint = {"singer_state": "use only the part under singer_state", "value": "take what is under value"}
         way_out = next((hint[name] for name in hint if name in state), "it has no bookmarks")
         raise _UnusableStateError(way_out)
     bookmarks = state.get("bookmarks", {})
@@ -80,7 +80,7 @@ def _checked_stream(name: str, bookmark: Any, column: str | None, *, is_per_form
     contexts = [part["context"] for part in partitions]
     for context in contexts:
         if not is_per_form:
-            raise _UnusableStateError(f"{name} has a bookmark for {context}, and is not read in parts; remove it")
+            raise _UnusableStateError(f"{name} has a bookmark for {context}, but is not read by form; remove it")
         if context.keys() != {"form_id"} or type(context["form_id"]) is not int:
             raise _UnusableStateError(
                 f"{name} has a bookmark for {context}, which should be like {{'form_id': 55}}. "
@@ -104,7 +104,7 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
     if _VALUE not in bookmark:
         return bookmark
     if bookmark.get(_KEY, column) != column:
-        raise _UnusableStateError(f"the bookmark of {name} is by {bookmark[_KEY]!r} and not by {column!r}")
+        raise _UnusableStateError(f"the bookmark of {name} is of the column {bookmark[_KEY]!r}, and not of {column!r}")
     try:
         moment = datetime.fromisoformat(bookmark[_VALUE])
         text = to_text(moment) if moment.tzinfo and moment >= EARLIEST else None

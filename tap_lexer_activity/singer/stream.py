@@ -104,10 +104,9 @@ class SingerStream(Stream):
 
     @property
     def is_plain(self) -> bool:
-        """Whether rows are written as they come: nothing maps, flattens or leaves out."""
+        """True if rows are written as they come, unless flattening changes them: nothing maps or leaves out."""
         (stream_map, *others) = self.stream_maps
-        is_same = type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled and not others
-        return is_same and self.columns.keep_additional
+        return type(stream_map) is SameRecordTransform and not others and self.columns.keep_additional
 
     def messages(self, row: Record) -> Iterator[RecordMessage]:
         """The RECORD messages of a row: with selection and stream maps applied.
@@ -119,7 +118,7 @@ class SingerStream(Stream):
             yield from self._generate_record_messages(row)
 
     def mapped(self, rows: Iterable[Record]) -> Iterator[list[tuple[str, Record]]]:
-        """What stream maps make of each row of an export, with the names of streams.
+        """The rows that stream maps make of each row of an export, with the names of streams.
 
         Columns that are not selected have been left out, and the values are of their columns' types.
 

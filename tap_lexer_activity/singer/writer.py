@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NOBODY_LISTENS: Final = (
     "The target ended before the tap did; its own log says why. "
-    "The next run goes on from the last state that it kept [see: target-ended]"
+    "The next run continues from the last state that it kept [see: target-ended]"
 )
 
 
@@ -41,7 +41,7 @@ class MessageWriter(SingerWriter):
         self._together = False
         self._end: EndOfRun | None = None
         self.state_came_last = False
-        """Whether nothing was written since the last STATE."""
+        """True if nothing was written since the last STATE."""
 
     @override
     def write_message(self, message: Message) -> None:
@@ -89,7 +89,7 @@ class MessageWriter(SingerWriter):
             write_all(sys.stdout.buffer, lines)
         except OSError as error:
             discard_stdout()
-            msg = f"stdout can't be written ({error.strerror}). The next run goes on from the last state that was kept [see: stdout-unwritable]"
+            msg = f"stdout can't be written ({error.strerror}). The next run continues from the last state that was kept [see: stdout-unwritable]"
             raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:
             self._writing = False

@@ -36,5 +36,5 @@ class Alike:
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether all forms have had the same numbers in every window, so often that it is no chance."""
+        """True if all forms have had the same numbers in every window, so often that it is no chance."""
         return not self._differs and len(self._forms) > 1 and self._count >= _ENOUGH

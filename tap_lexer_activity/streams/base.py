@@ -51,9 +51,9 @@ class LexerStream(ABC):
     """Replication key; `None` for a full table."""
     selected_by_default: ClassVar[bool] = True
     is_per_form: ClassVar[bool] = False
-    """Whether it is read once for each NPS form, with a bookmark for each."""
+    """True if it is read once for each NPS form, with a bookmark for each."""
     is_export: ClassVar[bool] = False
-    """Whether a request starts a job, which has to be polled."""
+    """True if a request starts a job, which has to be polled."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -105,7 +105,7 @@ class LexerStream(ABC):
         return [None]
 
     def plans(self) -> list[Plan]:
-        """What this run asks for, for each part."""
+        """The requests of this run, by part."""
         return [Plan(stream=self.name, reason="full table", count=1)]
 
     def asks(self, form_id: int | None) -> Iterable[Ask]:  # noqa: ARG002 (most have parts)
@@ -134,7 +134,7 @@ class WindowedStream(LexerStream):
 
     bookmark_column: ClassVar[str | None] = "date_from"
     report_parameters: ClassVar[Mapping[str, Any]] = {}
-    """What every request body has beside `type`, `date_from` and `date_to`."""
+    """Parameters of every request body, beside `type`, `date_from` and `date_to`."""
     shape: ClassVar[Shape] = "list"
     """The shape of an answer."""
 
@@ -145,7 +145,7 @@ class WindowedStream(LexerStream):
     @property
     @abstractmethod
     def interval(self) -> Interval:
-        """How long a window is (of a series: a bucket)."""
+        """The length of a window (of a series: of a bucket)."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -154,12 +154,12 @@ class WindowedStream(LexerStream):
 
     @property
     def start(self) -> datetime:
-        """Where the stream begins."""
+        """The start of the stream."""
         return self.settings.start_of(self.name)
 
     @property
     def lookback_days(self) -> int:
-        """Days before the bookmark that are read again."""
+        """Days before the bookmark that are re-read."""
         return self.settings.lookback_days
 
     @abstractmethod
@@ -177,7 +177,7 @@ class WindowedStream(LexerStream):
     # Plan
 
     def plan(self, form_id: int | None) -> Plan:
-        """What this run asks for, made once. Nothing else decides what is due: the run asks for just that."""
+        """The requests of this run, planned once. Nothing else decides what is due."""
         if form_id not in self._plans:
             self._plans[form_id] = self._plan(form_id)
         return self._plans[form_id]
@@ -192,7 +192,7 @@ class WindowedStream(LexerStream):
         if bookmark is not None and bookmark > datetime.now(UTC):
             caution = (
                 f"The bookmark {windows.to_text(bookmark)} is in the future: nothing is read until then. "
-                "To read again from start_date, remove this stream from the state [see: bookmark-in-future]"
+                "To re-read from start_date, remove this stream from the state [see: bookmark-in-future]"
             )
             return self._planned(form_id, [], "the bookmark is in the future", caution)
         if bookmark is not None and bookmark < windows.floor(self.start, self.interval, zone):
@@ -238,7 +238,7 @@ class WindowedStream(LexerStream):
 
     @cached_property
     def ranges(self) -> Ranges:
-        """What is asked for in place of ranges that Lexer does not answer."""
+        """The requests in place of ranges that Lexer does not answer."""
         return Ranges(self.run, self.name, self.interval, self._cut)
 
     @override

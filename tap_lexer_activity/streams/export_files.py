@@ -33,16 +33,16 @@ OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_dat
 
 
 class ExportFiles(WindowedStream):
-    """What a CSV export makes of its files."""
+    """The rows and columns of an export's files."""
 
     stable: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns that cannot change after the fact, each as the names it may have. They make the `record_id`; if none, all columns do."""
     by_the_clock: ClassVar[bool] = False
-    """Whether little but their time tells rows apart, so that a date alone does not."""
+    """True if little but their time tells rows apart, so that a date alone does not."""
     dated_by: ClassVar[tuple[str, ...]] = ()
     """Names of the column that says when a row happened; if none, it is found by its name (see `place_of_time`)."""
     is_documented: ClassVar[bool] = False
-    """Whether a document names the columns."""
+    """True if a document names the columns."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)

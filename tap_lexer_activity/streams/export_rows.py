@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_lexer_activity.csv_exports.lines import LastLine, Sections, from_header
-from tap_lexer_activity.csv_exports.rows import read_rows
+from tap_lexer_activity.csv_exports.rows import has_nul, read_rows
 
 if TYPE_CHECKING:
     import csv
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.csv_exports.convert import Converter
 
-_ROWS_AT_A_TIME: Final = 160
+_ROWS_AT_A_TIME: Final = 100
 _BYTES_AT_A_TIME: Final = 1 << 22
 _ROUND_DIGITS: Final = frozenset({"1", "2", "25", "5"})
 _SHORTEST_ROUND: Final = 1000
@@ -51,13 +51,14 @@ class ExportFile:
         """Read up to the header.
 
         Args:
-            lines: The file, opened with `newline=""`.
+            lines: The file, opened with `newline=""`, of which nothing has been read yet.
             names: Names of the columns that are known.
 
         Raises:
             csv.Error: If it is no CSV.
         """
         self._lines = lines
+        self._has_nul = has_nul(lines.buffer)
         self.header, self._titles, self._rows = from_header(read_rows(lines), names)
         self.first = next(self._rows, [])
         self._sections = Sections(self.header or [""], names)
@@ -92,7 +93,7 @@ class ExportFile:
         for under, chunk in self.chunks():
             if self.converter is None or under is not header:
                 header, self.converter = under, converter_under(under, self.converter)
-            columns = self.converter.convert(chunk)
+            columns = self.converter.convert(chunk, has_nul=self._has_nul)
             if is_part and self.converter.has_timeless:
                 self.converter.forget_surprises()  # they are said of the file that is read in place of this one
                 raise TimelessError(self.count)
@@ -110,9 +111,11 @@ class ExportFile:
             said = "there are other headers in the middle of the file, and the rows below each are read by it"
             yield "headers in the middle", f"{said}: {self._sections.others}"
         if self._last.is_found:
-            said = "the last line is a sum, and left out"
+            said = "the last line is a total, and is left out"
             if self._last.named is not None and self._last.named != self.count:
-                said += f". It names {self._last.named}, and there are {self.count} rows: see whether some are missing"
+                said += (
+                    f". It names {self._last.named}, and there are {self.count} rows: check whether some are missing"
+                )
             yield "sum below the rows", said
 
     @property
@@ -136,7 +139,7 @@ def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[st
 
 
 def may_be_cut_short(count: int) -> bool:
-    """Whether a number of rows is one at which servers stop silently."""
+    """True if a number of rows is one at which servers stop silently."""
     digits = str(count).rstrip("0")
     return count in _LONGEST_SHEETS or (count >= _SHORTEST_ROUND and digits in _ROUND_DIGITS)
 

@@ -120,7 +120,7 @@ class Export(ExportFiles):
             return self.run.exporter.start(self.body(request, form_id))
 
     def _is_cut_short(self, request: Request, count: int, form_id: int | None) -> bool:
-        """Whether there are more rows than a file has whose number of rows is a round one: whether its halves have more."""
+        """True if a file with a round number of rows is not all there is: its halves have more rows."""
         round_number = f"an export has exactly {count:,} rows"
         if len(request.windows) == 1:
             said = f"{round_number} for one day. Lexer may cut files there: check whether rows are missing [see: export-file-round-number]"
@@ -206,7 +206,7 @@ class Export(ExportFiles):
         )
 
     def _begin_of_window(self, instant: datetime) -> datetime:
-        """Where the first load began to read the window of an instant: at its start, or at `start_date`."""
+        """The instant from which the first load read the window of an instant: its start, or `start_date`."""
         start = windows.export_window(instant, self.window_days, self.zone).start
         first = windows.floor(self.start, "day", self.zone)
         return max(start, first) if first <= instant else start

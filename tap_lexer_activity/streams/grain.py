@@ -27,7 +27,7 @@ PROBE: Final = timedelta(days=7)
 
 
 def is_in_doubt(labels: Iterable[datetime], asked: Window) -> bool:
-    """Whether the buckets of a daily answer could be longer than days: no two of them are a day apart, but perhaps the first two.
+    """True if the buckets of a daily answer could be longer than days: no two of them are a day apart, but perhaps the first two.
 
     Args:
         labels: The times that labels show.
@@ -48,7 +48,7 @@ def week_from(day: date, present: datetime, zone: ZoneInfo) -> Window:
 
 
 def are_days(long: Mapping[datetime, object], short: Mapping[datetime, object], label: datetime) -> bool:
-    """Whether a long answer was in days, as a short one for a part of it shows.
+    """True if a long answer was in days, as a short one for a part of it shows.
 
     Args:
         long: What the long answer counts, by the times that its labels show. What is nothing is false.

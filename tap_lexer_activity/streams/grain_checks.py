@@ -1,4 +1,4 @@
-"""What the answers of a series show of the length of their buckets: a request more, where nothing else can tell."""
+"""The length of the buckets of a series, checked by its answers: by another request, where nothing else can tell."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class GrainChecks:
         self._longest_in_days = windows.HOUR * 0
         self._has_asked_for_silence = False
         self.has_shown_starts = False
-        """Whether a bucket came again when the time from its label on was asked for."""
+        """True if a bucket came again when the time from its label on was asked for."""
 
     def check_lengths(
         self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, what_came: str
@@ -85,7 +85,7 @@ class GrainChecks:
             raise RangeTooLongError(msg)
 
     def _are_days(self, rows: list[Bucket], order: Order | None, request: Request, *, is_said: bool) -> bool:
-        """Whether buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
+        """True if buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
 
         Args:
             rows: The buckets.
@@ -160,7 +160,7 @@ class GrainChecks:
 
 
 def has_values(rows: Iterable[Bucket]) -> dict[str, bool]:
-    """Whether something was counted, by label."""
+    """True if something was counted, by label."""
     found: dict[str, bool] = {}
     for row in rows:
         found[row.label] = bool(row.value) or found.get(row.label, False)
@@ -168,7 +168,7 @@ def has_values(rows: Iterable[Bucket]) -> dict[str, bool]:
 
 
 def _by_moment(rows: Iterable[Bucket], order: Order | None) -> dict[datetime, frozenset[tuple[str, Any]]]:
-    """What was counted, by the time that a label shows; without what is nothing."""
+    """The counts by the time that a label shows, without zeros."""
     found: dict[datetime, set[tuple[str, Any]]] = defaultdict(set)
     for row in rows:
         if label := read_label(row.label).get(order or "day_first"):
@@ -178,7 +178,7 @@ def _by_moment(rows: Iterable[Bucket], order: Order | None) -> dict[datetime, fr
 
 
 def _is_longer(first: str, last: Any, than: timedelta) -> bool:
-    """Whether the two ends of a bucket are further apart than a length."""
+    """True if the two ends of a bucket are further apart than a length."""
     ends = [list(read_label(text).values())[:1] for text in (first, last)]
     if not all(ends) or len({end[0].is_instant for end in ends}) > 1:
         return False

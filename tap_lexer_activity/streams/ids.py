@@ -89,7 +89,7 @@ def identified(
 
 
 def _kind(row: Any, column: str, *, may_be_missing: bool) -> int | None:
-    """Whose a row is, if it is nobody's or all's."""
+    """The owner of a row that is nobody's, or the total of all."""
     if not isinstance(row, dict) or (column not in row and not may_be_missing):
         return None
     given = row.get(column)
@@ -124,7 +124,7 @@ def _with_number(row: Any, column: str) -> Any:
 
 
 def _is_sum(nobody: Sequence[Any], others: Sequence[Any], column: str, beside: Sequence[str]) -> bool:
-    """Whether every count of the rows without an id is the sum of the same count of the others."""
+    """True if every count of the rows without an id is the sum of the same count of the others."""
     left_out = {column, *beside}
     sums: dict[tuple[Any, ...], int] = {}
     for row in others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, RangeTooLongError, see_last
+from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, ExportTimedOutError, RangeTooLongError, see_last
 from tap_lexer_activity.lexer.client import TRIES
 from tap_lexer_activity.lexer.job_errands import JobErrand
 from tap_lexer_activity.windows import Request, Window
@@ -62,7 +63,7 @@ class JobQueue:
         self._errands = run.exporter.errands
         self._logger = logger
         self._is_held = False
-        """Whether no more jobs are started ahead of their turn."""
+        """True if no more jobs are started ahead of their turn."""
 
     def __iter__(self) -> Generator[tuple[Request, Job]]:
         """The jobs in their order, each with its request, until there is none or something ends it."""
@@ -126,7 +127,7 @@ class JobQueue:
             self._credit(errand)
 
     def is_cut(self, request: Request) -> bool:
-        """Whether a request is for a part of what was planned as one."""
+        """True if a request is for a part of what was planned as one."""
         return request not in self._planned
 
     def put_back(self, requests: Iterable[Request]) -> None:
@@ -151,10 +152,13 @@ class JobQueue:
             self.put_back(halves(request))
         else:
             day = windows.local_date(request.windows[0].start, self._run.settings.zone).isoformat()
-            msg = (
-                f"{error}. That is one day, {day}, which can't be split. "
-                f"Raise export_timeout, or skip the day: skip_windows: {{{self._name!r}: [{day!r}]}} [see: export-day-fails]"
+            way = (
+                "Raise export_timeout, or skip it"
+                if isinstance(error, ExportTimedOutError)
+                else "If it keeps failing, skip it"
             )
+            setting = json.dumps({self._name: [day]})
+            msg = f"{error}. A single day, {day}, can't be split. {way}: set skip_windows to {setting} [see: export-day-fails]"
             raise type(error)(msg) from error
 
     def start_first(self) -> None:

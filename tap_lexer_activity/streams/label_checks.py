@@ -1,4 +1,4 @@
-"""What the labels of a series show of how Lexer counted: in which buckets, of which zone, and whether all of them came.
+"""The labels of a series, checked: in which buckets Lexer counted, in which zone, and whether all of them came.
 
 A request more, where nothing else can tell; the rows of an answer that is not what was asked for are never made.
 """
@@ -172,7 +172,7 @@ class LabelChecks:
         msg = (
             f"{asked_for}: asked again from {self._quoted([label])} on, Lexer sends nothing under this label, but did before. "
             "So labels may be the ends of buckets: set series_label to end if they are, to start if not, "
-            "and read again from start_date [see: label-of-nothing]"
+            "and re-read from start_date [see: label-of-nothing]"
         )
         raise UnexpectedAnswerError(msg)
 
@@ -186,7 +186,7 @@ class LabelChecks:
             return found
         msg = (
             f"{asked_for}: counts came in the bucket after the range, and none in its first bucket: "
-            f"{self._quoted(labels)}. Labels may be the ends of buckets. If so, set series_label to end and read again from start_date; "
+            f"{self._quoted(labels)}. Labels may be the ends of buckets. If so, set series_label to end and re-read from start_date; "
             "if not, to start; if the days are of another zone, set series_zone to it [see: bucket-after]"
         )
         raise UnexpectedAnswerError(msg)
@@ -211,13 +211,13 @@ class LabelChecks:
         if self._rule is not None and found.rule != self._rule:
             msg = (
                 f"{asked_for}: these labels can't be read like the earlier ones in this run. Set series_label to start or end, "
-                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they show UTC; then read again from start_date [see: labels-change]'
+                f'or accept to {{"{self._stream}": ["utc_labels"]}} if they show UTC; then re-read from start_date [see: labels-change]'
             )
             raise UnexpectedAnswerError(msg)
         self._rule = found.rule
         if not found.is_documented:
             order = "" if found.order is None else f", {found.order.replace('_', ' ')}"
-            said = f"{asked_for}: labels are not in Lexer's documented form; they are read all the same{order}: {self._quoted(found.buckets)}"
+            said = f"{asked_for}: labels are not in Lexer's documented form, but can be read{order}: {self._quoted(found.buckets)}"
             self._run.notices.accept(self._stream, "labels in another form", said)
         if found.rule.in_utc and "utc_labels" not in self._run.settings.accept.get(self._stream, ()):
             said = f"{asked_for}: labels are read in UTC: that way they match the {self._interval}s asked for"
@@ -237,6 +237,6 @@ def _labels_beside(found: Placed, request: Request) -> list[str]:
 
 
 def _are_hours(labels: Iterable[str]) -> bool:
-    """Whether labels are of hours: several of one day."""
+    """True if labels are of hours: several of one day."""
     moments = [label.moment for found in map(read_label, labels) for label in list(found.values())[:1]]
     return len({moment.date() for moment in moments}) < len(moments) and not any(moment.second for moment in moments)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Order: TypeAlias = Literal["day_first", "month_first"]
-"""Which of the two numbers of `01/02/2018` is the day."""
+"""The order of day and month in `01/02/2018`."""
 
 ORDERS: Final[tuple[Order, ...]] = ("day_first", "month_first")
 
@@ -34,7 +34,7 @@ class Label:
 
     @property
     def is_instant(self) -> bool:
-        """Whether it says for certain which instant it is."""
+        """True if it says for certain which instant it is."""
         return self.moment.tzinfo is not None
 
 
@@ -58,7 +58,7 @@ _LABEL: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _BOTH: Final = re.compile(r"\s+(?:-|\u2013|to|until)\s+|\s*(?:\.\.+|/(?=\d{4}-))\s*")
-"""What stands between the two ends of a range."""
+"""The signs between the two ends of a range."""
 _EPOCH: Final = re.compile(r"(\d{9,10}|\d{12,13})(?:\.\d+)?", re.ASCII)
 _LATEST: Final = 4_102_444_800
 """The year 2100 in seconds since 1970; a larger number counts milliseconds."""
@@ -68,7 +68,7 @@ _NOON: Final = 12
 
 
 def read_label(value: Any) -> dict[Order, Label]:
-    """What a label may say, by the order of day and month; both are the same where there is nothing to choose. Empty: it is no label."""
+    """The times that a label may mean, by the order of day and month; both are the same where there is nothing to choose. Empty: it is no label."""
     if isinstance(value, str):
         text = value.strip()
         if found := _LABEL.fullmatch(text):

@@ -49,7 +49,7 @@ def grain_is_wrong(labels: Iterable[str], asked: Window, interval: Interval) -> 
 
 
 def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:
-    """How far a label lies behind the start of its day: nothing, or a day if it is its end. `None` if the answer does not show it.
+    """The time from the start of a day to its label: nothing, or a day if the label is its end. `None` if the answer does not show it.
 
     Only the start of the first day and the end of the last tell: every label between would fit both. Nor do they tell if other days
     than those that were asked for came as well.

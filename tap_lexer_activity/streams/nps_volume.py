@@ -138,7 +138,7 @@ class NpsVolume(PerFormStream):
     def _shift(
         self, rows: list[dict[str, Any]], labels: list[datetime], request: Request, asked_for: str
     ) -> timedelta | None:
-        """How far a label lies behind the start of its day."""
+        """The time from the start of a day to its label."""
         if self.settings.series_label is not None:
             return windows.DAY if self.settings.series_label == "end" else timedelta(0)
         counted = _counted(rows, labels)
@@ -171,7 +171,7 @@ class NpsVolume(PerFormStream):
 def _counted(
     rows: Sequence[Mapping[str, Any]], labels: Sequence[datetime]
 ) -> dict[datetime, frozenset[tuple[str, Any]]]:
-    """What was counted, by label; without what is nothing."""
+    """The counts by label, without zeros."""
     return {
         label: frozenset(
             (name, value)

@@ -25,12 +25,12 @@ Edge: TypeAlias = Literal["before", "after"]
 
 _TEXT: Final = "%Y-%m-%d %H:%M"
 _LAST: Final = (timedelta(seconds=1), timedelta(minutes=1))
-"""How long before its end a bucket is labelled, where labels are the last second or minute inside."""
+"""The time from a label to the end of its bucket, where labels are the last second or minute inside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How labels are read.
+    """The reading of labels.
 
     Attributes:
         ends: Whether they are the ends of buckets.
@@ -150,7 +150,7 @@ def _is_inside(bucket: Window, asked: Window) -> bool:
 def _order(
     read: Mapping[str, Mapping[Order, Label]], asked: Window, zone: ZoneInfo, accepted: Container[str]
 ) -> tuple[Order | None, bool]:
-    """The order of day and month, and whether both would do."""
+    """The order of day and month, and whether both are possible."""
     for order in ORDERS:
         if order in accepted:
             return order, False
@@ -187,6 +187,6 @@ def edges(values: Mapping[str, Any], placed: Placed, asked: Window) -> set[Edge]
 
 
 def are_midnights(labels: Iterable[str]) -> bool:
-    """Whether all labels are dates, or midnights of the clock that they were read off."""
+    """True if all labels are dates, or midnights of the clock that they were read off."""
     read = [found.get("day_first") or found.get("month_first") for found in map(read_label, labels)]
     return all(label is not None and label.moment.time() == time() for label in read)

@@ -32,7 +32,7 @@ _LONGEST_SHORTEST: Final = timedelta(days=40)
 
 _TOO_MUCH: Final = re.compile(r": 504\b")
 _MOST_TOO_MUCH: Final = 4
-"""How often a range is cut in halves for a 504, which may as well be trouble of another kind."""
+"""Most times that a range is cut in halves for a 504, which may have another cause."""
 
 _RETAINED: Final = re.compile(
     r"\bretention\b|\bretained\b|\btoo old\b|\bolder than\b|\bfar (?:back|in the past)\b|\bearliest\b|\bno longer available\b|"
@@ -44,7 +44,7 @@ _RETAINED: Final = re.compile(
 
 
 class Ranges:
-    """What one stream asks for in place of ranges that are not answered as they should be."""
+    """The requests of one stream in place of ranges that are not answered as they should be."""
 
     def __init__(self, run: Run, stream: str, interval: Interval, cut: Callable[[list[Window]], list[Request]]) -> None:
         """Begin with what the run has learnt of other streams.
@@ -87,7 +87,7 @@ class Ranges:
         left: Sequence[Request],
         ask: Callable[[Request], Any],
     ) -> list[Request] | None:
-        """The requests to go on with after a request was not answered, or `None` if that can't be mended.
+        """The requests in place of one that was not answered, or `None` if no other would be.
 
         Args:
             error: Why it was not.
@@ -109,7 +109,7 @@ class Ranges:
         return None
 
     def _is_shorter_learnt(self, error: Exception, request: Request, longest: timedelta | None) -> bool:
-        """Whether a shorter range may be answered; if so, the run remembers its length."""
+        """True if a shorter range may be answered; if so, the run remembers its length."""
         shortest = SHORTEST.get(self._interval)
         if shortest is None or len(request.windows) < 2:  # noqa: PLR2004 (one can't be cut)
             return False
@@ -135,7 +135,7 @@ class Ranges:
         return all(part.asked.length < request.asked.length for part in self._cut(list(request.windows)))
 
     def _is_longer_learnt(self, error: Exception, request: Request) -> bool:
-        """Whether a longer range may be answered in days; if so, the run remembers its length."""
+        """True if a longer range may be answered in days; if so, the run remembers its length."""
         length = 2 * max(self.shortest, request.asked.length)
         if length > min(_LONGEST_SHORTEST, self.longest):
             # The length was not what it was about, and other streams shall not be asked for more for it.
@@ -183,5 +183,5 @@ class Ranges:
 
 
 def _is_too_old(error: FatalAPIError) -> bool:
-    """Whether Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
+    """True if Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
     return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))

@@ -30,7 +30,7 @@ class Report(WindowedStream):
     """A report that answers a list of rows for its window."""
 
     id_column: ClassVar[str | None] = None
-    """The column of whose each row is, if it has one: a row without an id is data, too."""
+    """The column that says whose each row is, if there is one. A row without an id is data, too."""
 
     @property
     @override

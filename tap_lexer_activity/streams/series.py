@@ -32,12 +32,12 @@ class Series(WindowedStream):
     dimension: ClassVar[str]
     """Column for the object's keys."""
     only_key: ClassVar[str | None] = None
-    """What is counted, if it is one thing; then a bucket need not say it."""
+    """The thing that is counted, if it is one; then a bucket need not say it."""
     zero_filled: ClassVar[tuple[str, ...]] = ()
     """Keys that have a row for every bucket that any key has: Lexer leaves out what did not occur, and a row that an earlier run loaded
     would keep its old number."""
     additive: ClassVar[bool] = False
-    """Whether the numbers of two buckets may be added."""
+    """True if the numbers of two buckets may be added."""
 
     def __init_subclass__(cls) -> None:
         cls.keys = ("date_from", "interval", cls.dimension)
@@ -65,7 +65,7 @@ class Series(WindowedStream):
             if len({instant.astimezone(self.zone).utcoffset() for instant in ends}) > 1:
                 self.logger.warning(
                     "The clocks changed less than 4 days ago, and no request can be that short. If Lexer counts days by the offset of the "
-                    "request, the days since then are an hour off until they are read again: keep lookback_days at 5 or more [see: clocks-changed]"
+                    "request, the days since then are an hour off until they are re-read: keep lookback_days at 5 or more [see: clocks-changed]"
                 )
         return found
 
@@ -87,7 +87,7 @@ class Series(WindowedStream):
         return {"type": "object", "propertyNames": {"maxLength": longest}, "additionalProperties": of_any_key}
 
     def documented_key(self, key: str) -> str:
-        """What is counted, by its documented name."""
+        """The thing that is counted, by its documented name."""
         return key
 
     @override
@@ -115,7 +115,7 @@ class Series(WindowedStream):
                     yield self.window_columns(bucket) | {self.dimension: key, "date_label": labels[bucket], "value": 0}
 
     def _asked_again(self, request: Request) -> list[Bucket]:
-        """The buckets of a request that shows how another was answered. No plan can know of it."""
+        """The buckets of an additional request, which shows how another was answered. It is in no plan."""
         answer, label = self.asked(request, None)
         return self._buckets_of(answer, label)[1]
 
@@ -157,7 +157,7 @@ class Series(WindowedStream):
     def _spilt(
         self, rows: list[Bucket], buckets: Mapping[str, Window], request: Request, asked_for: str
     ) -> dict[str, Any]:
-        """What spilt over the end of a day of 25 hours, where Lexer counts in steps of 24 hours: it belongs to that day.
+        """The counts of the last hour of a day of 25 hours, where Lexer counts in steps of 24 hours: they belong to that day.
 
         Counts are added to it. An average can't be, so the day goes without, and a warning says so.
         """

@@ -104,7 +104,7 @@ def _taken_out(answer: Any, result: Shaped) -> Any:
 
 
 def _is_series(part: Any) -> bool:
-    """Whether a part is an object of lists of buckets, and nothing else."""
+    """True if a part is an object of lists of buckets, and nothing else."""
     return (
         isinstance(part, dict)
         and bool(part)
@@ -123,7 +123,7 @@ def _holds_buckets(part: Any) -> bool:
 
 
 def _series(answer: Any, dimension: str, key: str | None, result: Shaped) -> dict[str, list[Any]] | None:
-    """What is counted to its buckets; `None` if the shape is no known one."""
+    """Each thing that is counted, to its buckets; `None` if the shape is no known one."""
     if isinstance(answer, list):
         return _of_list(answer, dimension, key, result)
     if not isinstance(answer, dict):
@@ -165,7 +165,7 @@ def _member(name: str, part: Any) -> tuple[list[Any] | None, str | None]:
 
 
 def _looks_like_one(answer: Mapping[str, Any]) -> bool:
-    """Whether an object is one bucket, and no series."""
+    """True if an object is one bucket, and no series."""
     return "value" in answer and any(name in answer for name in _LABELS)
 
 
@@ -321,7 +321,7 @@ def _note_beside(beside: Mapping[str, Any], result: Shaped) -> None:
 
 
 def is_coarser(words: Iterable[str], interval: str) -> bool:
-    """Whether an answer calls its buckets longer than what was asked for."""
+    """True if an answer calls its buckets longer than what was asked for."""
     longer = (
         ("week", "month", "quarter", "year")
         if interval == "day"

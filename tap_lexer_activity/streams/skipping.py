@@ -77,7 +77,7 @@ def end_of_passed(
 
 
 def name_the_setting(error: Exception, stream: str, request: Request, zone: ZoneInfo) -> None:
-    """Let an error about one window that may last say how to go on without the window."""
+    """Let an error that may last for one window say how to skip the window."""
     if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()

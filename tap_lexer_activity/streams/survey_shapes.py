@@ -19,7 +19,7 @@ FLAT: Final = "counts beside the date"
 
 KINDS: Final = {
     OTHER: "rows did not come as a list; they are read as one",
-    NO_ZONE: "dates name no zone; each is read as the instant of its timestamp, or without one as UTC, of which days are asked for",
+    NO_ZONE: "dates name no zone; each is read by its timestamp, or as UTC if there is none",
     NO_DATE: "a date or a timestamp is missing; it is made of the other",
     OTHER_UNIT: "timestamps are not in seconds; they are read as such",
     FLAT: "counts came beside the date, and not in data",
@@ -28,7 +28,7 @@ KINDS: Final = {
 
 _AROUND: Final = ("data", "result", "results", "rows", "items", "nps_volume")
 _FARTHEST: Final = timedelta(hours=14)
-"""How far the clocks of any zone are from UTC."""
+"""The most that the clocks of any zone differ from UTC."""
 
 
 def shaped(answer: Any) -> tuple[Any, set[str]]:

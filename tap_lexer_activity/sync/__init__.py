@@ -1,1 +1,1 @@
-"""The engine: what a run reads, in which order, and how it ends. Knows nothing of Singer."""
+"""The engine: reads the streams of a run in their order, and says how it ended. Knows nothing of Singer."""

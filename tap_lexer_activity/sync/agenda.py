@@ -1,4 +1,4 @@
-"""What to think of a plan before it is carried out: the order, what is probably not meant, what other settings would cost."""
+"""Judgements on a plan before it is carried out: the order, probable mistakes, the cost of other settings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def order_by_length(streams: Sequence[LexerStream], plans: Sequence[Plan], calls
 
 
 def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) -> list[str]:
-    """What is allowed and yet probably not meant, one sentence each."""
+    """Settings that are allowed, but probably mistakes, one sentence each."""
     most = settings.max_requests
     found = [*settings.cautions(), *dict.fromkeys(plan.caution for plan in plans if plan.caution)]
     for plan in plans:

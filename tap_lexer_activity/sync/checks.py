@@ -1,4 +1,4 @@
-"""What can be found out without a sync: whether the token works, what a run would ask for, which columns streams have."""
+"""Checks without a sync: whether the token works, what a run would ask for, which columns streams have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, UnreachableError, see_last
+from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, QuotaUsedUpError, UnreachableError, see_last
 from tap_lexer_activity.run.plan import Plan, format_plan, in_words, seconds_within
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import alternatives, cautions
@@ -30,7 +30,7 @@ def check_token(run: Run) -> None:
     if not limiter.available():
         wait = in_words(limiter.next_free_at() - time.monotonic())
         msg = f"Another run on this machine has used up this token's quota, so the token works. Try again in {wait} to be sure [see: quota-used-up]"
-        raise RetriableAPIError(msg)
+        raise QuotaUsedUpError(msg)
     forms = run.forms.all(tries=1)
     nps = sum(1 for form in forms if form.get("nps"))
     run.logger.info("The token works: %s answered, and knows %d NPS forms", run.settings.api_url, nps)
@@ -39,7 +39,7 @@ def check_token(run: Run) -> None:
 
 
 def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
-    """What a run would ask for, as lines for people.
+    """The requests that a run would send, as lines for people.
 
     Args:
         engine: The engine.

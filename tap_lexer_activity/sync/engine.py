@@ -70,7 +70,7 @@ class Engine:
 
     @property
     def needs_forms(self) -> bool:
-        """Whether the list of NPS forms is needed to know what to ask for."""
+        """True if the list of NPS forms is needed to know what to ask for."""
         return any(stream.is_per_form for stream in self.streams)
 
     def _reads(self, name: str) -> bool:
@@ -79,7 +79,7 @@ class Engine:
     # What is asked for
 
     def plans(self) -> list[Plan]:
-        """What this run asks for, in the order of the streams.
+        """The requests of this run, in the order of the streams.
 
         Raises:
             ConfigValidationError: If `form_ids` names a form that does not exist.
@@ -233,17 +233,18 @@ class Engine:
                 stream,
                 f"{error.said}. If other streams are read, the token lacks access to this one: "
                 f"deselect {name}, or ask for access [see: stream-not-allowed]",
+                error,
             )
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:
             said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
-            self._fail(stream, said)
+            self._fail(stream, said, error)
 
-    def _fail(self, stream: LexerStream, said: str) -> None:
+    def _fail(self, stream: LexerStream, said: str, error: Exception) -> None:
         reason = see_last(said)
         stream.logger.error("%s failed: %s", stream.name, reason)
-        self.run.progress.fail(stream.name, reason)
+        self.run.progress.fail(stream.name, reason, error)
 
 
 def ask_for_zone(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""How a run ended, in its last lines."""
+"""The last lines of a run: how it ended."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def say_outcome(engine: Engine, *, got_further: bool) -> None:
     is_cut_off = bool(short) and run.settings.backfill is not None
     if is_cut_off:
         lines.append(
-            f"max_requests ({most}) ended the backfill, which can't go on later. "
-            "Raise it, or shorten the range [see: max-requests-backfill]"
+            f"max_requests ({most}) ended the backfill, which no later run continues. "
+            "Raise max_requests, or shorten the range [see: max-requests-backfill]"
         )
     elif is_stuck:
         lines.append(
-            f"max_requests ({most}) is used up, and no bookmark has moved. Raise it, or no run gets further [see: max-requests-no-progress]"
+            f"max_requests ({most}) is used up, and no bookmark has moved. Raise it: otherwise no run gets further [see: max-requests-no-progress]"
         )
     elif short and not has_news:
         lines.append(
-            f"max_requests ({most}) is used up. Nothing is new; not all of the lookback was read again [see: max-requests-lookback]"
+            f"max_requests ({most}) is used up before all of the lookback was re-read. Nothing new was left out [see: max-requests-lookback]"
         )
     elif short:
-        lines.append(f"max_requests ({most}) is used up. The next run goes on from here [see: max-requests-spent]")
+        lines.append(f"max_requests ({most}) is used up. The next run continues from here [see: max-requests-spent]")
     if failures or is_stuck or is_cut_off:
         raise EndOfRun("\n".join(lines), exit_code=1)
     for line in lines if short else ():

@@ -204,6 +204,13 @@ class Postgres:
             raise RuntimeError(done.stderr)
         return done.stdout
 
+    def cpu_seconds(self) -> float:
+        """CPU seconds of the server, and of its processes that have ended. Linux only."""
+        if not self._server:
+            return 0
+        fields = Path(f"/proc/{self._server.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
     def rows(self, query: str, database: str = "postgres") -> list[dict[str, Any]]:
         """The rows of a query; numbers that are no integers keep all their digits."""
         text = self.execute(f"select coalesce(json_agg(found), '[]') from ({query}) as found", database)  # noqa: S608 (our own text)

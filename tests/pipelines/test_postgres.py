@@ -256,7 +256,7 @@ def test_when_the_target_is_killed_the_tap_says_so_and_the_next_run_completes_th
     assert time.monotonic() - killed < 10
     assert load.codes == (1, -9)
     assert load.tap_error == (
-        "The target ended before the tap did; its own log says why. The next run goes on from the last state that it kept"
+        "The target ended before the tap did; its own log says why. The next run continues from the last state that it kept"
     )
     partial = len(postgres.rows("table killed.classifications"))
     assert partial > 0, "it was in the middle"

@@ -205,16 +205,17 @@ def test_a_stream_map_hashes_a_customers_name_and_drops_another(
 
 
 def test_flattening_makes_text_and_a_stream_map_makes_a_column_of_one_key(recipes: Recipes) -> None:
+    recipes.run("meltano --environment=prod run lexer-to-postgres", TAP_LEXER_ACTIVITY__SELECT='["users.*"]')
     recipes.configure("Flattening")
     recipes.run(block("Flattening", "sh"))
     kinds = recipes.query("""select column_name, data_type from information_schema.columns
-        where table_schema = 'recipes' and column_name in ('states', 'groups', 'closed_messages')""")
+        where table_schema = 'lexer_flat' and column_name in ('states', 'groups', 'closed_messages')""")
     assert {row["column_name"]: row["data_type"] for row in kinds} == {
         "states": "text",
         "groups": "text",
         "closed_messages": "bigint",
     }
-    rows = recipes.query("select states, closed_messages from recipes.user_volume")
+    rows = recipes.query("select states, closed_messages from lexer_flat.user_volume")
     assert [row["closed_messages"] for row in rows] == [json.loads(row["states"])["closed"] for row in rows]
     assert any(row["closed_messages"] for row in rows)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def is_long(request: pytest.FixtureRequest) -> bool:
-    """Whether to try every case (`--long`), and not a sample."""
+    """True if to try every case (`--long`), and not a sample."""
     return bool(request.config.getoption("long"))
 
 

@@ -92,7 +92,9 @@ CHECKS: Final = {
 """The checks of the suites that are written anew here."""
 
 _OF_THE_SCREEN: Final = "Words that Airbyte's screens read in a setting. Singer's settings have none of them."
-_OF_THE_IMAGE: Final = "Looks into a connector's Docker image. A tap is a Python package."
+_OF_THE_IMAGE: Final = (
+    "Looks into a connector's Docker image. tests/test_repository.py reads the Dockerfile in its place."
+)
 _NO_OAUTH: Final = "Lexer has no OAuth: a token is all there is."
 _WARNS: Final = "Airbyte only warns here, so it can't fail. The tap's own tests refuse dates that can't be read."
 _OF_THE_DOCUMENTS: Final = (

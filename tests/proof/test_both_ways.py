@@ -210,6 +210,7 @@ def check_value(name: str, row: dict[str, Any], header: str, cell: str) -> None:
 def test_every_way_gives_the_same_rows(is_long: bool, keep: Callable[..., None]) -> None:
     counts = {"exports": 0, "rows": 0}
     mapped: dict[str, Any] = {"stream_maps": {STREAM: {}}}  # a map that does nothing is enough to need the SDK's
+    flat = {"flattening_enabled": True, "flattening_max_depth": 1}
 
     @settings(max_examples=1500 if is_long else 40)
     @given(cases())
@@ -225,6 +226,15 @@ def test_every_way_gives_the_same_rows(is_long: bool, keep: Callable[..., None])
         assert not any(case.deselected & row.keys() for row in rows)
         assert len({row["record_id"] for row in rows}) == len(rows)
         check_values(case, rows)
+        flattened = messages(case, **flat)
+        batches_of_flat = rows_of_batches(case, **flat)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tap_lexer_activity.singer.output.stays_flat", lambda *_: False)
+            by_row = messages(case, **flat)
+        for message in chain(flattened, by_row):
+            message.pop("time_extracted", None)
+        assert flattened == by_row
+        assert batches_of_flat == [message["record"] for message in by_row if message["type"] == "RECORD"]
         counts["exports"] += 1
         counts["rows"] += len(rows)
 

@@ -56,7 +56,7 @@ def batches(folder: Path) -> dict[str, Any]:
     }
 
 
-LATER = "a run a day later, with a lookback, gone on from when numbers have changed"
+LATER = "a run a day later, with a lookback, continued after numbers have changed"
 CHANGED = {"summary", "case_volume", "mention_sla_export"}
 """What the sandbox restates of the last two days within six hours, if its contact centre is grown of the seed 26."""
 FIRST = "a first load, with the window that is still open, also by Ctrl-C"
@@ -107,7 +107,7 @@ class Crash:
     rest: bytes
 
     def came_too_late(self, leg: Leg) -> bool:
-        """Whether all messages may have been written before the signal was sent: what had not been read then was all in the pipe."""
+        """True if all messages may have been written before the signal was sent: what had not been read then was all in the pipe."""
         total = len(self.read) + len(self.rest.splitlines())
         return self.code in IS_OVER and total == len(leg.messages) and len(self.rest) <= SMALLEST_PIPE
 
@@ -267,5 +267,5 @@ def test_a_run_that_is_ended_anywhere_and_run_again_leaves_the_tables_of_one_tha
     keep("crashes", **{
         "run": kind, "messages": sum(len(leg.messages) for leg in legs), "requests": sum(leg.requests for leg in legs),
         "kill points": len(points) - late, "signals that came too late": late,
-        "states gone on from": len(pipeline.rest_by_state), "differences": len(different),
+        "states continued from": len(pipeline.rest_by_state), "differences": len(different),
     })  # fmt: skip

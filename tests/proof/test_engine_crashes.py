@@ -70,7 +70,7 @@ A_DAY_LATER = (timedelta(days=1), timedelta(hours=6))
 KINDS = {
     "a first load, with the window that is still open": Kind(settings={"include_partial": True}),
     # The numbers that change are those of a contact centre that is grown of the seed 26.
-    "a run a day later, with a lookback, gone on from when numbers have changed": Kind(
+    "a run a day later, with a lookback, continued after numbers have changed": Kind(
         settings={"lookback_days": 2},
         sandbox={"seed": "26"},
         moves=A_DAY_LATER,
@@ -221,7 +221,7 @@ class Pipeline:
         return self.rest[key]
 
     def ends_as(self, expected: Rows, crash: Crash) -> bool:
-        """Whether the tables are these after a crash and all that is read after it, with the rows behind the last bookmark or without."""
+        """True if the tables are these after a crash and all that is read after it, with the rows behind the last bookmark or without."""
         rest = self.gone_on_from(crash.left.bookmarks)
         return all(crash.left.committed | kept | rest == expected for kept in ({}, crash.left.behind))
 
@@ -261,7 +261,7 @@ def test_an_engine_that_is_ended_at_any_step_and_gone_on_from_leaves_the_tables_
 
 def test_the_engine_imports_nothing_of_singer() -> None:
     folder = Path(tap_lexer_activity.__file__).parent
-    above = {"singer", "sandbox", "tap.py", "__main__.py"}
+    above = {"singer", "fronts", "sandbox", "tap.py", "__main__.py"}
     files = [path.relative_to(folder) for path in folder.rglob("*.py")]
     names = [".".join((folder.name, *path.with_suffix("").parts)) for path in files if path.parts[0] not in above]
     assert "tap_lexer_activity.sync.engine" in names

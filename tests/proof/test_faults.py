@@ -255,7 +255,7 @@ def refused() -> Iterator[Cell]:
             outcome = UNLIKE_OTHERS.get((fault, kind), usual)
             yield Cell(fault, kind, None, outcome, settings=SOON if outcome is TIMED_OUT else {})
         for kind in PER_FORM:
-            usual = replace(fails(says, None), shown="its form fails, the other goes on")
+            usual = replace(fails(says, None), shown="its form fails, the other continues")
             if fault == "unauthorized":
                 usual = replace(AGAIN, says="next try in")
             yield Cell(fault, kind, 1, UNLIKE_OTHERS.get((fault, kind), usual))
@@ -295,11 +295,9 @@ def changed() -> Iterator[Cell]:
         longer = {"start_date": "2026-04-26"} if kind in {SERIES, FORM_SERIES} else {}
         once = whole("all there, and once", "came twice, and is kept once")
         yield Cell("duplicate_rows", kind, None, once, settings=longer)
-        nothing = "taken for an empty list" if kind is LIST else "taken for a window in which nothing happened"
+        nothing = "read as an empty list" if kind is LIST else "read as a window without activity"
         yield Cell("empty", kind, None, odd(nothing, rows=0))
-    yield Cell(
-        "empty", FORM, None, odd("taken for a window in which nothing happened", says="taken for nothing", rows=0)
-    )
+    yield Cell("empty", FORM, None, odd("read as a window without activity", says="taken for nothing", rows=0))
     for kind in STARTS:
         yield Cell("empty", kind, None, fails("no token to poll with", 1))
     yield Cell("empty", STATUS, None, TIMED_OUT, settings=SOON)
@@ -307,7 +305,7 @@ def changed() -> Iterator[Cell]:
         yield Cell("nameless_user", kind, None, odd("arrives, its names null", says='"first_name":null'))
     yield Cell("other_shape", REPORT, None, fails("this is the report of the stream workflow_states", 1))
     for kind in (*PER_FORM, FORM_START):
-        gone = replace(fails("form 55: 404", None), shown="its form fails, the other goes on")
+        gone = replace(fails("form 55: 404", None), shown="its form fails, the other continues")
         yield Cell("form_gone", kind, None, gone, value=55)
     for kind, each in ((LABELS, 10), (CASE_LABELS, 1)):
         yield Cell("many_classifications", kind, None, odd("all there", remains=True, rows=each), value=100_000)
@@ -320,11 +318,9 @@ def changed() -> Iterator[Cell]:
     yield Cell("other_window", SERIES, None, fails("asked for one bucket per day", 1))
     yield Cell("other_window", FORM_SERIES, None, fails("asked for days of UTC, and got a row of", 1))
     for kind in (REPORT, FORM):
-        yield Cell("other_window", kind, None, odd("can't be told, for the answer names no window", remains=True))
+        yield Cell("other_window", kind, None, odd("not noticed: the answer names no window", remains=True))
     for kind in STARTS:
-        yield Cell(
-            "other_window", kind, None, odd("can't be told, for no column is sure to name the window", remains=True)
-        )
+        yield Cell("other_window", kind, None, odd("not noticed: no column is sure to name the window", remains=True))
 
 
 def exports() -> Iterator[Cell]:
@@ -362,14 +358,14 @@ CERTIFICATE = replace(
 PROXY = fails("the proxy can't be reached or refuses (127.0.0.1")
 
 BETWEEN: dict[str, tuple[str, Outcome]] = {
-    "unknown_host": ("the host's name is not known to any name server", fails("name is not known (lexer.invalid")),
+    "unknown_host": ("no name server knows the host", fails("name is not known (lexer.invalid")),
     "nobody_listens": ("nobody listens on the host's port", fails("the host refuses the connection (127.0.0.1")),
-    "self_signed_certificate": ("the host's certificate is signed by itself", CERTIFICATE),
+    "self_signed_certificate": ("the host's certificate is self-signed", CERTIFICATE),
     "other_certificate": ("the host's certificate is another host's", CERTIFICATE),
     "authority_of_ones_own": ("a CA of the network's own, in SSL_CERT_FILE", whole()),
     "bundle_of_ones_own": ("a CA of the network's own, in REQUESTS_CA_BUNDLE", whole()),
     "proxy": ("a proxy in HTTPS_PROXY, and a CA in REQUESTS_CA_BUNDLE", whole()),
-    "proxy_gone": ("a proxy in HTTPS_PROXY that nobody answers at", PROXY),
+    "proxy_gone": ("a proxy in HTTPS_PROXY that does not answer", PROXY),
     "proxy_refuses": ("a proxy that answers 407", PROXY),
 }
 """What can be between the tap and Lexer, and what comes of it."""
@@ -420,7 +416,7 @@ def why_not(fault: str, kind: Kind) -> str:
 
 
 def is_the_same_in_any_order(cell: Cell) -> bool:
-    """Whether it does not matter which of several requests under way a fault strikes: it strikes all, or costs nothing."""
+    """True if it does not matter which of several requests under way a fault strikes: it strikes all, or costs nothing."""
     return cell.times is None or cell.outcome.ends == "whole"
 
 

@@ -237,7 +237,7 @@ def test_without_a_salt_nothing_of_a_person_is_emitted(load: Callable[..., tuple
 
 def test_with_a_blank_salt_nothing_is_read(load: Callable[..., tuple[Run, Rows]], sandbox: Sandbox) -> None:
     done, rows = load("--config", str(PROFILE), code=1, stream_map_config={"hash_seed": " "})
-    assert done.errors[-1].startswith("stream_map_config[hash_seed]: is blank")
+    assert done.errors[-1].startswith("stream_map_config[hash_seed]: is empty")
     assert not rows
     assert not sandbox.requests
 

@@ -168,12 +168,13 @@ HAVE_ROWS = ("rows without a header", "numbers and times that are none")
 DISCOVERED = {"discover_export_columns": True}
 BATCHES = {"batch_config": {"encoding": {"format": "jsonl", "compression": "none"}, "storage": {"root": "BATCHES"}}}
 BROKEN_MAP = {"stream_maps": {"mention_sla_export": {"customer_message": "int(customer_message)"}}}
+FLAT = {"flattening_enabled": True, "flattening_max_depth": 1, "stream_maps": {"mention_sla_export": {}}}
 MODES = {
     "whole runs": [
         Mode("all streams", streams=ALL),
         Mode("settings as variables, as Meltano gives them", streams=ALL, variables={}),
         Mode("batch files", settings=BATCHES),
-        Mode("batch files by the SDK's way", settings=BATCHES | {"flattening_enabled": True, "flattening_max_depth": 1}, sample=False),
+        Mode("batch files by the SDK's way", settings=BATCHES | FLAT, sample=False),
         Mode("stream maps", settings={"stream_maps": {"mention_sla_export": {"customer_message": None}}}, sample=False),
         Mode("backfill", settings={"backfill_start": START}, sample=False),
         Mode("max_requests", settings={"max_requests": 4}, sample=False),

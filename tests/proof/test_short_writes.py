@@ -50,7 +50,7 @@ def environment(unbuffered: str) -> dict[str, str]:
 
 
 def is_whole(output: bytes) -> bool:
-    """Whether every message of the run arrived, and each record once."""
+    """True if every message of the run arrived, and each record once."""
     messages = [json.loads(line) for line in output.splitlines()]
     kinds = Counter(message["type"] for message in messages)
     ids = {message["record"]["record_id"] for message in messages if message["type"] == "RECORD"}

@@ -283,7 +283,7 @@ def keeps_every_rule(calendar: Calendar, wanted: list[Window], present: datetime
 
 
 def _had_to_be_spanned(calendar: Calendar, cut: datetime, present: datetime) -> bool:
-    """Whether one side of a cut could not be asked for alone."""
+    """True if one side of a cut could not be asked for alone."""
     place = calendar.cuts.index(cut)
     before, _, after = [BEGIN, *calendar.cuts, END][place : place + 3]
     return min(after, present) - cut <= DAYS_AT_LEAST or cut - before <= DAYS_AT_LEAST

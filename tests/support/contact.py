@@ -115,7 +115,7 @@ def table_of(parts: Mapping[str, Sequence[Case]], differences: Mapping[str, Diff
         parts: Cases by the title of their part.
         differences: What each does, by its name.
     """
-    lines = ["| Lexer | streams | what comes | the way round |", "|---|---|---|---|"]
+    lines = ["| what Lexer does | streams | result | what to set, or why nothing helps |", "|---|---|---|---|"]
     for title, cases in parts.items():
         lines.append(f"| **{title}** | | | |")
         for case in cases:

@@ -31,7 +31,7 @@ _WARNINGS: Final = "PYTHONWARNINGS"
 """The one of them that all runs set."""
 
 IS_ABLE: Final = sys.platform == "linux" and os.environ.get("REAL_STARTS", "") in {"", "0"}
-"""Whether runs may be forked."""
+"""True if runs may be forked."""
 
 
 class Forked:

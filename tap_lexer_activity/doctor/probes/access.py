@@ -1,4 +1,4 @@
-"""Probes of what stands around every answer: token, clock, quota, speed, and what the token may not read."""
+"""Probes of what every request depends on: token, clock, quota, speed, and which reports the token may read."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _token(evidence: Evidence) -> list[Finding]:
             "Check api_url, this machine's network, and HTTPS_PROXY",
         )
     else:
-        found = "The API answers, but not one question."
+        found = "The API answers, but only with errors."
         advice = "Ask again later. If it stays so, ask Lexer's support what is wrong, with these statuses"
         if asked[0].status == 429:  # noqa: PLR2004 (too many requests)
             advice = "Another run, or another machine, has used up the quota. Ask again when its period is over"
@@ -70,7 +70,7 @@ def _token(evidence: Evidence) -> list[Finding]:
 
 
 def _clock(evidence: Evidence) -> list[Finding]:
-    assumed = "It is right to a minute: which windows are over is read off it."
+    assumed = "It is right to the minute: it says which windows are over."
     skews = [answer.skew for answer in _asked(evidence) if answer.skew is not None]
     if not skews:
         if not any(answer.is_fine for answer in _asked(evidence)):
@@ -147,7 +147,7 @@ def _quota(evidence: Evidence) -> list[Finding]:
 
 
 def _polls_count(evidence: Evidence) -> bool | None:
-    """Whether the requests that are left became fewer by polls; `None` if that can't be seen."""
+    """True if the requests that are left became fewer by polls; `None` if that can't be seen."""
     left = [found for answer in evidence.polls if (found := _number(answer, "remaining")) is not None]
     if len(left) < 2:  # noqa: PLR2004 (nothing to compare)
         return None
@@ -181,7 +181,7 @@ def _speed(evidence: Evidence) -> list[Finding]:
 
 
 def _rights(evidence: Evidence) -> list[Finding]:
-    assumed = "It may read all of them. One that it may not read fails alone, and the run goes on."
+    assumed = "It may read all of them. One that it may not read fails alone, and the run continues."
     asked = [(ask.type, answer) for ask, answer in evidence.answers.items() if answer.was_asked]
     if not any(answer.is_fine for _, answer in asked):
         return []

@@ -1,4 +1,4 @@
-"""What all probes have: the evidence, and how one says that it could not tell."""
+"""The base of all probes: the evidence, and the finding of one that could not tell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHER_MONTH: Final = "Ask about other days with --doctor-from DATE"
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known so far.
+    """All that is known so far.
 
     Attributes:
         situation: What is asked about.

@@ -44,7 +44,7 @@ def start_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 def judge(evidence: Evidence) -> list[Finding]:
-    """What was found of all jobs."""
+    """The findings about all jobs."""
     findings: list[Finding] = []
     for job in evidence.jobs.values():
         if job.started.is_refused:
@@ -68,7 +68,7 @@ def judge(evidence: Evidence) -> list[Finding]:
 
 
 def of_job(job: JobSeen, limit: int) -> Finding:
-    """How a job went."""
+    """The course of a job."""
     question = JOB.format(job.kind)
     shown = ", then ".join(job.words)
     facts: dict[str, Any] = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
@@ -106,7 +106,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
 
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
-    """How a file is written.
+    """The form of a file: its encoding, separator, header, times and numbers.
 
     Args:
         kind: The export.
@@ -157,7 +157,7 @@ def other_columns(kind: str, file: FileFacts) -> list[str]:
 
 
 def differences(kind: str, file: FileFacts) -> list[str]:
-    """How a file is written otherwise than the tap assumes."""
+    """Differences between a file and what the tap assumes."""
     others = other_columns(kind, file) if kind == DOCUMENTED else []
     is_odd = {
         f"{len(others)} columns that no schema has ({', '.join(others)})": bool(others),

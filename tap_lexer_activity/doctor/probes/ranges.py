@@ -26,7 +26,7 @@ OLDEST: Final = "How far back does the data go?"
 _LENGTHS: Final = (LONG, 89, 28)
 """Days of ranges: a year, a quarter and a month are likely limits, and a day more or less may count as more."""
 _SILENCE: Final = 14
-"""Days without anything at the beginning of a range, from which on that is looked into."""
+"""Empty days at the beginning of a range that are worth another question."""
 _BLOCKS: Final = 4
 """Ranges that are asked for in search of the oldest day, at most."""
 _YEARS: Final = (1, 2, 4, 8)
@@ -49,7 +49,7 @@ def first_counted(evidence: Evidence, window: Window) -> date | None:
 
 
 def head(evidence: Evidence, days: int) -> Window | None:
-    """The days before the first in which something was counted in a long range, if the range begins with silence."""
+    """The empty days at the beginning of a long range, if there are any."""
     window = evidence.situation.back(days)
     first = first_counted(evidence, window)
     zone = evidence.situation.zone
@@ -59,7 +59,7 @@ def head(evidence: Evidence, days: int) -> Window | None:
 
 
 def is_cut(evidence: Evidence, days: int) -> bool:
-    """Whether a long range came without its first days: asked alone, they have something."""
+    """True if a long range came without its first days: asked alone, they have something."""
     window = head(evidence, days)
     series = None if window is None else seen(evidence, SERIES, window)
     return series is not None and bool(series.counted)
@@ -83,7 +83,7 @@ def _longest_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 def _reason(evidence: Evidence, days: int) -> str | None:
-    """Why a range was not answered whole; empty if it was; `None` if that is not known yet."""
+    """The reason why a range was not answered whole; empty if it was; `None` if that is not known yet."""
     situation = evidence.situation
     ask = situation.report(SERIES, situation.back(days))
     answer = evidence.of(ask)
@@ -100,7 +100,7 @@ def _reason(evidence: Evidence, days: int) -> str | None:
 
 
 def _is_of_length(reason: str) -> bool:
-    """Whether a range was not answered whole for its length, and not for a day in it."""
+    """True if a range was not answered whole for its length, and not for a day in it."""
     return not re.match(r"\d", reason) or reason.startswith(("413", "504")) or is_range_too_long(reason)
 
 
@@ -275,7 +275,7 @@ def _oldest(evidence: Evidence) -> list[Finding]:
 
 
 def _of_retention(evidence: Evidence, first: date, start: date, common: dict[str, Any]) -> Finding:
-    """What to set where Lexer refuses what is too old."""
+    """The setting where Lexer refuses what is too old."""
     refused = [
         local_date(window.start, evidence.situation.zone)
         for window in (evidence.situation.back(LONG), *_steps(evidence))

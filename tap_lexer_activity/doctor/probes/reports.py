@@ -182,7 +182,7 @@ def _unit(evidence: Evidence) -> list[Finding]:
 
 
 def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
-    """What a series has for a day, if that is in one bucket."""
+    """The number of a series for a day, if that is in one bucket."""
     date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
     return [
         series.values[moment]

@@ -25,7 +25,7 @@ CASES: Final = "Does case_volume come in hours as well?"
 EDGE: Final = "Do labels of series name the start or the end of a bucket?"
 SHAPE: Final = "Do series have the documented shape and labels?"
 _ENOUGH: Final = 5
-"""What has to be counted in the days, so that it can be seen which days they are."""
+"""Fewest counts in the days that show which days they are."""
 
 
 def seen(evidence: Evidence, kind: str, window: Window) -> Seen | None:
@@ -43,7 +43,7 @@ def answered(evidence: Evidence) -> Iterator[tuple[Seen, Window]]:
 
 
 def are_ends(series: Seen, asked: Window, zone: ZoneInfo) -> bool:
-    """Whether labels of days are the ends of the days: none is that of the first day, and the last is the end of what was asked for."""
+    """True if labels of days are the ends of the days: none is that of the first day, and the last is the end of what was asked for."""
     first, last = _shown(series, asked.start, zone), _shown(series, asked.end, zone)
     return bool(series.values) and first not in series.values and last in series.values
 
@@ -53,7 +53,7 @@ def _shown(series: Seen, instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def follows_offset(evidence: Evidence) -> bool | None:
-    """Whether the days are those of the offset that a request is written with; `None` if the answers do not tell."""
+    """True if the days are those of the offset that a request is written with; `None` if the answers do not tell."""
     situation = evidence.situation
     own = seen(evidence, SERIES, situation.week)
     other = evidence.series(situation.with_other_offset(SERIES, situation.week))
@@ -100,7 +100,7 @@ def _clock(evidence: Evidence) -> list[Finding]:
 
 
 def _why_not(evidence: Evidence, *asks: Ask) -> str:
-    """Why series tell nothing."""
+    """The reason why series tell nothing."""
     for ask in asks:
         answer = evidence.of(ask)
         if not answer.is_fine:
@@ -135,7 +135,7 @@ def _grain(evidence: Evidence) -> list[Finding]:
             Finding(
                 mark=Mark.SETTLED,
                 settings=settings,
-                advice="A series_interval of hours takes shorter requests, if it can be read at all",
+                advice="series_interval hour would need shorter requests, if Lexer answers in hours at all",
                 **common,
             )
         ]

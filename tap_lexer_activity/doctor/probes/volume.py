@@ -20,7 +20,7 @@ _OWN_TYPE: Final = "workflow_states"
 
 
 def is_of_states(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether rows are those of Workflow States."""
+    """True if rows are those of Workflow States."""
     return bool(rows) and all("volume" in row and "state" in row for row in rows)
 
 

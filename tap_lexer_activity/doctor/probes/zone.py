@@ -41,7 +41,7 @@ _MOST_NAMED: Final = 5
 
 @dataclass(frozen=True)
 class Sign:
-    """What shows the zone.
+    """The evidence of the zone.
 
     Attributes:
         at: An instant.
@@ -52,17 +52,17 @@ class Sign:
     offsets: tuple[timedelta, ...] = ()
 
     def fits(self, zone: ZoneInfo) -> bool:
-        """Whether a clock in a zone shows it."""
+        """True if a clock in a zone shows this sign."""
         shown = self.at.astimezone(zone)
         return shown.utcoffset() in self.offsets if self.offsets else shown.time() == time()
 
     def fits_best(self, zone: ZoneInfo) -> bool:
-        """The same, and it is the likeliest."""
+        """True if a clock in a zone shows it, and this zone is the likeliest."""
         return self.fits(zone) and (not self.offsets or self.at.astimezone(zone).utcoffset() == self.offsets[0])
 
 
 def signs_of_hours(series: Seen, asked: Window, *, ends: bool) -> list[Sign]:
-    """What a series in hours shows of the clock that its labels are read off; nothing if too much of it is missing.
+    """The clock that the labels of an hourly series show; nothing if too much of it is missing.
 
     A range that does not begin with an hour of that clock has a bucket more, whose label names the hour that has begun. Where hours
     without anything are left out, the first label may be a later one, and there may have been such a bucket.
@@ -96,12 +96,12 @@ def signs_of_hours(series: Seen, asked: Window, *, ends: bool) -> list[Sign]:
 
 
 def is_offset(offset: timedelta) -> bool:
-    """Whether some clock of the world may be so far ahead of UTC."""
+    """True if some clock of the world may be so far ahead of UTC."""
     return _FARTHEST_WEST - HOUR <= offset <= _FARTHEST_EAST + HOUR
 
 
 def signs_of(parts: Iterable[tuple[Seen, Window]], *, ends: bool) -> list[Sign]:
-    """What series show of the zone in which they are counted."""
+    """The zone in which series are counted, as far as they show it."""
     found: list[Sign] = []
     for series, asked in parts:
         found += signs_of_hours(series, asked, ends=ends)
@@ -111,7 +111,7 @@ def signs_of(parts: Iterable[tuple[Seen, Window]], *, ends: bool) -> list[Sign]:
 
 
 def is_read_in_utc(series: Seen, zone: ZoneInfo, asked: Window) -> bool:
-    """Whether labels of days are the midnights of a zone, read off a clock in UTC, and do not say so."""
+    """True if labels of days are the midnights of a zone, read off a clock in UTC, and do not say so."""
     if series.is_instant or len(series.moments) < 2:  # noqa: PLR2004 (one may be anything)
         return False
     inside = [moment.replace(tzinfo=UTC) for moment in series.moments]
@@ -224,7 +224,7 @@ def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Fin
 
 
 def in_words(signs: Sequence[Sign]) -> str:
-    """What answers show, for people."""
+    """The evidence of the answers, for people."""
     shown: dict[str, list[datetime]] = {}
     for sign in signs:
         ends = dict.fromkeys(map(_written, (min(sign.offsets), max(sign.offsets)) if sign.offsets else ()))

@@ -15,10 +15,10 @@ DIFFERENCES: Final[dict[str, Difference]] = {
     **exports.DIFFERENCES,
     **answers.DIFFERENCES,
 }
-"""What stands around an answer comes last, for it comes around all others."""
+"""An envelope comes last: it goes around all other differences."""
 
 CONTRARY: Final = tuple(name for name, difference in DIFFERENCES.items() if difference.is_contrary)
-"""Those of a Lexer that differs in as many ways at once as can be."""
+"""The differences of the contrary sandbox: as many as fit together."""
 
 
 def find(name: str) -> Difference:

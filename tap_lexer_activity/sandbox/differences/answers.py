@@ -1,4 +1,4 @@
-"""Answers as a whole that differ: envelopes, pages, statuses, headers, limits of what may be asked for."""
+"""Differences of whole answers: envelopes, pages, statuses, headers, limits of requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _nothing(_: Asked, answer: Answer) -> None:
 
 
 def _paged(say: Callable[[Asked, Answer, int, int], None]) -> Change:
-    """The page that is asked for, and what is said of the next one (0: there is none) and of all rows."""
+    """The page of a request, the number of the next one (0: none), and the number of all rows."""
 
     def change(asked: Asked, answer: Answer) -> None:
         page, rows = int(asked.args.get("page", 1)), answer.content
@@ -84,7 +84,7 @@ def _third_is(status: int, text: str) -> Change:
 
 
 def _broken_on(day: str) -> Change:
-    """No answer for a day, nor for a range with it."""
+    """No answer for one day, and for ranges that contain it."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if str(asked.body["date_from"])[:10] <= day <= str(asked.body["date_to"])[:10]:
@@ -125,8 +125,8 @@ DIFFERENCES: Final = {
         frozenset({"summary"}),
         of_content(lambda content: {"emea": content}),
     ),
-    "nothing_is_204": Difference("nothing is 204 without a body", frozenset({"summary", "groups"}), _nothing),
-    "pages_by_link": Difference("lists come in pages, of which the header Link names the next", _LISTS, _paged(_link)),
+    "nothing_is_204": Difference("an empty answer is 204 without a body", frozenset({"summary", "groups"}), _nothing),
+    "pages_by_link": Difference("lists come in pages, and the header Link names the next one", _LISTS, _paged(_link)),
     "pages_by_total": Difference(
         "lists and reports come in pages, and the header X-Total-Count has the number of rows",
         _LISTS | {"user_summary"},
@@ -136,20 +136,20 @@ DIFFERENCES: Final = {
     "pages_elsewhere": Difference(
         "the next page of a list is on another host", frozenset({"users"}), _paged(_elsewhere)
     ),
-    "more_than_come": Difference("a list counts more rows than come", frozenset({"users"}), _more_than_come),
+    "more_than_come": Difference("a list announces more rows than come", frozenset({"users"}), _more_than_come),
     "partial_content": Difference("a report has the status 206", frozenset({"user_summary"}), _partial),
-    "errors_under_200": Difference("an error comes under 200, beside zeros", frozenset({"summary"}), _error),
-    "users_refused": Difference("the list of users is not allowed", frozenset({"users"}), _refused),
+    "errors_under_200": Difference("an error comes with status 200, beside zeros", frozenset({"summary"}), _error),
+    "users_refused": Difference("the list of users is refused", frozenset({"users"}), _refused),
     "quota_is_403": Difference(
-        "the quota is used up, and the status 403", frozenset({"summary"}), _third_is(403, "Rate limit exceeded")
+        "the quota is used up, and the status is 403", frozenset({"summary"}), _third_is(403, "Rate limit exceeded")
     ),
     "one_401": Difference(
         "a single request is refused in the middle of a run", frozenset({"summary"}), _third_is(401, "Unauthorized")
     ),
-    "broken_day": Difference("a day is not answered for good", frozenset({"summary"}), _broken_on("2026-04-27")),
+    "broken_day": Difference("one day is never answered", frozenset({"summary"}), _broken_on("2026-04-27")),
     "broken_day_of_series": Difference(
-        "a range with a certain day is not answered for good", frozenset({"states_volume"}), _broken_on("2026-04-20")
+        "ranges with one certain day are never answered", frozenset({"states_volume"}), _broken_on("2026-04-20")
     ),
-    "bare_nan": Difference("an average of nothing is a bare NaN", frozenset({"summary"}), _nan),
+    "bare_nan": Difference("an average without values is NaN, which is no JSON", frozenset({"summary"}), _nan),
     "other_text": Difference("text is in GB18030, and the header says so", _LISTS, _other_text),
 }

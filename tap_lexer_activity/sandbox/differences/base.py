@@ -1,4 +1,4 @@
-"""Ways in which a Lexer differs from its documents, for as long as a sandbox lives; what goes wrong now and then is a fault."""
+"""Differences from Lexer's documents, for the life of a sandbox. What goes wrong now and then is a fault."""
 
 from __future__ import annotations
 

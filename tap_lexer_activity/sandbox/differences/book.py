@@ -1,4 +1,4 @@
-"""The differences of one sandbox, and what they need to know of the requests before."""
+"""The differences of one sandbox, and what they remember of earlier requests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class DifferenceBook:
-    """The differences of one sandbox, applied in the order of their names' list."""
+    """The differences of one sandbox, applied in the order of `DIFFERENCES`."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        """Those with these names.
+        """The differences with these names.
 
         Raises:
             ValueError: There is no difference of a name.

@@ -1,4 +1,4 @@
-"""Exports that differ: what is said of jobs, and their files."""
+"""Differences of exports: answers about jobs, and files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _done(content: Any) -> Any:
 
 
 def _while_at_work(word: str | None) -> Callable[[Asked, Answer], None]:
-    """The first answers about a job have another word than `pending`, and no link."""
+    """The first answers about a job have another word for `pending`, and no link."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if answer.status == 200 and asked.polls == 1:  # noqa: PLR2004 the statuses of HTTP
@@ -97,7 +97,7 @@ def _of_bytes(change: Callable[[bytes], bytes]) -> Callable[[Asked, Answer], Non
 
 
 def _of_rows(change: Callable[[Rows], Rows], **form: Any) -> Callable[[Asked, Answer], None]:
-    """A change of the rows of a file, the header among them, and of how they are written."""
+    """A change of the rows of a file, header included, and of their form."""
 
     def of_bytes(content: bytes) -> bytes:
         rows = change(list(csv.reader(io.StringIO(content.decode(), newline=""))))
@@ -127,7 +127,7 @@ def _zipped(content: bytes) -> bytes:
 
 
 def _joined(rows: Rows) -> Rows:
-    """The second half of the rows stands under a header of its own, with the columns the other way round."""
+    """The second half of the rows has its own header, with the columns in reverse order."""
     middle = len(rows) // 2
     return [*rows[:middle], *(row[::-1] for row in [rows[0], *rows[middle:]])]
 
@@ -159,10 +159,10 @@ def _with_thousands(header: str, cell: str) -> str:
 DIFFERENCES: Final = {  # (in this order: what changes rows comes before what changes how they are written, and that before bytes)
     "complete_is_success": Difference("a complete job is SUCCESS", _STATUS, of_content(_done), is_contrary=True),
     "pending_is_processing": Difference(
-        "a job at work is `processing`", _STATUS, _while_at_work("processing"), is_contrary=True
+        "an unfinished job is `processing`", _STATUS, _while_at_work("processing"), is_contrary=True
     ),
-    "pending_is_null": Difference("a job at work has no status", _STATUS, _while_at_work(None)),
-    "unknown_at_first": Difference("a job is unknown (404) when it is asked for at first", _STATUS, _unknown_at_first),
+    "pending_is_null": Difference("an unfinished job has no status", _STATUS, _while_at_work(None)),
+    "unknown_at_first": Difference("a new job is not known at first (404)", _STATUS, _unknown_at_first),
     "relative_link": Difference("the link to a file has no scheme", _STATUS, of_content(_relative), is_contrary=True),
     "no_data_in_words": Difference(
         'a complete job has no link, and says "No data for this range"', _STATUS, of_content(_no_data)
@@ -188,7 +188,7 @@ DIFFERENCES: Final = {  # (in this order: what changes rows comes before what ch
     ),
     "file_without_header": Difference("files have no header", _FILE, _of_rows(_without_header)),
     "file_title": Difference("files have a line above their header", _FILE, _of_rows(_under_a_title), is_contrary=True),
-    "file_sum": Difference("files have a sum below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
+    "file_sum": Difference("files have a total below their rows", _FILE, _of_rows(_with_a_sum), is_contrary=True),
     "file_semicolons": Difference(
         "columns of files are separated by semicolons", _FILE, _of_rows(_same, delimiter=";"), is_contrary=True
     ),

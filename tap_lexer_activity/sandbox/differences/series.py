@@ -1,4 +1,4 @@
-"""Series that differ: their shape, their labels, the length of their buckets, and the ranges that are answered."""
+"""Differences of series: shape, labels, length of buckets, and the ranges that are answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LABEL: Final = "%Y-%m-%d %H:%M"
 
 
 def _rows_in(content: Any, name: str) -> Iterator[dict[str, Any]]:
-    """The rows with a member of a name, whatever other differences have put around them."""
+    """The rows that have a member of this name, inside whatever other differences have put around them."""
     if isinstance(content, dict) and name in content:
         yield content
     elif isinstance(content, dict | list):
@@ -40,7 +40,7 @@ def _rows_in(content: Any, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _labelled(write: Callable[[datetime], Any]) -> Callable[[Asked, Answer], None]:
-    """Labels that are written in another way, from the instant that each of them stands for."""
+    """Labels in another form, from the instant that each one names."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if asked.query is not None:
@@ -70,7 +70,7 @@ def _of_surveys(change: Callable[[dict[str, Any]], None]) -> Callable[[Asked, An
 
 
 def _counted(changed: Callable[[Query], Query]) -> Callable[[Asked, Answer], None]:
-    """Answers to another question than was asked."""
+    """Answers to another request than the one sent."""
 
     def change(asked: Asked, answer: Answer) -> None:
         if asked.query is not None:
@@ -157,7 +157,7 @@ def _steps_of_weeks(asked: Asked, answer: Answer) -> None:
 
 
 def _both_edges(asked: Asked, answer: Answer) -> None:
-    """A row more, of the day before the first, labelled by its end."""
+    """An additional row: the day before the first, labelled by its end."""
     if asked.query is not None:
         before = replace(asked.query, start=asked.query.start - DAY)
         answer.content = series.nps_volume(before)
@@ -180,7 +180,7 @@ def _is_longer_than(days: int) -> Callable[[Query], bool]:
 
 
 def _in_grain(grain: Any, *, below: int = 0, above: int = 0) -> Callable[[Query], Query]:
-    """Buckets of one length for ranges of less, or of more, than some days."""
+    """Buckets of one length for ranges that are shorter, or longer, than some days."""
 
     def changed(query: Query) -> Query:
         length = query.end - query.start
@@ -209,7 +209,7 @@ DIFFERENCES: Final = {
         _labelled(lambda at: at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")),
     ),
     "labels_in_utc": Difference(
-        "labels of series are read off a clock in UTC, and do not say so",
+        "labels of series are in UTC, and do not say so",
         _LABELLED,
         _labelled(lambda at: at.astimezone(UTC).strftime(_LABEL)),
     ),
@@ -217,7 +217,9 @@ DIFFERENCES: Final = {
         "labels of series are milliseconds since 1970", _LABELLED, _labelled(lambda at: int(at.timestamp() * 1000))
     ),
     "labels_with_the_day_first": Difference(
-        "labels of series have the day first", _LABELLED, _labelled(lambda at: at.strftime("%d/%m/%Y %H:%M"))
+        "labels of series write the day before the month",
+        _LABELLED,
+        _labelled(lambda at: at.strftime("%d/%m/%Y %H:%M")),
     ),
     "labels_with_am": Difference(
         "labels of series have AM and PM", _LABELLED, _labelled(lambda at: at.strftime("%Y-%m-%d %I:%M %p"))
@@ -225,24 +227,22 @@ DIFFERENCES: Final = {
     "labels_of_dates": Difference(
         "labels of series are dates", _LABELLED, _labelled(lambda at: at.strftime("%d %b %Y"))
     ),
-    "labels_of_ends": Difference("labels of series are the ends of days", _STATES, _labelled(_at_end)),
+    "labels_of_ends": Difference("labels of series name the ends of days", _STATES, _labelled(_at_end)),
     "ranges_as_text": Difference("the range of a bucket is text", _LABELLED, _of_buckets(_range_text)),
-    "ranges_with_ends": Difference("the range of a bucket has its end as well", _LABELLED, _with_ends),
-    "dates_for_ranges": Difference("a bucket has a date in place of a range", _LABELLED, _of_buckets(_plain_date)),
+    "ranges_with_ends": Difference("a bucket also has the end of its range", _LABELLED, _with_ends),
+    "dates_for_ranges": Difference("a bucket has a date instead of a range", _LABELLED, _of_buckets(_plain_date)),
     "wrapped_series": Difference(
-        'a series stands under "data"', _LABELLED, of_content(lambda content: {"data": content}), is_contrary=True
+        'a series comes under "data"', _LABELLED, of_content(lambda content: {"data": content}), is_contrary=True
     ),
-    "empty_lists": Difference(
-        "[] comes where a series has no bucket", _LABELLED, of_content(lambda content: content or [])
-    ),
+    "empty_lists": Difference("a series without buckets is []", _LABELLED, of_content(lambda content: content or [])),
     "flat_series": Difference("a series is one list of buckets", _STATES | {"response_volume"}, of_content(_flat)),
     "listed_series": Difference("a series is a list of objects, one for each state", _LABELLED, of_content(_listed)),
     "series_by_date": Difference("a series is an object by date", _LABELLED, of_content(_by_date)),
     "members_beside": Difference(
-        "numbers and objects stand beside the lists of a series", _LABELLED, of_content(_with_meta)
+        "numbers and objects come beside the lists of a series", _LABELLED, of_content(_with_meta)
     ),
-    "titled_states": Difference("states are written as on the screen", _STATES, of_content(_titled)),
-    "days_of_utc": Difference("days are those of UTC, whatever zone is asked for", _STATES, _counted(_of_utc)),
+    "titled_states": Difference("states are written as on the screens", _STATES, of_content(_titled)),
+    "days_of_utc": Difference("days are those of UTC, whatever zone the request has", _STATES, _counted(_of_utc)),
     "weeks_for_months": Difference("a range of more than 30 days is answered in weeks", _LABELLED, _weeks),
     "days_for_hours": Difference(
         "a range of more than 40 hours is answered in days",
@@ -253,7 +253,7 @@ DIFFERENCES: Final = {
         "a range of less than 8 days is answered in hours", _STATES, _counted(_in_grain("hour", below=8))
     ),
     "part_of_a_range": Difference(
-        "of a range of more than 30 days the last 30 are answered",
+        "only the last 30 days of a longer range are answered",
         _LABELLED | _SURVEYS,
         _counted(lambda query: replace(query, start=max(query.start, query.end - 30 * DAY))),
     ),
@@ -264,7 +264,7 @@ DIFFERENCES: Final = {
         is_contrary=True,
     ),
     "retention": Difference(
-        "what is older than March 2026 is refused",
+        "days before March 2026 are refused",
         _LABELLED | {"summary"},
         _refused("date is out of retention", lambda query: query.start < instant(_RETAINED_SINCE)),
     ),
@@ -274,5 +274,5 @@ DIFFERENCES: Final = {
     ),
     "surveys_by_date": Difference("rows of surveys are an object by date", _SURVEYS, of_content(_surveys_by_date)),
     "survey_weeks": Difference("surveys of more than 30 days are counted in weeks", _SURVEYS, _steps_of_weeks),
-    "survey_row_more": Difference("surveys have a row for both edges of a range", _SURVEYS, _both_edges),
+    "survey_row_more": Difference("surveys have a row at both ends of a range", _SURVEYS, _both_edges),
 }

@@ -1,4 +1,4 @@
-"""Fields and values of lists and reports that differ: other types, words, times, fields and rows."""
+"""Differences of values in lists and reports: other types, words, times, fields and rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUMMARIES: Final = frozenset({"summary", "case_summary", "nps_summary"})
 
 
 def _put(**values: Any) -> Callable[[dict[str, Any]], None]:
-    """A change of fields of a row, where it has them: to a value, or to what a function makes of the old one."""
+    """A change of the fields that a row has: to a value, or by a function of the old one."""
 
     def put(row: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -108,19 +108,19 @@ DIFFERENCES: Final = {
         is_contrary=True,
     ),
     "fields_of_the_tap": Difference(
-        "rows have fields by the names of columns that the tap adds",
+        "rows have fields with the names of columns that the tap adds",
         _AGENTS | _CLASSES | _SUMMARIES,
         of_rows(_fields_of_the_tap),
         is_contrary=True,
     ),
     "numbers_as_text": Difference(
-        "numbers come as text, ids among them",
+        "numbers come as text, ids included",
         _AGENTS | _CLASSES | _SUMMARIES | _LISTS,
         of_rows(_numbers_as_text),
         is_contrary=True,
     ),
     "numbers_for_text": Difference(
-        "names that are numbers come as such", frozenset({"groups"}), of_rows(_put(name=2026))
+        "names that look like numbers come as numbers", frozenset({"groups"}), of_rows(_put(name=2026))
     ),
     "booleans_as_numbers": Difference(
         "true and false come as 1 and 0", _LISTS, of_rows(_booleans_as_numbers), is_contrary=True
@@ -131,15 +131,15 @@ DIFFERENCES: Final = {
         of_rows(_put(archived=str, nps=lambda is_nps: "yes" if is_nps else "no")),
     ),
     "archived_is_a_time": Difference(
-        "archived is the time since when", frozenset({"users"}), of_rows(_put(archived="2020-01-01T00:00:00Z"))
+        "archived is the time of archiving", frozenset({"users"}), of_rows(_put(archived="2020-01-01T00:00:00Z"))
     ),
     "offset_of_a_clock": Difference(
-        "gmtoffset is written as a clock shows it",
+        "gmtoffset is written like +09:30",
         frozenset({"users"}),
         of_rows(_put(gmtoffset=lambda hours: f"+{int(hours):02}:{int(hours % 1 * 60):02}")),
     ),
     "times_of_ruby": Difference(
-        "times are as Ruby writes them",
+        "times are written as Ruby does",
         _LISTS,
         of_rows(
             _put(
@@ -160,16 +160,16 @@ DIFFERENCES: Final = {
         of_rows(_put(last_sign_in_at=lambda text: text and text.rstrip("Z"), created_at=lambda text: text.rstrip("Z"))),
     ),
     "dates_for_times": Difference(
-        "a time is a date alone", frozenset({"forms"}), of_rows(_put(created_at=lambda text: text[:10]))
+        "a time is a date without a time of day", frozenset({"forms"}), of_rows(_put(created_at=lambda text: text[:10]))
     ),
     "never": Difference(
-        "a time is a word, or empty text",
+        "a time is a word or empty text",
         _LISTS,
         of_rows(_put(last_sign_in_at="never", created_at="")),
     ),
-    "no_number": Difference("an average of nothing is N/A", _SUMMARIES, of_rows(_na)),
+    "no_number": Difference("an average without values is N/A", _SUMMARIES, of_rows(_na)),
     "groups_as_objects": Difference(
-        "groups come as objects, and not as ids",
+        "groups come as objects instead of ids",
         frozenset({"users"}),
         of_rows(_put(groups=lambda ids: [{"id": number, "name": f"Group {number}"} for number in ids])),
     ),
@@ -180,7 +180,7 @@ DIFFERENCES: Final = {
         is_contrary=True,
     ),
     "states_on_the_screen": Difference(
-        "states have the words of the screen",
+        "states have the words of the screens",
         frozenset({"classifications", "user_volume"}),
         of_rows(_put(state=_title, states=lambda counts: {_title(state): n for state, n in counts.items()})),
         is_contrary=True,
@@ -191,7 +191,7 @@ DIFFERENCES: Final = {
         of_rows(_put(states=lambda counts: [{"state": state, "count": n} for state, n in counts.items()])),
     ),
     "row_of_nobody": Difference(
-        "messages that are nobody's have a row of their own",
+        "unassigned messages have a row without an id",
         _AGENTS | _CLASSES,
         of_content(_of_nobody),
         is_contrary=True,
@@ -205,10 +205,10 @@ DIFFERENCES: Final = {
         is_contrary=True,
     ),
     "rows_that_differ": Difference(
-        "two rows of one key differ", frozenset({"users"}) | _CLASSES, of_content(_that_differs)
+        "two rows with the same key differ", frozenset({"users"}) | _CLASSES, of_content(_that_differs)
     ),
     "nps_is_a_type": Difference(
-        "forms say by a field type that they are NPS forms", frozenset({"forms"}), of_rows(_without_nps)
+        "forms say in a field `type` that they are NPS forms", frozenset({"forms"}), of_rows(_without_nps)
     ),
     "nps_unsaid": Difference(
         "forms do not say whether they are NPS forms",

@@ -1,0 +1,1 @@
+"""The engine for others than Singer: for Python programs, and for Airbyte."""
