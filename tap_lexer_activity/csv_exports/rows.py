@@ -117,8 +117,8 @@ def _end_in_cr(head: Sequence[str]) -> bool:
 def _lines_by_cr(lines: Iterable[str]) -> Iterator[str]:
     begun = ""
     for line in lines:
-        begun += line.replace("\n", _LINE_FEED)
-        if begun.endswith("\r"):
+        begun += line if line.endswith("\r\n") else line.replace("\n", _LINE_FEED)
+        if begun.endswith(("\r", "\r\n")):
             yield begun
             begun = ""
     if begun:

@@ -6,6 +6,7 @@ And what comes after: once the fault is over, the next run completes the tables,
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -297,7 +298,7 @@ def changed() -> Iterator[Cell]:
         yield Cell("duplicate_rows", kind, None, once, settings=longer)
         nothing = "read as an empty list" if kind is LIST else "read as a window without activity"
         yield Cell("empty", kind, None, odd(nothing, rows=0))
-    yield Cell("empty", FORM, None, odd("read as a window without activity", says="taken for nothing", rows=0))
+    yield Cell("empty", FORM, None, odd("read as a window without activity", says="count as no rows", rows=0))
     for kind in STARTS:
         yield Cell("empty", kind, None, fails("no token to poll with", 1))
     yield Cell("empty", STATUS, None, TIMED_OUT, settings=SOON)
@@ -633,7 +634,8 @@ def test_a_fault_leaves_the_same_with_many_requests_under_way(
             box.fault(cell.fault, target, cell.times, cell.value, kind.passes if cell.times else 0)
             run = tap.run(config, catalog=catalog, timeout=900)
         messages = [{name: value for name, value in each.items() if name != "time_extracted"} for each in run.messages]
-        return run.code, run.errors if cell.outcome.ends == "failed" else [], messages
+        errors = [re.sub(r"127\.0\.0\.1:\d+", "HOST", each) for each in run.errors]  # each run has its own proxy
+        return run.code, errors if cell.outcome.ends == "failed" else [], messages
 
     expected = left_with(1)
     sampled = (4, 16)[len(request.node.name) % 2 :][:1]

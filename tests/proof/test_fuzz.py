@@ -31,6 +31,7 @@ HAS_ATHERIS = sys.platform == "linux" and platform.machine() == "x86_64"
 TOKENS = [b"null", b"[]", b"{}", b"1e999", b"-1", b"NaN", b'"', b",", b"\r", b"\x00", b"\xff", b"99999999999999999999"]
 
 FINDINGS = [
+    ("download", b'\x05(,BJA\r1",2A\r\n'),
     ("answer", b":9E8" + b"7" * 80),
     ("retry_header", b"99999999999999999999 May 2 12:00"),
     ("state", b'{"bookmarks": {"summary": {"replication_key_value": "0073-03-01T00:00:00Z"}}}'),
