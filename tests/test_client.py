@@ -370,6 +370,7 @@ def test_a_connection_is_used_again_after_a_whole_answer(answer: bytes) -> None:
     assert len(set(host.connections)) == 1
 
 
+@pytest.mark.thorough
 def test_an_answer_that_does_not_come_is_given_up(clock: Clock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -141,6 +141,7 @@ def test_a_file_without_rows_between_its_title_and_its_sum_is_an_empty_one(
     assert bookmark(run.state, "case_details") is not None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("difference", "form"),
     [("file_days_first", "%d/%m/%Y %H:%M:%S"), ("file_times_in_words", "%b %d, %Y %I:%M:%S %p")],

@@ -165,6 +165,7 @@ def test_a_lexer_that_differs_in_many_ways_at_once_loses_no_row(tap: Tap, new_sa
         assert [row | {"additional_columns": None} for row in found] == rows, stream
 
 
+@pytest.mark.thorough
 def test_discovery_makes_columns_of_what_a_short_read_shows(tap: Tap, new_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = new_sandbox(differences=["new_metric", "fields_of_the_tap"], export_seconds=0)
     config = sandbox.config(start_date="2026-04-29", discover_columns=True)

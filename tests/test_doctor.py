@@ -291,6 +291,7 @@ def test_one_odd_answer_stops_none_of_the_other_probes(lexers: Lexers, fault: st
     assert not found.is_settled
 
 
+@pytest.mark.thorough
 def test_the_quota_is_kept(lexers: Lexers) -> None:
     sandbox = lexers.sandbox(quota=(12, 1))
     found = lexers.examined(sandbox, with_exports=True)
@@ -306,6 +307,7 @@ def test_its_options_without_it_are_an_error(tap: Tap, sandbox: Sandbox, option:
     assert "are options of --doctor" in run.errors[0]
 
 
+@pytest.mark.thorough
 def test_a_report_that_can_not_be_written_loses_nothing(
     tap: Tap, new_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
@@ -353,6 +355,7 @@ def test_what_exports_do_is_found(
     assert different(found).keys() <= {finding.question, access.SPEED}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("difference", "question", "mark", "settings", "words"),
     [
@@ -394,6 +397,7 @@ def test_a_difference_of_exports_is_found(
     assert found.requests <= MOST
 
 
+@pytest.mark.thorough
 def test_polls_that_do_not_count_are_noticed(lexers: Lexers) -> None:
     for difference, counted in (("quota_of_60", True), ("free_polls", False)):
         found = lexers.examined(lexers.sandbox(differences=[difference]), with_exports=True)
@@ -449,6 +453,7 @@ def test_no_question_is_asked_twice_and_all_are_within_the_plan(lexers: Lexers) 
 # The command
 
 
+@pytest.mark.thorough
 def test_the_command_prints_and_writes_and_ends_by_what_it_found(
     tap: Tap, new_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

@@ -682,6 +682,7 @@ def test_what_is_packed_is_unpacked_whole_in_small_pieces(lengths: list[int], se
     assert max(map(len, pieces)) <= small
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("is_silent", "why"),
     [(False, "the connection broke off (ChunkedEncodingError)"), (True, "no answer within 1 s (request_timeout)")],

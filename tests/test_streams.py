@@ -508,6 +508,7 @@ def test_rows_that_go_through_a_stream_map_are_told_of_while_they_are_read(
     ]
 
 
+@pytest.mark.thorough
 def test_an_export_that_is_waited_for_is_told_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -268,6 +268,7 @@ def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
     assert troubles == []
 
 
+@pytest.mark.thorough
 def test_a_lock_that_ends_is_waited_for_and_one_that_does_not_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +308,7 @@ class Counted(sqlite3.Connection):
         super().close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", [None, "no folder", "no database", "dropped", "locked"])
 def test_no_connection_is_left_open_whatever_happens_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str | None
