@@ -35,6 +35,8 @@ _LOCK_TIMEOUT: Final = 30.0
 _LOCK_PAUSE: Final = 0.1
 _ON_ITS_WAY: Final = 0.03
 """Share of a period that a call may take to the other side: 9 s of 300."""
+_LEAST_ON_ITS_WAY: Final = 0.1
+"""Seconds that it may take however short the period: on a busy machine, no call may take less."""
 _Result = TypeVar("_Result")
 
 
@@ -226,7 +228,7 @@ class Limiter:
         if sent is not None:
             self._taken.append((now, now - sent))
             least = min(taken for _, taken in self._taken)
-            earlier = 0.0 if self._counts_late else max(0.0, least - _ON_ITS_WAY * self._seconds)
+            earlier = 0.0 if self._counts_late else max(0.0, least - max(_LEAST_ON_ITS_WAY, _ON_ITS_WAY * self._seconds))
         self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (now - earlier, ticket))
 
     def _ends(self) -> list[float]:
