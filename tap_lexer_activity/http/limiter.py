@@ -228,7 +228,9 @@ class Limiter:
         if sent is not None:
             self._taken.append((now, now - sent))
             least = min(taken for _, taken in self._taken)
-            earlier = 0.0 if self._counts_late else max(0.0, least - max(_LEAST_ON_ITS_WAY, _ON_ITS_WAY * self._seconds))
+            earlier = (
+                0.0 if self._counts_late else max(0.0, least - max(_LEAST_ON_ITS_WAY, _ON_ITS_WAY * self._seconds))
+            )
         self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (now - earlier, ticket))
 
     def _ends(self) -> list[float]:
