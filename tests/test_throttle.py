@@ -48,34 +48,6 @@ def test_a_burst_goes_at_once_and_the_next_call_waits_a_whole_period() -> None:
     assert limiter.spent == 4
 
 
-def test_the_time_that_every_answer_takes_costs_no_quota() -> None:
-    clock = Clock()
-    limiter = Limiter(2, 300, clock=clock, sleep=clock.sleep)
-    begun = []
-    for connecting, taken in ((2, 100), (0, 120), (0, 5), (0, 5), (0, 5)):
-        with limiter.call():
-            begun.append(clock.now)
-            clock.now += connecting
-            limiter.sent()
-            clock.now += taken
-    on_its_way = 9
-    assert begun[1] == 1000 + 2 + 100
-    assert begun[2] == 1000 + 2 + on_its_way + 300
-    assert begun[3] == begun[1] + 20 + on_its_way + 300, "what it took longer than others, it may have been on its way"
-    assert begun[4] == begun[2] + 5 + 300, "a quick answer after slow ones is none the earlier counted as old"
-
-
-def test_after_a_refusal_a_call_counts_from_its_end() -> None:
-    clock = Clock()
-    limiter = Limiter(1, 300, clock=clock, sleep=clock.sleep)
-    limiter.learn_of_refusal()
-    with limiter.call():
-        limiter.sent()
-        clock.now += 100
-    with limiter.call():
-        assert clock.now == 1000 + 100 + 300
-
-
 def test_a_call_that_fails_counts_too() -> None:
     clock = Clock()
     limiter = Limiter(1, 10, clock=clock, sleep=clock.sleep)
@@ -97,30 +69,27 @@ def test_a_sleep_that_ends_early_is_slept_on() -> None:
 
 # Times in quarters of a second, so that sums are exact.
 quarters = st.integers(0, 80).map(lambda n: n / 4)
-mostly_none = st.one_of(st.just(0.0), st.just(0.0), quarters)
 
 
 @given(
     st.integers(1, 6),
-    st.integers(1, 80).map(lambda n: n / 4),
-    st.lists(st.tuples(mostly_none, mostly_none, quarters, mostly_none), min_size=1, max_size=60),
+    st.integers(1, 40).map(lambda n: n / 4),
+    st.lists(st.tuples(quarters, quarters, quarters), min_size=1, max_size=60),
 )
 def test_no_period_has_more_calls_wherever_the_other_side_counts_them(
-    calls: int, seconds: float, steps: list[tuple[float, float, float, float]]
+    calls: int, seconds: float, steps: list[tuple[float, float, float]]
 ) -> None:
     clock = Clock()
     limiter = Limiter(calls, seconds, clock=clock, sleep=clock.sleep)
     arrived = []
-    for pause, there, on_its_way, back in steps:
+    for pause, there, back in steps:
         clock.now += pause
         with limiter.call():
             clock.now += there
-            limiter.sent()
-            clock.now += min(on_its_way, 0.03 * seconds, back)
             arrived.append(clock.now)
             clock.now += back
-    for start in arrived:  # (3 % of a period is no exact number)
-        within = bisect_left(arrived, start + seconds - 1e-6) - bisect_left(arrived, start)
+    for start in arrived:
+        within = bisect_left(arrived, start + seconds) - bisect_left(arrived, start)
         assert within <= calls
     assert limiter.spent == len(steps)
     assert bisect_right(arrived, clock.now) == len(steps)

@@ -1,13 +1,10 @@
-"""Limiters that share a file, in any order of events, against a server that counts each call at the worst moment.
-
-That is up to its end, less the least time that calls of the last period took, but for the 3 % of a period that it may be on its way.
-"""
+"""Limiters that share a file, in any order of events, against a server that counts each call at the worst moment."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -34,12 +31,11 @@ class Call:
     process: Process
     block: AbstractContextManager[None] | None = None
     """None: a limiter only thinks that there was such a call."""
-    end: float | None = None
-    """When the server counted it at the latest, if it has ended."""
+    ended: float | None = None
 
     def last_counted(self, now: float, seconds: float) -> float:
         """When the server may count it at the latest. One without an end is taken to reach it within a period."""
-        return min(now, self.begun + seconds) if self.end is None else self.end
+        return min(now, self.begun + seconds) if self.ended is None else self.ended
 
 
 @dataclass
@@ -48,16 +44,12 @@ class Process:
 
     Attributes:
         known: The calls that it has to know of, its own and others'.
-        taken: When each of its calls ended that had been sent, and the seconds since then.
-        sent: When one of its calls was sent, if none has begun since. (In this test all are of one thread.)
     """
 
     calls: int
     seconds: float
     limiter: Limiter
     known: list[Call]
-    taken: list[tuple[float, float]] = field(default_factory=list)
-    sent: float | None = None
 
     def count(self, moment: float) -> int:
         """Calls that stand in the way of one at this moment, if nothing else happens until then."""
@@ -65,7 +57,7 @@ class Process:
 
     def free_at(self, now: float) -> float:
         """The first moment at which a call may begin."""
-        ends = (call.begun + self.seconds if call.end is None else call.end for call in self.known)
+        ends = (call.begun + self.seconds if call.ended is None else call.ended for call in self.known)
         moments = [now, *(end + self.seconds for end in ends)]
         return min(moment for moment in moments if moment >= now and self.count(moment) < self.calls)
 
@@ -105,7 +97,7 @@ class Limiters(RuleBasedStateMachine):
     @property
     def going_on(self) -> list[Call]:
         calls = [call for process in self.processes for call in process.known if call.process is process]
-        return [call for call in calls if call.end is None]
+        return [call for call in calls if call.ended is None]
 
     @rule(seconds=quarters)
     def time_passes(self, seconds: float) -> None:
@@ -120,15 +112,8 @@ class Limiters(RuleBasedStateMachine):
             block
         )  # at the latest the test's end ends it: one that is let go of would end at any time
         assert self.now == earliest, "neither too early nor later than it has to be"
-        process.sent = None
         process.known.append(Call(self.now, process, block))
         self.now += there
-
-    @rule(n=which)
-    def a_call_is_sent(self, n: int) -> None:
-        process = self.processes[n % len(self.processes)]
-        process.limiter.sent()
-        process.sent = self.now
 
     @precondition(lambda self: self.going_on)
     @rule(n=which, failure=st.sampled_from([None, OSError(), KeyboardInterrupt()]))
@@ -137,11 +122,7 @@ class Limiters(RuleBasedStateMachine):
         assert call.block
         with suppress(OSError, KeyboardInterrupt):
             call.block.__exit__(type(failure) if failure else None, failure, None)
-        call.end = self.now
-        if (sent := call.process.sent) is not None:
-            call.process.taken.append((self.now, self.now - sent))
-            recent = [taken for end, taken in call.process.taken if end > self.now - call.process.seconds]
-            call.end -= max(0.0, min(recent) - 0.03 * call.process.seconds)
+        call.ended = self.now
 
     @rule(n=which, quota=sizes)
     def a_run_is_killed_and_another_begins(self, n: int, quota: tuple[int, float]) -> None:
@@ -155,12 +136,12 @@ class Limiters(RuleBasedStateMachine):
         Of calls that runs have been killed in nobody knows any more: they are taken to have reached the server by then.
         """
         for call in self.shared:
-            call.end = self.now if call.end is None else call.end
+            call.ended = self.now if call.ended is None else call.ended
         with closing(sqlite3.connect(self.file)) as database:
             database.execute("DROP TABLE IF EXISTS calls")
         for process in self.processes:
             if process.known is self.shared:
-                process.known = self.shared + [Call(self.now, process, end=self.now)] * process.calls
+                process.known = self.shared + [Call(self.now, process, ended=self.now)] * process.calls
                 self.told += 1
         self.shared = []
 
@@ -172,7 +153,8 @@ class Limiters(RuleBasedStateMachine):
             allowed = max((call.process.calls for call in calls), default=0)
             seconds = min((call.process.seconds for call in calls), default=0)
             spans = [
-                (call.begun, min(call.begun + seconds, self.now if call.end is None else call.end)) for call in calls
+                (call.begun, min(call.begun + seconds, self.now if call.ended is None else call.ended))
+                for call in calls
             ]
             for _, start in spans:
                 assert sum(begun < start + seconds and start <= end for begun, end in spans) <= allowed
@@ -182,7 +164,7 @@ class Limiters(RuleBasedStateMachine):
         for process in self.processes:
             earliest, found = process.free_at(self.now), process.limiter.next_free_at()
             # (It may be said too early while a call goes on, which can end at any time.)
-            assert found <= earliest if any(call.end is None for call in process.known) else found == earliest
+            assert found <= earliest if any(call.ended is None for call in process.known) else found == earliest
             assert process.limiter.available() == max(0, process.calls - process.count(self.now))
         assert len(self.troubles) == self.told
 

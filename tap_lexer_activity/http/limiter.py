@@ -33,26 +33,19 @@ _LONGEST_HOLD: Final = 6
 _LOCK_TIMEOUT: Final = 30.0
 """Seconds that another process may keep the file locked before it is given up."""
 _LOCK_PAUSE: Final = 0.1
-_ON_ITS_WAY: Final = 0.03
-"""Share of a period that a call may take to the other side: 9 s of 300."""
-_LEAST_ON_ITS_WAY: Final = 0.1
-"""Seconds that it may take however short the period: on a busy machine, no call may take less."""
 _Result = TypeVar("_Result")
 
 
 class _Here(threading.local):
     spent = 0
     ticket: int | None = None
-    sent: float | None = None
 
 
 class Limiter:
-    """Never more than `calls` calls in any `seconds`, as the other side counts them.
+    """Never more than `calls` calls in any `seconds`, wherever in the call the other side counts it.
 
-    The first `calls` go at once. From then on each waits until the one `calls` before it is a whole period old. The other side counts a
-    call when it arrives. So its age begins at its end, less the time that the other side takes for any answer: the least that a call has
-    taken in the last period from when it was sent, but for 3 % of a period, which a call may be on its way. Slow answers then cost no
-    quota, and a quick one after slow ones is none the earlier counted as old. After a refusal (`learn_of_refusal`) the age begins at the end.
+    The first `calls` go at once. From then on each waits until the one `calls` before it has been over for a whole period: counted
+    from its end and not from its start, because the other side counts a call when it arrives, somewhere in between.
 
     Threads may share it. The calls are kept in an SQLite database: in memory, or in a file that several processes share, and then they
     share the quota.
@@ -97,9 +90,6 @@ class Limiter:
         self._held_until = -math.inf
         self._refusals: list[float] = []
         self._accepted = 0
-        self._counts_late = False
-        self._taken: list[tuple[float, float]] = []
-        """When calls ended, in the last period, and the seconds that each has taken since it was sent."""
         self._lock = threading.RLock()
         """Guards the database, and what is counted."""
         self._gate = threading.Lock()
@@ -126,7 +116,6 @@ class Limiter:
             raise RequestsSpentError(msg)
         self.reserve()
         ticket, self._here.ticket = self._here.ticket, None
-        self._here.sent = None
         with self._lock:
             self.spent += 1
         self.credit(1)
@@ -134,10 +123,6 @@ class Limiter:
             yield
         finally:
             self._guarded(lambda: self._leave(ticket))
-
-    def sent(self) -> None:
-        """Say that this thread's call, if it is in one, has left this machine."""
-        self._here.sent = self._clock()
 
     def reserve(self) -> None:
         """Wait for a place in the quota, and keep it for this thread's next call, unless it has one."""
@@ -188,16 +173,14 @@ class Limiter:
     def learn_of_refusal(self) -> int | None:
         """Learn from a call that was refused for the quota though there was room.
 
-        From now on a call counts from its end. One refusal may be the fault of calls that nobody here knows of. If another comes in
-        another period, the more that was accepted in one of the two is the limit from now on. (Few calls are no sign: then somebody else
-        uses the quota up.)
+        One time may be the fault of calls that nobody here knows of. If it comes again in another period, the more that was accepted in
+        one of the two is the limit from now on. (Few calls are no sign: then somebody else uses the quota up.)
 
         Returns:
             The limit, if it has become another.
         """
         with self._lock:
             now = self._clock()
-            self._counts_late = True
             self._refusals = [each for each in self._refusals if each > now - self._seconds] + [now]
             accepted = len(self._guarded(self._ends)) - len(self._refusals)
             if len(self._refusals) > 1 or not self._calls // 10 < accepted < self._calls:
@@ -222,16 +205,7 @@ class Limiter:
             return database.execute("INSERT INTO calls (begun) VALUES (?)", (now,)).lastrowid
 
     def _leave(self, ticket: int | None) -> None:
-        now, sent = self._clock(), self._here.sent
-        self._taken = [(end, taken) for end, taken in self._taken if end > now - self._seconds]
-        earlier = 0.0
-        if sent is not None:
-            self._taken.append((now, now - sent))
-            least = min(taken for _, taken in self._taken)
-            earlier = (
-                0.0 if self._counts_late else max(0.0, least - max(_LEAST_ON_ITS_WAY, _ON_ITS_WAY * self._seconds))
-            )
-        self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (now - earlier, ticket))
+        self._database.execute("UPDATE calls SET ended = ? WHERE id = ?", (self._clock(), ticket))
 
     def _ends(self) -> list[float]:
         """When the calls ended that count now, the first first.

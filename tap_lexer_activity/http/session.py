@@ -194,10 +194,6 @@ class ThrottledAdapter(TimedAdapter):
             self.slots.take()  # behind the wait for the quota: one that waits is not under way
             return super().send(request, *args, **kwargs)
 
-    @override
-    def sent(self) -> None:
-        self._limiter.sent()
-
 
 class _TokenAuth(AuthBase):
     """Puts the token on requests to the given origins, and on no others."""

@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,8 +27,6 @@ from urllib3 import HTTPConnectionPool
 from urllib3.util import parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed import WriteableBuffer
 
 
@@ -134,16 +133,12 @@ class _TimedResponse(http.client.HTTPResponse):
             self.will_close = True  # a body that should not be there would not be read, and may come late
 
 
-def _timed(kind: type[Any], on_sent: Callable[[], None]) -> type[Any]:
-    """A class of connections, also of those through a proxy, with responses that come in time, and that tell when a request is sent."""
+@cache
+def _timed(kind: type[Any]) -> type[Any]:
+    """A class of connections, also of those through a proxy, with responses that come in time."""
     if kind.response_class is _TimedResponse:
         return kind
-
-    def request(self: Any, *args: Any, **kwargs: Any) -> None:
-        kind.request(self, *args, **kwargs)
-        on_sent()
-
-    return type(f"Timed{kind.__name__}", (kind,), {"response_class": _TimedResponse, "request": request})
+    return type(f"Timed{kind.__name__}", (kind,), {"response_class": _TimedResponse})
 
 
 class TimedAdapter(HTTPAdapter):
@@ -157,11 +152,8 @@ class TimedAdapter(HTTPAdapter):
             self._check_proxy(proxy, request.url or "")
         pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         if isinstance(pool, HTTPConnectionPool):
-            pool.ConnectionCls = _timed(pool.ConnectionCls, self.sent)
+            pool.ConnectionCls = _timed(pool.ConnectionCls)
         return pool
-
-    def sent(self) -> None:
-        """A request of this thread has been written to its connection. Here it is nobody's concern."""
 
     def _check_proxy(self, proxy: str, url: str) -> None:
         """Refuse a proxy that can't be used, before the library does: its errors have the password in their text."""
