@@ -75,6 +75,25 @@ def test_a_plan_is_a_table_and_a_sum(zone: str, first: int) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "per_answer", "config", "said"),
+    [
+        (64, 1.04, {}, ["Their answers take about 17 s: 1.0 s each, as in the last two days, and 4 under way at once."]),
+        (64, 1.04, {"concurrency": 16}, []),
+        (64, 5, {"concurrency": 16}, ["Their answers take about 20 s: 5.0 s each, as in the last two days, and 16 under way at once."]),
+        (64, 5, {"max_requests": 30}, ["Their answers take about 2 min: 5.0 s each, as in the last two days, and 1 under way at once."]),
+        (2600, 1, {}, []),  # 11 min of answers, and 130 min of quota
+        (2600, 15, {}, ["Their answers take about 2 h 42 min: 15.0 s each, as in the last two days, and 4 under way at once."]),
+        (64, None, {}, []),
+    ],
+)  # fmt: skip
+def test_the_time_of_the_answers_is_said_if_it_is_known_and_longer_than_that_of_the_quota(
+    count: int, per_answer: float | None, config: dict[str, Any], said: list[str]
+) -> None:
+    lines = format_plan([plan(count)], {}, settings(**config), per_answer=per_answer)
+    assert [line for line in lines if line.startswith("Their answers")] == said
+
+
 @pytest.mark.parametrize(("most", "is_said"), [(49, True), (50, False), (51, False)])
 def test_max_requests_is_said_if_it_ends_the_run(most: int, is_said: bool) -> None:
     lines = format_plan([plan(40, polls=10)], {}, settings(max_requests=most))

@@ -537,3 +537,22 @@ def test_a_plan_says_what_has_been_sent_already(tap: Tap, new_sandbox: NewSandbo
         "10 requests: no wait for the quota, at 10 requests in 600 s.",
         "2 requests were sent with this token in the last 600 s: a run that starts now takes at least 10 min.",
     ]
+
+
+@pytest.mark.unhurried
+def test_a_plan_says_how_long_the_answers_take_that_runs_before_it_have_met(tap: Tap, new_sandbox: NewSandbox) -> None:
+    sandbox = new_sandbox(quota=(1000, 600))
+    config = sandbox.config(start_date="2026-02-01", rate_limit_requests=1000, rate_limit_seconds=600, concurrency=1)
+    plan = ("--plan", "--select", "summary")
+    assert "answers" not in tap.run(config, *plan).out, "nothing is known yet"
+    sandbox.fault("timeout", times=None, value=0.5)
+    assert tap.run(config, "--check").code == 0
+    *_, count, answers = tap.run(config, *plan).out.splitlines()
+    found = re.fullmatch(r"(\d+) requests: no wait for the quota, at 1000 requests in 600 s\.", count)
+    assert found
+    said = re.fullmatch(
+        r"Their answers take about (\d+) s: 0\.[567] s each, as in the last two days, and 1 under way at once\.",
+        answers,
+    )
+    assert said, answers
+    assert 0.5 * int(found[1]) <= int(said[1]) <= 0.75 * int(found[1]) + 1

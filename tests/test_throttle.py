@@ -127,6 +127,21 @@ def test_limiters_of_one_file_share_the_quota(tmp_path: Path) -> None:
     assert one.available() == two.available() == 2
 
 
+def test_the_time_of_a_call_is_known_of_those_of_other_limiters_too(tmp_path: Path) -> None:
+    clock = Clock()
+    one, two = (limiter_of(clock, tmp_path / "quota") for _ in range(2))
+    assert one.seconds_per_call() is None
+    for seconds in (1, 3):
+        with one.call():
+            assert two.seconds_per_call() == (1 if seconds == 3 else None), "one that goes on says nothing"
+            clock.now += seconds
+    assert two.seconds_per_call() == 2
+    clock.now += 2 * 86_400
+    with two.call():
+        clock.now += 5
+    assert one.seconds_per_call() == 5
+
+
 def test_a_limiter_of_another_size_counts_the_same_calls(tmp_path: Path) -> None:
     clock = Clock()
     small, large = limiter_of(clock, tmp_path / "quota"), Limiter(5, 10, file=tmp_path / "quota", clock=clock)

@@ -165,6 +165,12 @@ class Limiter:
         free = self._clock() if len(ends) < self._calls else ends[len(ends) - self._calls] + self._seconds
         return max(free, self._held_until)
 
+    def seconds_per_call(self) -> float | None:
+        """Seconds that a call of the last two days took on average, those of other processes included; `None` if there was none."""
+        query = "SELECT avg(ended - begun) FROM calls WHERE begun <= ? AND ended > begun"
+        found: float | None = self._guarded(lambda: self._database.execute(query, (self._clock(),)).fetchone()[0])
+        return found
+
     def hold(self, seconds: float) -> None:
         """Begin no call for so long: the other side says that it has no room before."""
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity import windows
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Request
+
+
+_SHORTEST_TOLD: Final = 10
+"""Seconds of the shortest time that is told of answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +107,20 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     ]
 
 
-def format_plan(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int], settings: Settings) -> list[str]:
+def format_plan(
+    plans: Sequence[Plan],
+    alternatives: Mapping[tuple[str, str], int],
+    settings: Settings,
+    *,
+    per_answer: float | None = None,
+) -> list[str]:
     """A plan as lines for people.
 
     Args:
         plans: What a run would ask for.
         alternatives: Requests of the same run with another setting, by the setting and its value.
         settings: The tap's.
+        per_answer: Seconds that an answer takes, if they are known.
     """
     rows = [
         (
@@ -127,6 +138,7 @@ def format_plan(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], in
     asked = f" and about {polls:,} polls of exports" if polls else ""
     lines = table(("stream", "windows", "requests", "polls", "days", "why"), rows)
     lines += ["", f"{count:,} requests{asked}: {_time(quota, count + polls)}, at {quota[0]} requests in {quota[1]} s."]
+    lines += _answers(settings, quota, count + polls, per_answer)
     if settings.max_requests is not None and settings.max_requests < count + polls:
         lines.append(f"max_requests ends the run after {settings.max_requests:,} of them.")
     return lines + _hint(quota, count + polls, alternatives, with_polls=polls > 0)
@@ -135,6 +147,17 @@ def format_plan(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], in
 def _time(quota: tuple[int, int], requests: int) -> str:
     seconds = seconds_within(quota, requests)
     return f"at least {in_words(seconds)}" if seconds else "no wait for the quota"
+
+
+def _answers(settings: Settings, quota: tuple[int, int], planned: int, per_answer: float | None) -> list[str]:
+    """The time that the answers take, if it is longer than that of the quota."""
+    most = settings.max_requests
+    requests, at_once = (planned, settings.concurrency) if most is None else (min(planned, most), 1)
+    seconds = requests * (per_answer or 0.0) / at_once
+    if seconds < max(_SHORTEST_TOLD, seconds_within(quota, requests)):
+        return []
+    one = f"{per_answer:.1f} s each, as in the last two days"
+    return [f"Their answers take about {in_words(seconds)}: {one}, and {at_once} under way at once."]
 
 
 def _hint(

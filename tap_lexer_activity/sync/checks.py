@@ -65,9 +65,11 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
     for caution in cautions(settings, plans, needs_forms=engine.needs_forms):
         run.logger.warning("%s", caution)
     total = sum(plan.count + plan.polls for plan in plans)
-    lines = format_plan(plans, alternatives(run, engine.windowed, total), settings)
+    limiter = run.client.limiter
+    others = alternatives(run, engine.windowed, total)
+    lines = format_plan(plans, others, settings, per_answer=limiter.seconds_per_call())
     quota = settings.rate_limit_requests, settings.rate_limit_seconds
-    available = run.client.limiter.available()
+    available = limiter.available()
     now = seconds_within(quota, total, free=available)
     if now > seconds_within(quota, total):
         lines.append(
