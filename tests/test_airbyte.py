@@ -253,6 +253,22 @@ def test_the_streams_are_those_of_the_tap(source: Source, config: Make, tap: Tap
     assert streams == {}
 
 
+def test_whoever_chooses_every_stream_gets_no_error(source: Source, new_sandbox: NewSandbox) -> None:
+    settings = new_sandbox(export_seconds=0, messages_per_day=6).config(**START)
+    (found,) = source.run("discover", config=settings).of("CATALOG")
+    assert {each["name"] for each in found["streams"]} == BY_NAME.keys() - {"workflow_states"}
+    chosen = {
+        "streams": [
+            {"stream": each, "sync_mode": each["supported_sync_modes"][-1], "destination_sync_mode": "append_dedup"}
+            for each in found["streams"]
+        ]
+    }
+    answer = source.run("read", config=settings, catalog=chosen)
+    assert answer.code == 0, answer.out
+    (found,) = source.run("discover", config=settings | {"report_parameters": '{"workflow_states": {}}'}).of("CATALOG")
+    assert {each["name"] for each in found["streams"]} == BY_NAME.keys()
+
+
 def test_columns_are_discovered_if_a_setting_wants_it(source: Source, config: Make) -> None:
     (found,) = source.run("discover", config=config(discover_columns=True)).of("CATALOG")
     (stream,) = (each for each in found["streams"] if each["name"] == "nps_submissions")

@@ -26,6 +26,8 @@ from tap_lexer_activity.sync.checks import check_token
 if TYPE_CHECKING:
     from types import FrameType
 
+    from tap_lexer_activity.settings.settings import Settings
+
 _SIGNALS_TO_GIVE_UP: Final = 3
 """The signal that ends the process where it stands: whoever reads no more keeps it in a write for ever."""
 
@@ -100,6 +102,12 @@ def _run(arguments: argparse.Namespace, messages: m.Messages, logger: logging.Lo
     return code
 
 
+def _offered(settings: Settings) -> list[str]:
+    """The streams that are shown to be chosen from. People choose all of them, so one that most accounts refuse has to be asked for."""
+    names = settings.report_parameters
+    return [name for name, kind in BY_NAME.items() if kind.selected_by_default or name in names]
+
+
 def _answer(arguments: argparse.Namespace, messages: m.Messages, logger: logging.Logger) -> int:
     if arguments.command == "spec":
         messages.write({"type": "SPEC", "spec": specification()})
@@ -118,7 +126,7 @@ def _answer(arguments: argparse.Namespace, messages: m.Messages, logger: logging
             messages.write(*(m.log("WARN", line) for line in m.lines_of(error)))
         messages.write({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}})
     else:
-        messages.write({"type": "CATALOG", "catalog": catalog(all_columns(run, BY_NAME))})
+        messages.write({"type": "CATALOG", "catalog": catalog(all_columns(run, _offered(settings)))})
     return 0
 
 

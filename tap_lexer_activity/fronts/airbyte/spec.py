@@ -66,7 +66,7 @@ def _field(definition: Mapping[str, Any], order: int) -> Schema:
 
 def catalog(columns: Mapping[str, Columns]) -> dict[str, Any]:
     """The streams with their columns."""
-    return {"streams": [_stream(kind, columns[name].properties) for name, kind in BY_NAME.items()]}
+    return {"streams": [_stream(BY_NAME[name], each.properties) for name, each in columns.items()]}
 
 
 def _stream(kind: type[LexerStream], properties: Mapping[str, Any]) -> dict[str, Any]:
