@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,9 +11,11 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from conftest import Run
 from support.states import bookmarks
 
 from tap_lexer_activity.streams.registry import STREAMS
@@ -20,7 +23,7 @@ from tap_lexer_activity.streams.registry import STREAMS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Run, Tap, Warehouse
+    from conftest import Tap, Warehouse
     from support.types import CatalogOf, NewSandbox
 
     from tap_lexer_activity.sandbox import Sandbox
@@ -332,28 +335,107 @@ def test_a_temporary_folder_of_someone_else_is_not_used(
 # The order of a run that has to wait for the quota
 
 
+LATER = ("users", "summary", "mention_sla_export", "states_volume", "case_summary")
+
+
+def rows_by_stream(run: Run) -> list[str]:
+    """The streams of the rows in their order, each once for rows that follow each other."""
+    return [name for name, _ in groupby(each["stream"] for each in run.messages if each["type"] == "RECORD")]
+
+
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_first_load_that_waits_for_the_quota_reads_the_short_streams_first(
     tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int
 ) -> None:
     sandbox = new_sandbox(export_seconds=0)
-    streams = ("users", "summary", "mention_sla_export", "states_volume", "case_summary")
+    catalog = catalog_of(*LATER)
 
     def read(calls: int) -> Run:
         config = sandbox.config(start_date="2026-04-12", concurrency=concurrency)
-        return tap.run(config | {"rate_limit_requests": calls, "rate_limit_seconds": 1}, catalog=catalog_of(*streams))
-
-    def order(run: Run) -> list[str]:
-        return list(dict.fromkeys(message["stream"] for message in run.messages if message["type"] == "RECORD"))
+        return tap.run(config | {"rate_limit_requests": calls, "rate_limit_seconds": 1}, catalog=catalog)
 
     within, beyond = read(100), read(30)
     assert (within.code, beyond.code) == (0, 0), beyond.log
-    assert order(within) == [stream.name for stream in STREAMS if stream.name in streams], (
+    assert rows_by_stream(within) == [stream.name for stream in STREAMS if stream.name in LATER], (
         "all are sent at once, so their order is the catalog's"
     )
-    assert order(beyond) == ["users", "states_volume", "mention_sla_export", "summary", "case_summary"]
+    first = dict.fromkeys(rows_by_stream(beyond))
+    first.pop("mention_sla_export")  # (which comes as soon as its file is there)
+    assert list(first) == ["users", "states_volume", "summary", "case_summary"]
     assert beyond.records == within.records
     assert beyond.state == within.state
+
+
+@pytest.mark.unhurried
+@pytest.mark.parametrize("concurrency", [1, 4, 16])
+def test_a_first_load_emits_an_export_as_soon_as_its_file_is_there(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int
+) -> None:
+    sandbox = new_sandbox(export_seconds=2.5, messages_per_day=5)
+    config = sandbox.config(
+        start_date="2026-02-01",
+        concurrency=concurrency,
+        rate_limit_requests=40,
+        rate_limit_seconds=2,
+        export_window_days=45,
+    )
+    catalog = catalog_of(*LATER)
+    run = tap.run(config, catalog=catalog)
+    assert run.code == 0, run.log
+    order = rows_by_stream(run)
+    assert order[:3] == ["users", "states_volume", "summary"], "it is not waited for"
+    first = order.index("mention_sla_export")
+    assert {"summary", "case_summary"} & set(order[first + 1 :]), "nor are the reports, once the first file is there"
+    at_leisure = tap.run(config | {"rate_limit_requests": 1000}, catalog=catalog)
+    assert run.records == at_leisure.records
+    assert run.state == at_leisure.state
+
+
+@pytest.mark.unhurried
+def test_a_first_load_waits_for_a_job_that_hangs_when_all_else_is_read(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox = new_sandbox(export_seconds=0, messages_per_day=5)
+    sandbox.fault("export_slow", "mention_sla_export", times=None)
+    config = sandbox.config(start_date="2026-04-20", rate_limit_requests=10, rate_limit_seconds=1)
+    run = tap.run(
+        config | {"export_timeout": 1, "export_retries": 0, "export_window_days": 4}, catalog=catalog_of(*LATER)
+    )
+    assert run.code == 1
+    assert rows_by_stream(run) == ["users", "states_volume", "summary", "case_summary"]
+    assert "mention_sla_export failed" in run.log
+    assert "Complete: users, states_volume, summary, case_summary. Failed: mention_sla_export" in run.log
+
+
+@pytest.mark.unhurried
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_signal_while_an_export_is_set_aside_loses_nothing(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf, concurrency: int
+) -> None:
+    sandbox = new_sandbox(export_seconds=2.5, messages_per_day=5)
+    config = sandbox.config(start_date="2026-03-01", concurrency=concurrency, export_window_days=20)
+    config |= {"rate_limit_requests": 30, "rate_limit_seconds": 2}
+    catalog = catalog_of(*LATER)
+    whole = tap.run(config, catalog=catalog)
+    assert whole.code == 0, whole.log
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in LATER}
+    state: dict[str, Any] | None = None
+    for seconds in (1.5, 3.0):
+        with tap.start(config, catalog=catalog, state=state) as process:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGTERM)
+            out, log = process.communicate(timeout=20)
+        assert process.returncode == 143, log
+        run = Run(process.returncode, out, log)
+        state = run.state
+        for name, rows in run.records.items():
+            found[name] += rows
+    last = tap.run(config, catalog=catalog, state=state)
+    assert last.code == 0, last.log
+    for name, rows in whole.records.items():
+        every = {json.dumps(row, sort_keys=True) for row in [*found[name], *last.records[name]]}
+        assert every == {json.dumps(row, sort_keys=True) for row in rows}
+    assert last.state == whole.state
 
 
 # Export jobs while other streams are read

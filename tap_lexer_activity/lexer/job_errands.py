@@ -70,6 +70,11 @@ class JobErrand(Errand):
         return self.job is not None and (self.job.url is not None or self.job.is_empty)
 
     @property
+    def is_ready(self) -> bool:
+        """True if its turn would not wait: no thread is at work on it, and it is complete or left for its turn."""
+        return not self.is_under_way and (self.is_complete or self.is_left or self.bug is not None)
+
+    @property
     @override
     def wants_file(self) -> bool:
         return self.job is not None and self.job.url is not None and not self.has_file and not self.is_left

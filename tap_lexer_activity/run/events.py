@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -56,4 +56,5 @@ class ReadUpTo:
     request: Request | None = None
 
 
-Event = Row | Block | ReadUpTo
+Event = Row | Block | ReadUpTo | Literal["not yet"]
+"""What a stream yields; `not yet` says that its next rows are not there, and that others may be read meanwhile."""

@@ -93,8 +93,12 @@ class Progress:
 
     def begin(self, stream: str) -> None:
         """A stream is read from now on."""
-        self._now = stream
+        self.turn_to(stream)
         self._of(stream).begun = True
+
+    def turn_to(self, stream: str) -> None:
+        """This stream is read now."""
+        self._now = stream
 
     def end(self, stream: str) -> None:
         """A stream, or its part for one form, was read to its end."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from tap_lexer_activity.run.events import Block, ReadUpTo
 from tap_lexer_activity.singer.mapper import stays_flat
@@ -89,7 +89,7 @@ class StreamOutput:
                 if self._buffer is None or self._buffer.is_old() or self._stream.kind.is_export:
                     self.flush()
             case _:
-                self._write_row(event)
+                self._write_row(cast("Row", event))
 
     def _write_row(self, row: Row) -> None:
         messages = list(self._stream.messages(row))

@@ -24,7 +24,7 @@ from tap_lexer_activity.streams.job_queue import JobQueue, halves
 from tap_lexer_activity.streams.per_form import PerFormStream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from tap_lexer_activity.lexer.jobs import Job
@@ -43,6 +43,8 @@ class Export(ExportFiles):
 
     is_export = True
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
+    lets_others_go_on = False
+    """True if other streams are read while a job is not complete."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -94,8 +96,13 @@ class Export(ExportFiles):
         with closing(iter(queue)) as jobs:
             yield from self._events_of(queue, jobs, form_id)
 
-    def _events_of(self, queue: JobQueue, jobs: Iterable[tuple[Request, Job]], form_id: int | None) -> Generator[Event]:
-        for request, job in jobs:
+    def _events_of(self, queue: JobQueue, jobs: Iterator[tuple[Request, Job]], form_id: int | None) -> Generator[Event]:
+        while True:
+            while self.lets_others_go_on and not queue.is_ready:
+                yield "not yet"
+            if (found := next(jobs, None)) is None:
+                return
+            request, job = found
             try:
                 file = self._fetch(job)
             except (ExportFailedError, ExportTimedOutError) as error:

@@ -82,6 +82,12 @@ class JobQueue:
                 left.clear()
             self.close()
 
+    @property
+    def is_ready(self) -> bool:
+        """True if the next job need not be waited for: it is complete, or its turn has to deal with it."""
+        with self._errands.changed:
+            return bool(self._again) or not self._jobs or self._jobs[0][1].is_ready
+
     def _next(self) -> tuple[Request, JobErrand]:
         """The next job, started."""
         if self._jobs:

@@ -34,21 +34,16 @@ def order_by_oldest_bookmark(streams: Sequence[LexerStream], plans: Sequence[Pla
     return sorted(streams, key=place)
 
 
-def order_by_length(streams: Sequence[LexerStream], plans: Sequence[Plan], calls: int) -> list[LexerStream]:
-    """The streams, those with the fewest requests first if the run has to wait for the quota.
+def order_by_length(streams: Sequence[LexerStream], plans: Sequence[Plan]) -> list[LexerStream]:
+    """The streams, those with the fewest requests first.
 
-    So the lists, the series and the exports of a first load stand in the warehouse within minutes, and not behind reports of a year. The
-    order follows from the plan alone, so it is the same whatever the answers take.
-
-    Args:
-        streams: The streams of the run.
-        plans: What it asks for.
-        calls: Requests in a period of the quota.
+    Where a run has to wait for the quota, the lists, the series and the exports of a first load so stand in the warehouse within minutes,
+    and not behind reports of a year.
     """
     lengths: Counter[str] = Counter()
     for plan in plans:
         lengths[plan.stream] += plan.count + plan.polls
-    return sorted(streams, key=lambda stream: lengths[stream.name] if lengths.total() > calls else 0)
+    return sorted(streams, key=lambda stream: lengths[stream.name])
 
 
 def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) -> list[str]:

@@ -27,7 +27,7 @@ from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import cautions, order_by_length, order_by_oldest_bookmark
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Hashable, Sequence
 
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
@@ -47,6 +47,19 @@ class Step:
     stream: LexerStream
     form_id: int | None
     event: Event | Literal["begin", "end of part", "end"]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A stream that is being read.
+
+    Attributes:
+        steps: What is left of it.
+        part: The part whose turn it was when it was read last.
+    """
+
+    steps: Generator[Step]
+    part: Hashable = None
 
 
 class Engine:
@@ -164,8 +177,9 @@ class Engine:
         self.run.progress.expect(plans)
         if self.run.settings.max_requests is not None:
             self.streams = order_by_oldest_bookmark(self.streams, plans)
-        else:
-            self.streams = order_by_length(self.streams, plans, self.run.settings.rate_limit_requests)
+        elif sum(plan.count + plan.polls for plan in plans) > self.run.settings.rate_limit_requests:
+            self.streams = order_by_length(self.streams, plans)
+            self._let_others_go_on(while_jobs_run=True)
         if self._asks_for_zone(plans):
             ask_for_zone(self.run)
         self._ask_ahead()
@@ -174,15 +188,53 @@ class Engine:
     def steps(self) -> Generator[Step]:
         """All events of all streams, in the order in which they have to be dealt with.
 
+        Where a run has to wait for the quota, an export whose next file is not there is set aside. It goes on between the windows of others.
+
         Raises:
             EndOfRun: If nothing else would work either.
         """
+        aside: list[_Reading] = []
         try:
             for stream in self.streams:
-                yield from self.steps_of(stream)
+                reading = _Reading(self.steps_of(stream))
+                while (step := self._next(reading)) is not None:
+                    if step.event == "not yet":
+                        aside.append(reading)
+                        break
+                    yield step
+                    if step.event == "end" or isinstance(step.event, ReadUpTo):
+                        yield from self._of_those_aside(aside)
+            self._let_others_go_on(while_jobs_run=False)
+            yield from self._of_those_aside(aside)
         finally:
+            for reading in aside:
+                reading.steps.close()
             if self.run.client.lookahead is not None:
                 self.run.client.lookahead.close()
+
+    def _of_those_aside(self, aside: list[_Reading]) -> Generator[Step]:
+        """The steps of streams that were set aside, as far as their files are there."""
+        for reading in tuple(aside):
+            while (step := self._next(reading)) is not None and step.event != "not yet":
+                yield step
+            if step is None:
+                aside.remove(reading)
+
+    def _next(self, reading: _Reading) -> Step | None:
+        """The next step of a stream, or that there is none yet; `None` at its end."""
+        if (lookahead := self.run.client.lookahead) is not None:
+            lookahead.part = reading.part
+        step = next(reading.steps, None)
+        if lookahead is not None:
+            reading.part = lookahead.part
+        if step is not None and step.event != "not yet":
+            self.run.progress.turn_to(step.stream.name)
+        return step
+
+    def _let_others_go_on(self, *, while_jobs_run: bool) -> None:
+        for stream in self.streams:
+            if isinstance(stream, Export):
+                stream.lets_others_go_on = while_jobs_run
 
     def steps_of(self, stream: LexerStream) -> Generator[Step]:
         """All events of one stream."""

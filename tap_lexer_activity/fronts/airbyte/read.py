@@ -119,24 +119,23 @@ def read(
     _write_estimates(engine, messages)
     progress = engine.run.progress
     cut_off: list[str] = []
-    output: StreamOutput | None = None
+    outputs: dict[str, StreamOutput] = {}
     try:
         with closing(engine.steps()) as steps:
             for step in steps:
                 name = step.stream.name
                 if step.event == "begin":
-                    output = StreamOutput(name, wanted[name], bookmarks, messages)
-                elif output is not None and step.event == "end":
-                    ended, output = output, None
+                    outputs[name] = StreamOutput(name, wanted[name], bookmarks, messages)
+                elif step.event == "end":
                     if name in progress.short and (settings.backfill is not None or not wanted[name].is_incremental):
                         cut_off.append(name)
-                    ended.end(is_complete=name not in progress.errors and name not in cut_off)
-                elif output is not None:
-                    progress.records[name] += output.take(step)
+                    outputs.pop(name).end(is_complete=name not in progress.errors and name not in cut_off)
+                else:
+                    progress.records[name] += outputs[name].take(step)
                     if isinstance(step.event, Block):
                         progress.say()
     finally:
-        if output is not None:
+        for output in outputs.values():
             output.end(is_complete=False)
         for line in (*progress.summary([stream.name for stream in engine.streams]), *engine.run.notices.summary()):
             logger.info("%s", line)
