@@ -314,6 +314,19 @@ def test_a_stream_begins_runs_and_ends_in_this_order(source: Source, config: Mak
     assert answer.traces("ESTIMATE") == [{"name": "summary", "type": "STREAM", "row_estimate": 5}]
 
 
+def test_streams_may_be_open_side_by_side_while_an_export_is_not_there(source: Source, new_sandbox: NewSandbox) -> None:
+    settings = new_sandbox(export_seconds=2, messages_per_day=6).config(start_date="2026-03-01")
+    chosen = configured("summary", "case_summary", "mention_sla_export")
+    answer = source.run("read", config=settings | {"rate_limit_requests": 20, "rate_limit_seconds": 1}, catalog=chosen)
+    assert answer.code == 0, answer.out
+    told = [(each["stream_descriptor"]["name"], each["status"]) for each in answer.traces("STREAM_STATUS")]
+    assert told.index(("summary", "STARTED")) < told.index(("mention_sla_export", "RUNNING"))
+    assert answer.status == dict.fromkeys(("summary", "case_summary", "mention_sla_export"), "COMPLETE")
+    at_leisure = source.run("read", config=settings, catalog=chosen)
+    assert answer.records == at_leisure.records
+    assert state_in(answer.states) == state_in(at_leisure.states)
+
+
 def test_the_next_read_goes_on_from_the_states(source: Source, config: Make) -> None:
     streams = ("users", "summary", "nps_summary", "case_details")
     first = source.run("read", config=config(end_date="2026-04-28"), catalog=configured(*streams))

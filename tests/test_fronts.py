@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -82,6 +82,18 @@ def test_python_gets_the_rows_and_the_state_of_the_tap(
     assert read(lexer, *BY_NAME) == run.records
     assert run.records.keys() == BY_NAME.keys()
     assert lexer.state == run.state
+
+
+def test_python_gets_the_rows_of_others_while_an_export_is_not_there(new_sandbox: NewSandbox) -> None:
+    settings = new_sandbox(export_seconds=2, messages_per_day=6).config(start_date="2026-03-01")
+    few = Lexer(settings, rate_limit_requests=20, rate_limit_seconds=1)
+    streams = ("summary", "case_summary", "mention_sla_export")
+    order = [name for name, _ in groupby(name for name, _ in few.read_all(*streams))]
+    assert order[0] == "summary"
+    assert order.index("mention_sla_export") < len(order) - 1
+    at_leisure = Lexer(settings)
+    assert read(Lexer(settings, rate_limit_requests=20, rate_limit_seconds=1), *streams) == read(at_leisure, *streams)
+    assert few.state == at_leisure.state
 
 
 @pytest.mark.parametrize(
