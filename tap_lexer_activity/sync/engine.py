@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
@@ -194,9 +194,11 @@ class Engine:
             EndOfRun: If nothing else would work either.
         """
         aside: list[_Reading] = []
-        try:
+        with ExitStack() as stack:
+            if self.run.client.lookahead is not None:
+                stack.callback(self.run.client.lookahead.close)
             for stream in self.streams:
-                reading = _Reading(self.steps_of(stream))
+                reading = _Reading(stack.enter_context(closing(self.steps_of(stream))))
                 while (step := self._next(reading)) is not None:
                     if step.event == "not yet":
                         aside.append(reading)
@@ -206,11 +208,6 @@ class Engine:
                         yield from self._of_those_aside(aside)
             self._let_others_go_on(while_jobs_run=False)
             yield from self._of_those_aside(aside)
-        finally:
-            for reading in aside:
-                reading.steps.close()
-            if self.run.client.lookahead is not None:
-                self.run.client.lookahead.close()
 
     def _of_those_aside(self, aside: list[_Reading]) -> Generator[Step]:
         """The steps of streams that were set aside, as far as their files are there."""
