@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor import reading
 from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
-from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
+from tap_lexer_activity.doctor.findings import Topic, is_settled, settings_of
 from tap_lexer_activity.doctor.jobs import EXPORTS, Jobs
 from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
 
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.settings.settings import Settings
 
 MOST: Final = 40
@@ -196,17 +197,9 @@ def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
     try:
         return probe.judge(evidence)
     except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
-        found = f"The probe failed ({type(error).__name__})."
-        return [
-            Finding(
-                question=f"The probe of {probe.name}",
-                mark=Mark.UNKNOWN,
-                found=found,
-                assumed="",
-                advice="Attach the report to an issue: it is a defect of the tap",
-                facts={"error": type(error).__name__},
-            )
-        ]
+        topic = Topic(f"The probe of {probe.name}", "", {"error": type(error).__name__})
+        advice = "Attach the report to an issue: it is a defect of the tap"
+        return [topic.unknown(f"The probe failed ({type(error).__name__}).", advice)]
 
 
 def _diagnosis(situation: Situation, findings: list[Finding], asker: Asker, seconds: float) -> Diagnosis:

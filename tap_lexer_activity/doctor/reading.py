@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
@@ -22,13 +22,13 @@ from tap_lexer_activity.windows import DAY, Request, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.probes.base import Evidence
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
 
 QUESTION: Final = "What does a run make of these answers?"
-ASSUMED: Final = "It reads all of them, without a warning."
 
 
 @dataclass(frozen=True)
@@ -171,32 +171,23 @@ def judge(
     left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
     left = {name: reading for name, reading in left.items() if reading.error}
     rows = sum(reading.rows for reading in readings.values())
-    facts = {
+    topic = Topic(QUESTION, "It reads all of them, without a warning.", is_private=True)
+    topic.facts = {
         "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
         "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
         "errors": {name: reading.kind for name, reading in errors.items()},
         "errors_with_settings": {name: reading.kind for name, reading in left.items()},
     }
-    common: dict[str, Any] = {"question": QUESTION, "assumed": ASSUMED, "facts": facts, "is_private": True}
     if left:
         shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
         advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
-        return [
-            Finding(mark=Mark.OPEN, found=f"It refuses {', '.join(left)}.", evidence=shown, advice=advice, **common)
-        ]
+        return [topic.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
     if errors:
         found = f"It refuses {', '.join(errors)} as asked here. A run that is set as the other findings say reads them."
-        return [Finding(mark=Mark.SETTLED, found=found, **common)]
+        return [topic.settled(found)]
     if noticed:
         said = "; ".join(
             f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
         )
-        return [
-            Finding(
-                mark=Mark.SETTLED,
-                found=f"{rows} rows, with a warning for {', '.join(noticed)}.",
-                evidence=said,
-                **common,
-            )
-        ]
-    return [Finding(mark=Mark.AS_ASSUMED, found=f"{rows} rows of {len(readings)} streams.", **common)]
+        return [topic.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
+    return [topic.as_assumed(f"{rows} rows of {len(readings)} streams.")]

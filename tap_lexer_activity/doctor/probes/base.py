@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import Answer
-from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.seen import rows_of, see_series
 from tap_lexer_activity.doctor.situation import range_of
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.jobs import JobSeen
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
@@ -72,8 +72,3 @@ class Probe:
     asks: Callable[[Evidence], Sequence[Ask]]
     judge: Callable[[Evidence], list[Finding]]
     most: int
-
-
-def unknown(question: str, why: str, assumed: str, advice: str = "") -> Finding:
-    """The finding that a probe could not tell."""
-    return Finding(question=question, mark=Mark.UNKNOWN, found=why, assumed=assumed, advice=advice)
