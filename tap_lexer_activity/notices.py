@@ -36,11 +36,6 @@ class Notices:
     """The notices of one run."""
 
     def __init__(self, logger: logging.Logger) -> None:
-        """Begin without any.
-
-        Args:
-            logger: Told once of each kind per stream.
-        """
         self._logger = logger
         self._found: dict[tuple[str, str], Notice] = {}
 

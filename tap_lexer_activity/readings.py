@@ -160,12 +160,7 @@ def read_text(value: Any) -> Reading | None:
 
 
 def read_time(value: Any, *, utc_times: bool = False) -> Reading | None:
-    """A time as RFC 3339 in UTC.
-
-    Args:
-        value: What came.
-        utc_times: Whether a time without a zone is one in UTC.
-    """
+    """A time as RFC 3339 in UTC."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _of_epoch(Decimal(value))
     if not isinstance(value, str):

@@ -76,12 +76,7 @@ def stream_schema(stream: str) -> dict[str, Any]:
 
 
 def list_schema(stream: str, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON schema of the answer with a list of objects that have an `id`.
-
-    Args:
-        stream: The stream.
-        columns: Its columns, of which a catalog may have more than its schema.
-    """
+    """JSON schema of the answer with a list of objects that have an `id`."""
     rows = row_schema(with_columns(stream_schema(stream), columns), without=ADDED_COLUMNS, required=("id",))
     return {"type": "array", "items": rows}
 
@@ -103,12 +98,6 @@ def row_schema(stream_schema: Mapping[str, Any], *, without: Iterable[str], requ
 
 def check(answer: Any, validator: Validator, *, what: str, quote: Callable[[str], str]) -> None:
     """Refuse an answer of another shape.
-
-    Args:
-        answer: The JSON.
-        validator: The expected shape.
-        what: The request, as the error names it.
-        quote: Makes the beginning of an answer fit for a log.
 
     Raises:
         UnexpectedAnswerError: If it is of another shape, with what was expected and what came.

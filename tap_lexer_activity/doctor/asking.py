@@ -188,7 +188,7 @@ def _key(method: str, url: str, content: Mapping[str, Any]) -> str:
 
 
 class Asker:
-    """Asks, and keeps count."""
+    """Asks, and keeps count. The client's requests go through a `Door` from then on."""
 
     def __init__(
         self,
@@ -199,15 +199,6 @@ class Asker:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Make one.
-
-        Args:
-            client: Talks to Lexer. From now on through a `Door`.
-            settings: The tap's.
-            clock: Seconds that never run backwards.
-            sleep: Waits that many seconds.
-            now: The present instant by this machine's clock.
-        """
         self.door = Door(client.http)
         client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
         self._client = client

@@ -105,13 +105,7 @@ def examine(  # noqa: PLR0913 (what it works with)
 ) -> Diagnosis:
     """Ask, and judge.
 
-    Args:
-        settings: The tap's.
-        logger: Told what is asked for.
-        first: The first of the days to ask about; None: the last that are over.
-        with_exports: Whether to ask for exports.
-        clock: Seconds that never run backwards.
-        sleep: Waits that many seconds.
+    The days to ask about begin with `first`; None: the last that are over.
 
     Raises:
         NoSuchDaysError: If the days can't be asked about.

@@ -65,12 +65,7 @@ class FileFacts:
 
 
 def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
-    """The form of a file: its encoding, separator, header, times and numbers.
-
-    Args:
-        body: Its bytes, or the first of them.
-        properties: The schema of its rows.
-    """
+    """The form of a file, by its bytes or the first of them: its encoding, separator, header, times and numbers."""
     packed, content = _unpacked(body)
     encoding, text = _decoded(content)
     if text is None or re.match(r"\s*[<{\[]", text):

@@ -127,13 +127,8 @@ def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
 def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evidence: Evidence) -> dict[str, Reading]:
     """The refused streams once more, as a run with these settings reads them: it may send what it needs, as far as requests are left.
 
-    If the settings say where days begin, all series are read: what is right for one may be wrong for another.
-
-    Args:
-        run: The run of the examination.
-        settings: With what the findings say is to be set.
-        readings: What was made of the answers without that.
-        evidence: With the days to read, in the zone of these settings.
+    If the settings say where days begin, all series are read: what is right for one may be wrong for another. The days of `evidence` are
+    those of the zone of these settings.
     """
     requests = {name: (request, form) for name, request, form in _requests(evidence)}
     are_other_days = (settings.zone, settings.series_zone) != (run.settings.zone, run.settings.series_zone)

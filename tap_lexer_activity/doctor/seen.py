@@ -157,12 +157,7 @@ def grain_in_words(grain: timedelta | None) -> str:
 
 
 def rows_of(kind: str, content: Any) -> list[dict[str, Any]] | None:
-    """The rows of an answer, out of what stands around them as far as a run takes them out; `None` if there is nothing like it.
-
-    Args:
-        kind: The stream.
-        content: Its JSON.
-    """
+    """The rows of an answer, out of what stands around them as far as a run takes them out; `None` if there is nothing like it."""
     known = (
         ("id",)
         if kind in _LISTS

@@ -45,10 +45,6 @@ class Situation:
     def of(cls, settings: Settings, first: str | None = None) -> Situation:
         """The situation.
 
-        Args:
-            settings: The tap's.
-            first: The first of the days, as `2026-03-01`.
-
         Raises:
             NoSuchDaysError: If it is no date, or if the days are not over.
         """
@@ -118,14 +114,7 @@ class Situation:
     # Questions
 
     def report(self, kind: str, window: Window, *, form: int | None = None, type: str | None = None) -> Ask:  # noqa: A002 (as the API calls it)
-        """The question for a report, just as the tap asks it.
-
-        Args:
-            kind: The stream.
-            window: The range.
-            form: The NPS form.
-            type: The report type, if it is not the stream's name.
-        """
+        """The question for a report, just as the tap asks it. `type` is the report type, if it is not the stream's name."""
         zone: Any = UTC if kind == "nps_volume" else self.zone
         if kind in SERIES and self.settings.series_zone:
             zone = self.settings.series_zone

@@ -83,16 +83,6 @@ class LexerClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Make one.
-
-        Args:
-            settings: The tap's.
-            limiter: The quota.
-            logger: Told before a request is tried again.
-            notices: Told of answers that differ from what Lexer documents.
-            clock: Seconds that never run backwards, for the waits between tries.
-            sleep: Waits that many seconds between tries.
-        """
         self._settings = settings
         self._logger = logger
         self._notices = Notices(logger) if notices is None else notices
@@ -139,14 +129,7 @@ class LexerClient:
         return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
 
     def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
-        """The status of an export job.
-
-        Args:
-            token: Lexer's name for the job.
-            what: What is asked for, for errors and the log.
-            tries: Tries of the request.
-            address: Where to ask, and by which parameter, if not at `export_status_url`.
-        """
+        """The status of an export job: from `address`, and by that parameter, if not from `export_status_url`."""
         url, name = address or (self._settings.export_status_url, "token")
         params = {name: token}
         return self._reply("GET", url, what=what, is_secret=True, tries=tries, params=params).answer

@@ -71,12 +71,7 @@ class Content:
 
 
 def error_in(answer: Any, known: Collection[str] = ()) -> Any:
-    """The error that an answer with a good status says, or `None`.
-
-    Args:
-        answer: Its JSON.
-        known: Names that are fields of the answer.
-    """
+    """The error that an answer with a good status says, or `None`."""
     if not isinstance(answer, dict):
         return None
     for name in ("error", "errors"):
@@ -95,11 +90,6 @@ def _is_rows(said: Any, name: str) -> bool:
 
 def opened(answer: Any, expected: Expected, what: str) -> Content:
     """The content of an answer, without its envelope. An answer that is no known envelope stays as it is, and the check of its shape refuses it.
-
-    Args:
-        answer: Its JSON; `None` for an answer without a body.
-        expected: What is expected.
-        what: What was asked for, for errors.
 
     Raises:
         UnexpectedAnswerError: If two parts could be meant, or the one that `accept` names is not there.

@@ -48,12 +48,6 @@ class Verdicts:
     """Raises the error that an answer means. One for the run: what a 401 means depends on the answers before it."""
 
     def __init__(self, period: int, quote: Callable[[str], str]) -> None:
-        """Begin.
-
-        Args:
-            period: Seconds of a period of the quota.
-            quote: Makes the beginning of an answer fit for a log.
-        """
         self._period = period
         self._quote = quote
         self._accepted = 0
@@ -74,12 +68,7 @@ class Verdicts:
     ) -> None:
         """Raise what an error status means.
 
-        Args:
-            response: The answer.
-            body: Its body.
-            what: What was asked for.
-            is_secret: Whether the answer has something in it that no log may have.
-            may_try_again: Whether a refusal in the middle of a run may be asked once more.
+        No log may have what is secret. If `may_try_again`, a refusal in the middle of a run is asked once more.
         """
         status = response.status_code
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:

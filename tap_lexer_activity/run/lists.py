@@ -18,16 +18,7 @@ if TYPE_CHECKING:
 def fetch_list(  # noqa: PLR0913 (what it works with)
     name: str, client: LexerClient, progress: Progress, answers: Answers, *, tries: int, accepted: Collection[str] = ()
 ) -> list[Row]:
-    """All objects of a list. Lexer documents no pages, and shows one object where its text says a list.
-
-    Args:
-        name: The list's name, which is its path as well.
-        client: Talks to Lexer.
-        progress: Counts the request.
-        answers: Checks the answer.
-        tries: Tries of the one request.
-        accepted: The words of the setting `accept` for it.
-    """
+    """All objects of a list. Lexer documents no pages, and shows one object where its text says a list."""
     expected = Expected(name, "list", known=("id",), accepted=accepted, may_be_cut=True)
     with progress.requests_of(name):
         answer = client.get(f"/{name}", tries=tries, expected=expected)

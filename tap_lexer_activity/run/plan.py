@@ -47,14 +47,7 @@ class Plan:
 
 
 def reason_for(requests: Sequence[Request], *, bookmark: datetime | None, first: datetime, since: datetime) -> str:
-    """The reason for these requests.
-
-    Args:
-        requests: The requests.
-        bookmark: The bookmark; None before the first window.
-        first: Where they begin.
-        since: Up to where everything had been read before.
-    """
+    """The reason for these requests, which begin at `first`, where everything had been read up to `since`."""
     if not requests:
         return "nothing new"
     if bookmark is None:
@@ -104,13 +97,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 
 
 def format_plan(plans: Sequence[Plan], alternatives: Mapping[tuple[str, str], int], settings: Settings) -> list[str]:
-    """A plan as lines for people.
-
-    Args:
-        plans: What a run would ask for.
-        alternatives: Requests of the same run with another setting, by the setting and its value.
-        settings: The tap's.
-    """
+    """A plan as lines for people. The alternatives are requests of the same run with another setting, by the setting and its value."""
     rows = [
         (
             plan.stream if plan.form_id is None else f"{plan.stream}, form {plan.form_id}",

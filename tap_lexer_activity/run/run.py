@@ -74,15 +74,7 @@ class Run:
         columns: Mapping[str, Columns] | None = None,
         **clock: Any,
     ) -> Run:
-        """Build a run.
-
-        Args:
-            settings: The settings.
-            logger: For lines that people read.
-            bookmarks: See the attributes.
-            columns: See the attributes.
-            clock: `clock` and `sleep`, by which waits between tries and for export jobs go.
-        """
+        """Build a run. Waits between tries and for export jobs go by the `clock` and `sleep` of `clock`."""
         columns = columns or {}
         notices = Notices(logger)
         limiter = _limiter(settings, logger, lambda seconds: progress.wait(seconds))  # noqa: PLW0108 (there is no progress yet)

@@ -43,19 +43,11 @@ class Bucket:
 
 
 class GrainChecks:
-    """Checks of the length of one stream's buckets, and what they have shown in this run."""
+    """Checks of the length of one stream's buckets, and what they have shown in this run. `ask` gives the buckets of a request."""
 
     def __init__(
         self, settings: Settings, interval: Interval, zone: ZoneInfo, ask: Callable[[Request], list[Bucket]]
     ) -> None:
-        """Begin without knowing anything.
-
-        Args:
-            settings: The settings.
-            interval: The length of the buckets that are asked for.
-            zone: The zone whose calendar cuts them.
-            ask: The buckets of a request.
-        """
         self._settings = settings
         self._interval = interval
         self._zone = zone
@@ -85,14 +77,7 @@ class GrainChecks:
             raise RangeTooLongError(msg)
 
     def _are_days(self, rows: list[Bucket], order: Order | None, request: Request, *, is_said: bool) -> bool:
-        """True if buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
-
-        Args:
-            rows: The buckets.
-            order: The order of day and month in their labels.
-            request: What was asked for.
-            is_said: Whether the answer itself calls them longer.
-        """
+        """True if buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again."""
         counted = _by_moment(rows, order)
         if not grain.is_in_doubt(counted, request.asked):
             self._longest_in_days = max(self._longest_in_days, request.asked.length)
@@ -144,12 +129,7 @@ class GrainChecks:
         return True
 
     def silence(self, counted: Iterable[datetime], request: Request) -> tuple[Window | None, list[Bucket]]:
-        """A long head or tail of a range in which nothing came, and what comes if it is asked for by itself: once in a run.
-
-        Args:
-            counted: Starts of the days in which something was counted.
-            request: What was asked for.
-        """
+        """A long head or tail of a range in which nothing came, and what comes if it is asked for by itself: once in a run."""
         if self._interval != "day" or self._has_asked_for_silence:
             return None, []
         gap = grain.silence(counted, request.asked)

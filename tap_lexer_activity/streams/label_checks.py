@@ -26,20 +26,11 @@ if TYPE_CHECKING:
 
 
 class LabelChecks:
-    """Checks of one stream's answers, and what they have shown in this run."""
+    """Checks of one stream's answers, and what they have shown in this run. `ask` gives the buckets of a request."""
 
     def __init__(
         self, run: Run, stream: str, interval: Interval, zone: ZoneInfo, ask: Callable[[Request], list[Bucket]]
     ) -> None:
-        """Begin without knowing anything.
-
-        Args:
-            run: The run.
-            stream: The stream.
-            interval: The length of the buckets that are asked for.
-            zone: The zone whose calendar cuts them.
-            ask: The buckets of a request.
-        """
         self._run = run
         self._stream = stream
         self._interval = interval

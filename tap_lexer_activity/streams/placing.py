@@ -169,13 +169,7 @@ def _order(
 
 
 def edges(values: Mapping[str, Any], placed: Placed, asked: Window) -> set[Edge]:
-    """On which sides of what was asked for there is a bucket in which something was counted.
-
-    Args:
-        values: Whether something was counted, by label.
-        placed: The labels, placed.
-        asked: The range that was asked for.
-    """
+    """On which sides of what was asked for there is a bucket in which something was counted, by label."""
     found: set[Edge] = set()
     for label, bucket in placed.buckets.items():
         if values.get(label):

@@ -44,17 +44,12 @@ _RETAINED: Final = re.compile(
 
 
 class Ranges:
-    """The requests of one stream in place of ranges that are not answered as they should be."""
+    """The requests of one stream in place of ranges that are not answered as they should be.
+
+    They begin with what the run has learnt of other streams. `cut` puts consecutive windows into requests that are not longer than `longest`.
+    """
 
     def __init__(self, run: Run, stream: str, interval: Interval, cut: Callable[[list[Window]], list[Request]]) -> None:
-        """Begin with what the run has learnt of other streams.
-
-        Args:
-            run: The run.
-            stream: The stream.
-            interval: The length of its windows.
-            cut: Puts consecutive windows into requests that are not longer than `longest`.
-        """
         self._run = run
         self._stream = stream
         self._interval = interval
@@ -87,14 +82,7 @@ class Ranges:
         left: Sequence[Request],
         ask: Callable[[Request], Any],
     ) -> list[Request] | None:
-        """The requests in place of one that was not answered, or `None` if no other would be.
-
-        Args:
-            error: Why it was not.
-            request: The request.
-            left: Those that come after it.
-            ask: Sends a request, or raises.
-        """
+        """The requests in place of one that was not answered and of those that come after it, or `None` if no other would be answered."""
         if isinstance(error, AccessDeniedError | NotAllowedError):
             return None
         if isinstance(error, FatalAPIError) and _is_too_old(error):

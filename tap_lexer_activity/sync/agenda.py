@@ -39,11 +39,6 @@ def order_by_length(streams: Sequence[LexerStream], plans: Sequence[Plan], calls
 
     So the lists, the series and the exports of a first load stand in the warehouse within minutes, and not behind reports of a year. The
     order follows from the plan alone, so it is the same whatever the answers take.
-
-    Args:
-        streams: The streams of the run.
-        plans: What it asks for.
-        calls: Requests in a period of the quota.
     """
     lengths: Counter[str] = Counter()
     for plan in plans:
@@ -69,13 +64,7 @@ def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) ->
 
 
 def alternatives(run: Run, streams: Sequence[WindowedStream], total: int) -> dict[tuple[str, str], int]:
-    """Requests of the same run with longer windows, by the setting and its value.
-
-    Args:
-        run: The run.
-        streams: Its streams that are read in windows.
-        total: Requests of the run as it is.
-    """
+    """Requests of the same run with longer windows, by the setting and its value. As it is, the run has `total`."""
 
     def cost(settings: Settings) -> int:
         other = replace(run, settings=settings)

@@ -41,10 +41,6 @@ def check_token(run: Run) -> None:
 def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
     """The requests that a run would send, as lines for people.
 
-    Args:
-        engine: The engine.
-        discovers: Names of the exports whose columns would be discovered first.
-
     Raises:
         ConfigValidationError: If `form_ids` names a form that does not exist.
         FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.

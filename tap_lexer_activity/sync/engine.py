@@ -53,12 +53,6 @@ class Engine:
     """Reads the selected streams of a run."""
 
     def __init__(self, run: Run, names: Sequence[str]) -> None:
-        """Prepare.
-
-        Args:
-            run: The run.
-            names: Names of the selected streams, in their order.
-        """
         self.run = run
         self.streams = [BY_NAME[name](run) for name in names]
         self._refused: AccessDeniedError | None = None

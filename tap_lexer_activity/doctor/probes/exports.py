@@ -91,13 +91,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
 
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
-    """The form of a file: its encoding, separator, header, times and numbers.
-
-    Args:
-        kind: The export.
-        file: The file.
-        refused: Why a run does not read it; empty if it does.
-    """
+    """The form of a file: its encoding, separator, header, times and numbers; and why a run does not read it, if it does not."""
     topic = Topic(FILE.format(kind), ASSUMED_FILE, _facts(file))
     if not file.is_csv or not file.header:
         found = "It is no CSV." if not file.is_csv else "It has rows, and no header."

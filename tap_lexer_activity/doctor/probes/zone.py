@@ -67,11 +67,6 @@ def signs_of_hours(series: Seen, asked: Window, *, ends: bool) -> list[Sign]:
 
     A range that does not begin with an hour of that clock has a bucket more, whose label names the hour that has begun. Where hours
     without anything are left out, the first label may be a later one, and there may have been such a bucket.
-
-    Args:
-        series: With labels of a clock.
-        asked: The range.
-        ends: Whether labels are the ends of buckets.
     """
     moments, hours = series.moments, asked.length // HOUR
     if series.is_instant or series.grain != HOUR or len(moments) < hours - _MOST_MISSING:
@@ -165,14 +160,7 @@ def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
 
 
 def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, assumed: str) -> Finding:
-    """The zone that answers show: that of the settings, that of a user, UTC, or another one.
-
-    Args:
-        signs: What answers show.
-        users: The number of users in each zone, the most frequent first.
-        situation: What was asked about.
-        assumed: What the tap assumes, in a sentence.
-    """
+    """The zone that answers show: that of the settings, that of a user (`users`: the most frequent first), UTC, or another one."""
     settings = situation.settings
     counted = settings.series_zone or settings.zone
     said = in_words(signs)
