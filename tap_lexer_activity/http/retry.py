@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-import backoff
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity import turns
@@ -17,7 +17,7 @@ from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, withou
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
 
 QUOTA_PERIODS: Final = 6
@@ -56,16 +56,15 @@ def retry(
         sleep: Waits that many seconds.
     """
     begun = clock()
-
-    def waits() -> Generator[float, RetriableAPIError, None]:
-        error = yield 0.0  # what `backoff` begins with
-        while (wait := next_wait(error, clock() - begun)) is not None:
+    while True:
+        try:
+            return attempt()
+        except RetriableAPIError as error:
+            wait = next_wait(error, clock() - begun)
+            if wait is None:
+                raise
             turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
-            # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
-            sleep(wait)
-            error = yield 0.0
-
-    return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()
+        sleep(wait)
 
 
 class ApiWaits:
@@ -135,7 +134,7 @@ class _Tries:
         if self._failed == self._count:
             return None
         least = 2.0 ** (self._failed - 1)
-        return backoff.random_jitter(min(self._longest, max(getattr(error, "wait", 0.0), least)))
+        return min(self._longest, max(getattr(error, "wait", 0.0), least)) + random.random()  # noqa: S311 (no secret)
 
 
 def is_transient(status: int) -> bool:
