@@ -38,7 +38,7 @@ class Findings:
         odd: Columns that can't hold some value, each with what was expected. The value is in `additional_columns`.
         read: Columns by the kind of reading (`readings.KINDS`) that some value took.
         new: Names of fields that no column is for.
-    zoneless: Columns with a time that names no zone, and is not read for that.
+        zoneless: Columns with a time that names no zone, and is not read for that.
     """
 
     odd: dict[str, str] = field(default_factory=dict)

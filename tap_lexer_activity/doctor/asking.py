@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -195,9 +194,8 @@ class Asker:
         client: LexerClient,
         settings: Settings,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
         self.door = Door(client.http)
         client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
@@ -205,7 +203,6 @@ class Asker:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
-        self._now = now
         self.answers: dict[Ask, Answer] = {}
         self.polls: list[Answer] = []
         """Answers about export jobs."""
@@ -260,7 +257,7 @@ class Asker:
     ) -> tuple[Answer, float | None]:
         """The answer, and the seconds to wait if it is a 429."""
         failures = _Failures(self._settings, url, quote=self._client.quote)
-        begun, at = self._clock(), self._now()
+        begun, at = self._clock(), datetime.now(UTC)
         try:
             if is_new:
                 response = self.door.fetched(method, url, failures, **content).response()
@@ -274,12 +271,11 @@ class Asker:
             is_lost = isinstance(error, (UnreachableError, NoConnectionError))
             return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost), None
         seconds = self._clock() - begun
+        wait = None
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             wait = retry_after(response.headers.get("Retry-After"))
-            return self._answer(response, body, at, seconds, is_secret=is_secret), (
-                self._settings.rate_limit_seconds if wait is None else wait
-            )
-        return self._answer(response, body, at, seconds, is_secret=is_secret), None
+            wait = self._settings.rate_limit_seconds if wait is None else wait
+        return self._answer(response, body, at, seconds, is_secret=is_secret), wait
 
     def _answer(
         self, response: requests.Response, body: bytearray, at: datetime, seconds: float, *, is_secret: bool

@@ -200,8 +200,8 @@ class LexerClient:
         def ask_page(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
             return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
 
-        accepted = self._settings.accept.get(expected.stream, frozenset())
-        return self._whole.read(reply, ask_page, replace(expected, accepted={*accepted, *expected.accepted}), what)
+        expected = replace(expected, accepted=self._settings.accept.get(expected.stream, ()))
+        return self._whole.read(reply, ask_page, expected, what)
 
     def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is a usable answer, or the tries are used up."""

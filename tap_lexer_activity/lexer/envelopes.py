@@ -70,15 +70,15 @@ class Content:
     notice: tuple[str, str] | None = None
 
 
-def error_in(answer: Any, known: Collection[str] = ()) -> Any:
+def error_in(answer: Any) -> Any:
     """The error that an answer with a good status says, or `None`."""
     if not isinstance(answer, dict):
         return None
     for name in ("error", "errors"):
-        if name not in known and (said := answer.get(name)) and not _is_rows(said, name):
+        if (said := answer.get(name)) and not _is_rows(said, name):
             return said
     word = answer.get("status")
-    if "status" not in known and isinstance(word, str) and word.lower() in _BROKEN:
+    if isinstance(word, str) and word.lower() in _BROKEN:
         return answer.get("message") or word
     return None
 
