@@ -19,7 +19,7 @@ from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.forms import Forms
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.run.refusals import Refusals
-from tap_lexer_activity.shapes import list_schema
+from tap_lexer_activity.shapes import row_schema, stream_schema
 
 if TYPE_CHECKING:
     import logging
@@ -89,8 +89,9 @@ class Run:
             return min(wanted, progress.due)
 
         columns_of_forms = columns.get(forms.NAME) or Columns.of_schema(forms.NAME)
+        form = row_schema(stream_schema(forms.NAME), required=("id",), columns=columns_of_forms.properties)
         answers = Answers(
-            list_schema(forms.NAME, columns_of_forms.properties),
+            {"type": "array", "items": form},
             ("id",),
             columns_of_forms,
             stream=forms.NAME,
