@@ -10,7 +10,6 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError
 from tap_lexer_activity.streams import grain
 from tap_lexer_activity.streams.label_texts import read_label
-from tap_lexer_activity.streams.labels import grain_is_wrong
 from tap_lexer_activity.streams.series_shapes import is_coarser
 from tap_lexer_activity.windows import Request, Window
 
@@ -107,12 +106,11 @@ class GrainChecks:
         """
         if self._interval != "hour":
             return True
-        shown = [bucket.start.astimezone(self._zone).strftime("%Y-%m-%d %H:%M") for bucket in buckets.values()]
-        if not grain_is_wrong(shown, request.asked, self._interval):
-            if not all(label.endswith(" 00:00") for label in shown):
-                self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
+        if any(bucket.start.astimezone(self._zone).strftime("%H:%M") != "00:00" for bucket in buckets.values()):
+            self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
             return True
-        return request.asked.length <= self._longest_in_hours or self._is_quiet(buckets)
+        is_short = request.asked.length < windows.USUAL_HOURLY - windows.HOUR  # one of a day has other hours as well
+        return is_short or request.asked.length <= self._longest_in_hours or self._is_quiet(buckets)
 
     def _is_quiet(self, buckets: Mapping[str, Window]) -> bool:
         """Tell whether nothing comes either if the rest of these days is asked for. Then what came is of the hours after midnight.

@@ -13,8 +13,8 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams import grain
-from tap_lexer_activity.streams.labels import label_shift
 from tap_lexer_activity.streams.per_form import PerFormStream
+from tap_lexer_activity.streams.placing import label_shift
 from tap_lexer_activity.streams.survey_shapes import KINDS, shaped
 
 if TYPE_CHECKING:

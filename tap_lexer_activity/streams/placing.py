@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.streams.label_texts import ORDERS, Label, Order, read_label
-from tap_lexer_activity.streams.labels import buckets_by_label
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -143,6 +142,27 @@ def _names(
     return by_clock, by_instant
 
 
+def buckets_by_label(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[str, Window]:
+    """The label of each bucket of a request, as a clock in the zone shows its start.
+
+    One bucket more on either side is included: an answer may begin or end a bucket further out than was asked.
+    A day may be labelled by midnight also where the clock jumps over it, and an hour by the full hour.
+    """
+    inside = list(windows.windows(asked.start, asked.end, interval, zone))
+    before = windows.floor(inside[0].start - windows.SECOND, interval, zone)
+    after = windows.following(inside[-1].start, interval, zone)
+    outside = [windows.Window(start, windows.following(start, interval, zone)) for start in (before, after)]
+    labels: dict[str, Window] = {}
+    for bucket in (*inside, *outside):  # where a clock shows a time twice, the one that was asked for comes first
+        shown = bucket.start.astimezone(zone)
+        labels.setdefault(shown.strftime(_TEXT), bucket)
+        if interval == "day":
+            labels.setdefault(f"{windows.local_date(bucket.start, zone)} 00:00", bucket)
+        else:
+            labels.setdefault(shown.strftime("%Y-%m-%d %H:00"), bucket)
+    return labels
+
+
 def _is_inside(bucket: Window, asked: Window) -> bool:
     return bucket.start < asked.end and asked.start < bucket.end
 
@@ -184,3 +204,18 @@ def are_midnights(labels: Iterable[str]) -> bool:
     """True if all labels are dates, or midnights of the clock that they were read off."""
     read = [found.get("day_first") or found.get("month_first") for found in map(read_label, labels)]
     return all(label is not None and label.moment.time() == time() for label in read)
+
+
+def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:
+    """The time from the start of a day to its label: nothing, or a day if the label is its end. `None` if the answer does not show it.
+
+    Only the start of the first day and the end of the last tell: every label between would fit both. Nor do they tell if other days
+    than those that were asked for came as well.
+    """
+    seen = set(labels)
+    days = -((asked.start - asked.end) // windows.DAY)
+    end = asked.start + days * windows.DAY
+    starts, ends = asked.start in seen, end in seen
+    if starts == ends or min(seen) < asked.start or max(seen) > end:
+        return None
+    return timedelta(0) if starts else windows.DAY

@@ -17,7 +17,7 @@ from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.streams import survey_shapes
-from tap_lexer_activity.streams.labels import label_shift
+from tap_lexer_activity.streams.placing import label_shift
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
