@@ -10,7 +10,7 @@ from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe
 from tap_lexer_activity.doctor.seen import rows_in, rows_of
 from tap_lexer_activity.run.forms import is_of_nps
-from tap_lexer_activity.zones import named
+from tap_lexer_activity.zones import of_users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +19,11 @@ if TYPE_CHECKING:
 
 LISTS: Final = ("users", "groups", "forms")
 SHAPE: Final = "Which shape do the lists have?"
-ASSUMED: Final = "Arrays of objects with an id; one object is taken for one record."
 
 
 def zones_of_users(evidence: Evidence) -> Counter[str]:
     """The zones of the users who are not archived, the most frequent first. Names that are not zones do not count."""
-    found = Counter(
-        name
-        for user in evidence.rows(of_list("users"))
-        if isinstance(name := user.get("timezone"), str) and not user.get("archived") and named(name)
-    )
-    return Counter(dict(found.most_common()))
+    return Counter(dict(of_users(evidence.rows(of_list("users"))).most_common()))
 
 
 def nps_form(evidence: Evidence) -> int | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +16,7 @@ from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, 
 from tap_lexer_activity.doctor.situation import LONG
 from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
 from tap_lexer_activity.windows import DAY, HOUR, SECOND
-from tap_lexer_activity.zones import offsets
+from tap_lexer_activity.zones import alike, offsets, zone_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,13 +114,6 @@ def is_read_in_utc(series: Seen, zone: ZoneInfo, asked: Window) -> bool:
     return all(moment.astimezone(zone).time() == time() for moment in inside if moment > asked.start)
 
 
-@cache
-def zone_names() -> tuple[str, ...]:
-    """A zone for each history since 1970."""
-    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
-    return tuple(sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#")))
-
-
 def _asks(evidence: Evidence) -> Sequence[Ask]:
     situation = evidence.situation
     return [
@@ -177,10 +168,10 @@ def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, a
         found = "Series are counted in days of UTC, where no user is."
         return topic.settled(found, said, settings={"series_zone": "UTC"})
     fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
-    alike = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
+    histories = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
     more = f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
     shown = f"{', '.join(fitting[:_MOST_NAMED])}{more}"
-    if len(alike) == 1:
+    if len(histories) == 1:
         found = f"Series are counted in {fitting[0]} or one like it, where no user is."
         return topic.settled(found, f"{said}: {shown}", settings={"series_zone": fitting[0]})
     found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
@@ -191,16 +182,14 @@ def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, a
 def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
     """The zone by that of most users, where no answer shows it."""
     within, users = evidence.situation.back(LONG), zones_of_users(evidence)
-    alike: dict[object, Counter[str]] = {}
-    for name, count in users.items():
-        alike.setdefault(offsets(ZoneInfo(name), within), Counter())[name] += count
-    if not alike:
+    if not users:
         return Topic(ZONE, assumed).unknown(f"{why[0].upper()}{why[1:]}nor does a user.", OTHER_MONTH)
-    most = max(alike.values(), key=Counter.total)
+    groups = alike(users, within)
+    most = max(groups.values(), key=Counter.total)
     name = most.most_common(1)[0][0]
     said = f"{why}{most.total()} of {users.total()} users have {name}"
     topic = Topic(ZONE, assumed, {"users": dict(users)})
-    if alike.get(offsets(zone, within), Counter()).total() == most.total():
+    if groups[offsets(zone, within)].total() == most.total():
         return topic.as_assumed(f"Most likely {zone.key}.", said)
     return topic.settled(f"Most likely {name}.", said, settings={"timezone": name})
 
