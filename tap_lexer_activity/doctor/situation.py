@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import Ask, of_report
-from tap_lexer_activity.windows import DAY, HOUR, SECOND, Window, local_date, start_of
+from tap_lexer_activity.windows import DAY, HOUR, SECOND, Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ class Situation:
             if end > present:
                 msg = f"--doctor-from: the {DAYS} days from {first} on are not over [see: doctor-options]"
                 raise NoSuchDaysError(msg)
-        return cls(settings, Window(start_of(last - timedelta(days=DAYS), zone), start_of(last, zone)))
+        return cls(settings, days_from(last - timedelta(days=DAYS), DAYS, zone))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -74,8 +74,7 @@ class Situation:
 
     def day(self, index: int) -> Window:
         """One of the days, counted from 0."""
-        first = self.first_day + timedelta(days=index)
-        return Window(start_of(first, self.zone), start_of(first + DAY, self.zone))
+        return days_from(self.first_day + timedelta(days=index), 1, self.zone)
 
     @property
     def hours(self) -> Window:
@@ -97,8 +96,7 @@ class Situation:
     @property
     def week_before(self) -> Window:
         """Days four weeks earlier."""
-        first = self.first_day - timedelta(days=28)
-        return Window(start_of(first, self.zone), start_of(first + timedelta(days=DAYS), self.zone))
+        return days_from(self.first_day - timedelta(days=28), DAYS, self.zone)
 
     @property
     def days_of_utc(self) -> Window:

@@ -151,9 +151,9 @@ def _rights(evidence: Evidence) -> list[Finding]:
 
 
 PROBES: Final = (
-    Probe("token", lambda _: [of_list("users")], _token, 1),
-    Probe("clock", lambda _: (), _clock, 0),
-    Probe("quota", lambda _: (), _quota, 0),
-    Probe("speed", lambda _: (), _speed, 0),
-    Probe("rights", lambda _: (), _rights, 0),
+    Probe("token", lambda _: [of_list("users")], _token),
+    Probe("clock", lambda _: (), _clock),
+    Probe("quota", lambda _: (), _quota),
+    Probe("speed", lambda _: (), _speed),
+    Probe("rights", lambda _: (), _rights),
 )

@@ -62,13 +62,11 @@ class Probe:
     """A probe.
 
     Attributes:
-        name: Its name, for the plan.
+        name: Its name.
         asks: The questions that it has, given what is known so far. More may follow from their answers.
         judge: What it finds.
-        most: Most requests that it takes.
     """
 
     name: str
     asks: Callable[[Evidence], Sequence[Ask]]
     judge: Callable[[Evidence], list[Finding]]
-    most: int

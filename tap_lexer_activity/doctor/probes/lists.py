@@ -63,4 +63,4 @@ def _judge(evidence: Evidence) -> list[Finding]:
     return [topic.as_assumed(found, counted) if is_documented else topic.settled(found, counted)]
 
 
-PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)
+PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge),)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.probes.series import SERIES, seen
-from tap_lexer_activity.doctor.seen import grain_in_words
+from tap_lexer_activity.doctor.seen import date_of, grain_in_words
 from tap_lexer_activity.doctor.situation import DAYS, LONG
 from tap_lexer_activity.lexer.answers import is_range_too_long
-from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
+from tap_lexer_activity.windows import DAY, HOUR, Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +43,7 @@ _WORTH_IT: Final = 31
 def first_counted(evidence: Evidence, window: Window) -> date | None:
     """The first day in which something was counted, in a range."""
     series = seen(evidence, SERIES, window)
-    if series is None or not series.counted:
-        return None
-    first = series.counted[0]
-    return local_date(first, evidence.situation.zone) if first.tzinfo else first.date()
+    return date_of(series.counted[0], evidence.situation.zone) if series is not None and series.counted else None
 
 
 def head(evidence: Evidence, days: int) -> Window | None:
@@ -56,7 +53,7 @@ def head(evidence: Evidence, days: int) -> Window | None:
     zone = evidence.situation.zone
     if first is None or (first - local_date(window.start, zone)).days < _SILENCE:
         return None
-    return Window(start_of(first - timedelta(days=DAYS + 1), zone), start_of(first - DAY, zone))
+    return days_from(first - timedelta(days=DAYS + 1), DAYS, zone)
 
 
 def is_cut(evidence: Evidence, days: int) -> bool:
@@ -170,19 +167,16 @@ def _steps(evidence: Evidence) -> list[Window]:
         return found[1:]
     found = []
     for years in _YEARS:
-        start = situation.first_day - timedelta(days=364 * years)
-        found.append(Window(start_of(start, zone), start_of(start + timedelta(days=DAYS), zone)))
+        found.append(days_from(situation.first_day - timedelta(days=364 * years), DAYS, zone))
         if first_counted(evidence, found[-1]) is None:
             break
     if first_counted(evidence, found[-1]) is not None:
         return found
-    known = situation.first_day
-    if len(found) > 1:
-        known = local_date(found[-2].start, zone)
+    known = local_date(found[-2].start, zone) if len(found) > 1 else situation.first_day
     low = local_date(found[-1].start, zone)
     while len(found) <= _BLOCKS + 1 and (known - low).days > 4 * DAYS and _is_known(evidence, found[-1]):
         start = low + timedelta(days=(known - low).days // 2)
-        found.append(Window(start_of(start, zone), start_of(start + timedelta(days=DAYS), zone)))
+        found.append(days_from(start, DAYS, zone))
         if first_counted(evidence, found[-1]) is None:
             low = start
         else:
@@ -252,6 +246,6 @@ def _oldest(evidence: Evidence) -> list[Finding]:
 
 
 PROBES: Final = (
-    Probe("longest range", _longest_asks, _longest, 4),
-    Probe("oldest day", _oldest_asks, _oldest, 6),
+    Probe("longest range", _longest_asks, _longest),
+    Probe("oldest day", _oldest_asks, _oldest),
 )

@@ -12,7 +12,7 @@ from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.probes.volume import is_of_states
-from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.seen import date_of, is_plain_name, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
@@ -42,16 +42,14 @@ def busiest_day(evidence: Evidence) -> Window:
     """The day with the most messages; the last, if that is not known."""
     situation = evidence.situation
     series = seen(evidence, SERIES, situation.week)
-    days = {index: situation.day(index) for index in range(DAYS)}
-    counts = {index: Decimal() for index in days}
-    ends = series is not None and are_ends(series, situation.week, situation.zone)
-    for moment in () if series is None else series.counted:
-        date = local_date(moment, situation.zone) if moment.tzinfo else moment.date()
-        index = (date - situation.first_day).days - ends
-        if series is not None and index in counts:
-            counts[index] += series.values[moment]
-    best = max(counts, key=lambda index: (counts[index], index))
-    return days[best]
+    counts = [Decimal()] * DAYS
+    if series is not None:
+        ends = are_ends(series, situation.week, situation.zone)
+        for moment in series.counted:
+            index = (date_of(moment, situation.zone) - situation.first_day).days - ends
+            if 0 <= index < DAYS:
+                counts[index] += series.values[moment]
+    return situation.day(max(range(DAYS), key=lambda index: (counts[index], index)))
 
 
 def day_asks(evidence: Evidence) -> Sequence[Ask]:
@@ -147,11 +145,7 @@ def _unit(evidence: Evidence) -> list[Finding]:
 def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
     """The number of a series for a day, if that is in one bucket."""
     date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
-    return [
-        series.values[moment]
-        for moment in series.counted
-        if (local_date(moment, zone) if moment.tzinfo else moment.date()) == date
-    ]
+    return [series.values[moment] for moment in series.counted if date_of(moment, zone) == date]
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -201,7 +195,7 @@ def _nps(evidence: Evidence) -> list[Finding]:
 
 
 PROBES: Final = (
-    Probe("reports of a day", day_asks, _fields, 6),
-    Probe("the unit of response_volume", _unit_asks, _unit, 1),
-    Probe("nps_volume", _nps_asks, _nps, 1),
+    Probe("reports of a day", day_asks, _fields),
+    Probe("the unit of response_volume", _unit_asks, _unit),
+    Probe("nps_volume", _nps_asks, _nps),
 )

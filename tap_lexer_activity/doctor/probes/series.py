@@ -229,9 +229,9 @@ def _case_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 PROBES: Final = (
-    Probe("days of series", _asks("week", other=True), _clock, 2),
-    Probe("length of buckets", _asks("hours", "between", "week"), _grain, 3),
-    Probe("hours of cases", _case_asks, _cases, 1),
-    Probe("edges of labels", _edge_asks, _edge, 1),
-    Probe("shape of series", _asks("week"), _shape, 1),
+    Probe("days of series", _asks("week", other=True), _clock),
+    Probe("length of buckets", _asks("hours", "between", "week"), _grain),
+    Probe("hours of cases", _case_asks, _cases),
+    Probe("edges of labels", _edge_asks, _edge),
+    Probe("shape of series", _asks("week"), _shape),
 )

@@ -93,6 +93,6 @@ def _type(evidence: Evidence) -> list[Finding]:
 
 
 PROBES: Final = (
-    Probe("user_volume", _volume_asks, _volume, 2),
-    Probe("the type of Workflow States", _type_asks, _type, 1),
+    Probe("user_volume", _volume_asks, _volume),
+    Probe("the type of Workflow States", _type_asks, _type),
 )

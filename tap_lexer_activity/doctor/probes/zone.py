@@ -212,4 +212,4 @@ def _written(offset: timedelta) -> str:
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-PROBES: Final = (Probe("zone", _asks, _judge, 4),)
+PROBES: Final = (Probe("zone", _asks, _judge),)
