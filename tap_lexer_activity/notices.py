@@ -20,7 +20,6 @@ class Notice:
     """A difference that was accepted.
 
     Attributes:
-        stream: The stream whose answers have it.
         kind: Its name, such as `text for numbers`.
         said: What the log said of it.
         count: How often it was met.

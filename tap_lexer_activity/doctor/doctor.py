@@ -49,17 +49,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """All findings of an examination.
-
-    Attributes:
-        situation: What was asked about.
-        findings: The findings.
-        answers: The answers.
-        polls: Answers about export jobs.
-        requests: Requests that were sent.
-        seconds: How long it took.
-        at: When it was.
-    """
+    """All findings of an examination."""
 
     situation: Situation
     findings: tuple[Finding, ...]

@@ -54,7 +54,6 @@ class Topic:
         question: The question, as the heading of its section.
         assumed: What the tap assumes, in a sentence.
         facts: What goes into the findings from now on, for programs.
-        is_private: See `Finding`.
     """
 
     question: str

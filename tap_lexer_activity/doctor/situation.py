@@ -34,7 +34,6 @@ class Situation:
     """The account, its settings and the days that the probes ask about.
 
     Attributes:
-        settings: The tap's.
         week: The days: the last that are whole, or those from `--doctor-from` on.
     """
 

@@ -68,8 +68,6 @@ class LexerClient:
     - `RequestsSpentError` when `max_requests` is used up.
 
     Attributes:
-        limiter: The quota.
-        http: What requests go through.
         lookahead: Asks ahead, once the run has said what.
     """
 

@@ -39,8 +39,6 @@ class Expected:
     """The answer that a stream expects.
 
     Attributes:
-        stream: Its name.
-        shape: The shape of the answer.
         known: Names of fields of a row or an object: what has one of them is no envelope.
         accepted: The words of the setting `accept` for the stream.
         may_be_cut: Whether a usual number of rows may be all that a server gives at once.

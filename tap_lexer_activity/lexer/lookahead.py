@@ -38,7 +38,6 @@ class Ask:
 
     Attributes:
         name: What tells it apart from the other requests of its part.
-        send: Sends it, and returns its answer.
     """
 
     name: Any
@@ -50,8 +49,6 @@ class Outcome:
     """The outcome of a request.
 
     Attributes:
-        answer: Its answer.
-        error: Its error, if there is no answer.
         size: Bytes of the answer.
         requests: How many requests it took.
     """

@@ -40,8 +40,6 @@ class Reply:
 
     Attributes:
         answer: Its JSON; `None` if it has no body.
-        status: Its status.
-        headers: Its headers.
         url: What was asked, without parameters.
     """
 

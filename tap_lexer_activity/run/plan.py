@@ -22,8 +22,6 @@ class Plan:
     """The requests of one stream, for one NPS form if it is read by forms, oldest first.
 
     Attributes:
-        stream: Its name.
-        form_id: The form.
         reason: Why these and no others, for people.
         count: How many there are; `requests` names the windows of those that have any.
         rereads: How many of them read only windows that have been read before.

@@ -31,7 +31,6 @@ class Bucket:
     Attributes:
         key: What is counted.
         label: The label, as it came.
-        value: The number.
         kept: What came that has no column.
     """
 

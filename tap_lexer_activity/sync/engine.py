@@ -39,9 +39,7 @@ class Step:
     """One event of one stream, or that the stream begins or has ended (also by an error), or that one of its parts has ended.
 
     Attributes:
-        stream: The stream.
         form_id: The NPS form that the event is of; None if the stream is not read by forms.
-        event: The event.
     """
 
     stream: LexerStream

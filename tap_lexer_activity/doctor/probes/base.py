@@ -25,14 +25,7 @@ OTHER_MONTH: Final = "Ask about other days with --doctor-from DATE"
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known so far.
-
-    Attributes:
-        situation: What is asked about.
-        answers: Answers to questions.
-        polls: Answers about export jobs.
-        jobs: What was seen of export jobs, by the type.
-    """
+    """All that is known so far."""
 
     situation: Situation
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
@@ -62,7 +55,6 @@ class Probe:
     """A probe.
 
     Attributes:
-        name: Its name.
         asks: The questions that it has, given what is known so far. More may follow from their answers.
         judge: What it finds.
     """
