@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from requests.auth import AuthBase
 from typing_extensions import override
 
 from tap_lexer_activity import turns
@@ -195,20 +194,6 @@ class ThrottledAdapter(TimedAdapter):
             return super().send(request, *args, **kwargs)
 
 
-class _TokenAuth(AuthBase):
-    """Puts the token on requests to the given origins, and on no others."""
-
-    def __init__(self, token: str, origins: frozenset[Origin]) -> None:
-        self._token = token
-        self._origins = origins
-
-    @override
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        if origin(r.url or "") in self._origins:
-            r.headers[TOKEN_HEADER] = self._token
-        return r
-
-
 class SessionWithToken(TimedSession):
     """A session that puts the token on requests to the given origins, and follows redirects within them only.
 
@@ -218,7 +203,13 @@ class SessionWithToken(TimedSession):
     def __init__(self, token: str, origins: frozenset[Origin]) -> None:
         super().__init__()
         self._origins = origins
-        self.auth = _TokenAuth(token, origins)
+        self._token = token
+        self.auth = self._with_token
+
+    def _with_token(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if origin(request.url or "") in self._origins:
+            request.headers[TOKEN_HEADER] = self._token
+        return request
 
     @override
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:

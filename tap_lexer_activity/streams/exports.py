@@ -42,6 +42,7 @@ class Export(ExportFiles):
     """A CSV export: one job for some days, one row for each row of its file."""
 
     is_export = True
+    interval: Interval = "day"
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
 
     def __init__(self, run: Run) -> None:
@@ -49,11 +50,6 @@ class Export(ExportFiles):
         self._queues: dict[int | None, JobQueue] = {}
         self._caps: set[int] = set()
         """Numbers of rows of which Lexer sends no more in one file."""
-
-    @property
-    @override
-    def interval(self) -> Interval:
-        return "day"
 
     @property
     @override

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from typing_extensions import override
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
 
-_UTC: Final = ZoneInfo("UTC")
-
 
 class NpsVolume(PerFormStream):
     """Surveys sent and answered, and the score, of one NPS form.
@@ -39,16 +37,8 @@ class NpsVolume(PerFormStream):
     shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
-
-    @property
-    @override
-    def interval(self) -> Interval:
-        return "day"
-
-    @property
-    @override
-    def zone(self) -> ZoneInfo:
-        return _UTC
+    interval: Interval = "day"
+    zone = ZoneInfo("UTC")
 
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:

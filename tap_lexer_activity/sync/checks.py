@@ -88,10 +88,8 @@ def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict
             yield name, stream.discovered()
         except (AccessDeniedError, UnreachableError):
             raise
-        except NotAllowedError as error:
+        except (FatalAPIError, RetriableAPIError) as error:
+            if stream.is_export and not isinstance(error, NotAllowedError):
+                raise
             said = f"{error}{run.refusals.advice(name, error)}"
             run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {said} [see: discovery-columns]"))
-        except (FatalAPIError, RetriableAPIError) as error:
-            if stream.is_export:
-                raise
-            run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {error} [see: discovery-columns]"))

@@ -13,7 +13,6 @@ from typing_extensions import TypeIs
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     EndOfRun,
-    NotAllowedError,
     RequestsSpentError,
     UnreachableError,
     see_last,
@@ -230,8 +229,7 @@ class Engine:
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:
-            said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
-            self._fail(stream, said, error)
+            self._fail(stream, f"{error}{self.run.refusals.advice(name, error)}", error)
 
     def _fail(self, stream: LexerStream, said: str, error: Exception) -> None:
         reason = see_last(said)
