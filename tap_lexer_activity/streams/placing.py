@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.streams.label_texts import ORDERS, Label, Order, read_label
@@ -188,16 +188,11 @@ def _order(
     return None, True
 
 
-def edges(values: Mapping[str, Any], placed: Placed, asked: Window) -> set[Edge]:
-    """On which sides of what was asked for there is a bucket in which something was counted, by label."""
-    found: set[Edge] = set()
-    for label, bucket in placed.buckets.items():
-        if values.get(label):
-            if bucket.end <= asked.start:
-                found.add("before")
-            elif bucket.start >= asked.end:
-                found.add("after")
-    return found
+def beside(placed: Placed, asked: Window) -> dict[str, Edge]:
+    """The labels of buckets that lie before or after what was asked for, and on which side each does."""
+    buckets = placed.buckets.items()
+    before: dict[str, Edge] = {label: "before" for label, bucket in buckets if bucket.end <= asked.start}
+    return before | {label: "after" for label, bucket in buckets if bucket.start >= asked.end}
 
 
 def are_midnights(labels: Iterable[str]) -> bool:
