@@ -101,8 +101,7 @@ class LexerClient:
 
     def get(self, path: str, *, tries: int, expected: Expected | None = None) -> Any:
         """The objects of a resource, such as `/users`; out of their envelope and from all pages, if it is said what is expected."""
-        ask = self.ask_of_list(path, tries=tries)
-        return self._whole_answer(ask, "GET", path.strip("/"), tries, expected)
+        return self._whole_answer(self.ask_of_list(path, tries=tries), path.strip("/"), expected)
 
     def report(
         self,
@@ -124,7 +123,7 @@ class LexerClient:
         """
         if is_secret:
             return self._reply("POST", self._reports, what=what, is_secret=True, tries=tries, json=body).answer
-        return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
+        return self._whole_answer(self.ask_of(body, what=what, tries=tries), what, expected)
 
     def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
         """The status of an export job: from `address`, and by that parameter, if not from `export_status_url`."""
@@ -147,13 +146,13 @@ class LexerClient:
 
     def ask_of(self, body: Mapping[str, Any], *, what: str, tries: int = TRIES) -> Ask:
         """A report request, as one that may be sent ahead of its turn."""
-        send = partial(self._reply, "POST", self._reports, what=what, tries=tries, json=body)
+        send = partial(self._reply, "POST", url=self._reports, what=what, tries=tries, json=body)
         return Ask(json.dumps(body, sort_keys=True), send)
 
     def ask_of_list(self, path: str, *, tries: int = TRIES) -> Ask:
         """The request for a resource, as one that may be sent ahead of its turn."""
         url = f"{self._settings.api_url.rstrip('/')}{path}"
-        return Ask(path, partial(self._reply, "GET", url, what=path.strip("/"), tries=tries))
+        return Ask(path, partial(self._reply, "GET", url=url, what=path.strip("/"), tries=tries))
 
     def ask_ahead(
         self,
@@ -187,16 +186,14 @@ class LexerClient:
             raise outcome.error
         return cast("Reply", outcome.answer)
 
-    def _whole_answer(
-        self, ask: Ask, method: str, what: str, tries: int, expected: Expected | None, **content: Any
-    ) -> Any:
+    def _whole_answer(self, ask: Ask, what: str, expected: Expected | None) -> Any:
         """The answer to a request, out of its envelope and with all its pages."""
         reply = self._in_turn(ask)
         if expected is None:
             return reply.answer
 
-        def ask_page(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
-            return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
+        def ask_page(url: str, params: Mapping[str, Any] | None, tries: int | None) -> Reply:
+            return cast("Reply", ask.send(url=url, params=params, **({} if tries is None else {"tries": tries})))
 
         expected = replace(expected, accepted=self._settings.accept.get(expected.stream, ()))
         return self._whole.read(reply, ask_page, expected, what)

@@ -38,10 +38,11 @@ class Ask:
 
     Attributes:
         name: What tells it apart from the other requests of its part.
+        send: Sends it, or with other arguments one like it, and returns its answer.
     """
 
     name: Any
-    send: Callable[[], Any]
+    send: Callable[..., Any]
 
 
 @dataclass(slots=True)
