@@ -7,7 +7,7 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.doctor.asking import is_of_quota, of_list
+from tap_lexer_activity.doctor.asking import of_list
 from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe
 
@@ -80,7 +80,7 @@ _COUNT: Final = re.compile(r"\d+")
 def _number(answer: Answer, word: str) -> int | None:
     """The number in the header of the quota whose name ends so."""
     for name, value in answer.headers.items():
-        if is_of_quota(name) and name.endswith(word) and (found := _COUNT.match(value.strip())):
+        if name.endswith(word) and (found := _COUNT.match(value.strip())):
             return int(found[0])
     return None
 
@@ -94,7 +94,7 @@ def _quota(evidence: Evidence) -> list[Finding]:
     if not fine:
         return []
     limited = sum(answer.status == 429 for answer in asked)  # noqa: PLR2004 (too many requests)
-    names = sorted({name for answer in fine for name in answer.headers if is_of_quota(name)})
+    names = sorted({name for answer in fine for name in answer.headers})
     topic.facts = {"headers": names, "refused": limited}
     if limited:
         advice = "Another machine may use this token as well: give each a part of the quota in rate_limit_requests"
