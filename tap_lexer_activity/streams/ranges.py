@@ -108,7 +108,7 @@ class Ranges:
         if self._known is None:
             self._known = self.longest
         learnt[key] = length
-        if not self._parts_are_shorter(request):
+        if any(part.asked.length >= request.asked.length for part in self._cut(list(request.windows))):
             # The length was not what it was about: other streams shall not be asked for in pieces for it.
             learnt[key] = self._known
             return False
@@ -118,9 +118,6 @@ class Ranges:
         said = f"{error}. From now on, ranges have at most {shown} [see: range-shortened]"
         self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
         return True
-
-    def _parts_are_shorter(self, request: Request) -> bool:
-        return all(part.asked.length < request.asked.length for part in self._cut(list(request.windows)))
 
     def _is_longer_learnt(self, error: Exception, request: Request) -> bool:
         """True if a longer range may be answered in days; if so, the run remembers its length."""
