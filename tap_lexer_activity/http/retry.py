@@ -7,28 +7,22 @@ import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_sdk.exceptions import RetriableAPIError
 
 QUOTA_PERIODS: Final = 6
 """Most periods of the quota that one request waits for a place."""
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY})
 
-
-class NextWait(Protocol):
-    """The hook of a retry. It counts, so each request needs a new one."""
-
-    def __call__(self, error: RetriableAPIError, elapsed: float) -> float | None:
-        """Seconds to wait before the next try, or `None` if there is to be none.
-
-        Args:
-            error: What became of the last try.
-            elapsed: Seconds since the first try began.
-        """
+NextWait: TypeAlias = "Callable[[RetriableAPIError, float], float | None]"
+"""The hook of a retry. After an error, so many seconds after the first try began, it says how many to wait before the next try, or `None`
+if there is to be none. It counts, so each request needs a new one."""
 
 
 class ApiWaits:
