@@ -155,7 +155,7 @@ class Door:
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
         """The answer to a request, for a block."""
-        key = _key(method, url, content)
+        key = json.dumps([method, url, content], sort_keys=True, default=str)
         if key not in self._kept:
             if self.is_shut:
                 msg = "this needs one more request, which a run sends"
@@ -181,10 +181,6 @@ class Door:
     def without_token(self, **options: Any) -> HttpClient:
         """A client for any other host."""
         return self._http.without_token(**options)
-
-
-def _key(method: str, url: str, content: Mapping[str, Any]) -> str:
-    return json.dumps([method, url, content], sort_keys=True, default=str)
 
 
 class Asker:

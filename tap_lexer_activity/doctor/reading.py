@@ -67,17 +67,14 @@ def _requests(evidence: Evidence) -> Iterator[tuple[str, Request | None, int | N
         yield "nps_volume", Request(utc, steps), form
 
 
-def _question(evidence: Evidence, name: str, request: Request | None, form: int | None) -> Any:
-    return of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
-
-
 def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     """The answer of each stream that has one, as the stream reads it."""
     settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
     of_days = replace(run, settings=settings, cached_requests={})
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
-        if evidence.of(_question(evidence, name, request, form)).is_fine:
+        ask = of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
+        if evidence.of(ask).is_fine:
             heard = _heard(of_days, name, lambda: _rows(of_days, name, request, form))  # noqa: B023 (called at once)
             if heard is not None:
                 found[name] = heard

@@ -212,8 +212,9 @@ class Exporter:
                 return Pending()  # it may be on its way to the host that was asked
             address, answer = found
         self._addresses = [address]
-        content = opened(answer)
-        return Pending("", is_known=answer is None) if content is None else parse_status(content, self._base(address))
+        if (content := opened(answer)) is None:
+            return Pending("", is_known=answer is None)
+        return parse_status(content, address[0] if address else self._settings.export_status_url)
 
     def _elsewhere(self, job: Job, what: str) -> tuple[tuple[str, str], Any] | None:
         """The other address that knows a job, and its answer. An error of these addresses, which may not exist, says nothing."""
@@ -231,9 +232,6 @@ class Exporter:
                 self._notices.accept(str(job.body["type"]), "address of statuses", said)
                 return address, answer
         return None
-
-    def _base(self, address: tuple[str, str] | None) -> str:
-        return address[0] if address else self._settings.export_status_url
 
     def _given_up(self, job: Job, found: Failed) -> ExportFailedError:
         return ExportFailedError(

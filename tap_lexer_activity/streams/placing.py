@@ -123,7 +123,9 @@ def _names(
 ) -> tuple[dict[str, Window], dict[datetime, Window]]:
     """The names of the buckets of a request, as a clock shows them and as instants."""
     starts = buckets_by_label(asked, interval, zone)
-    found = sorted(set(starts.values()), key=lambda bucket: (not _is_inside(bucket, asked), bucket))
+    found = sorted(
+        set(starts.values()), key=lambda bucket: (bucket.start >= asked.end or asked.start >= bucket.end, bucket)
+    )
     if not rule.ends:
         by_clock = {bucket.start.strftime(_TEXT): bucket for bucket in found} if rule.in_utc else starts
         return by_clock, {bucket.start: bucket for bucket in found}
@@ -161,10 +163,6 @@ def buckets_by_label(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[
         else:
             labels.setdefault(shown.strftime("%Y-%m-%d %H:00"), bucket)
     return labels
-
-
-def _is_inside(bucket: Window, asked: Window) -> bool:
-    return bucket.start < asked.end and asked.start < bucket.end
 
 
 def _order(

@@ -92,7 +92,8 @@ def of_job(job: JobSeen, limit: int) -> Finding:
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
     """The form of a file: its encoding, separator, header, times and numbers; and why a run does not read it, if it does not."""
-    topic = Topic(FILE.format(kind), ASSUMED_FILE, _facts(file))
+    facts = {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
+    topic = Topic(FILE.format(kind), ASSUMED_FILE, facts)
     if not file.is_csv or not file.header:
         found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
         return topic.open(found, "Ask Lexer's support, and attach the report to an issue")
@@ -154,10 +155,6 @@ def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
     if file.encoding in {"utf-16-le", "utf-16-be"}:
         result["export_encoding"] = file.encoding
     return result
-
-
-def _facts(file: FileFacts) -> dict[str, Any]:
-    return {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
 
 
 _UNICODE: Final = frozenset({"utf-8", "utf-8-sig", "utf-16"})
