@@ -134,7 +134,7 @@ class LexerClient:
     @property
     def is_token_accepted(self) -> bool:
         """True if any request has been accepted."""
-        return self._verdicts.has_accepted
+        return self._verdicts.accepted > 0
 
     def quote(self, text: str) -> str:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
