@@ -125,11 +125,7 @@ class TruncatedError(RetriableAPIError):
 
 
 class EndOfRun(BaseException):
-    """The end of the run, whatever stream is being read. Not an `Exception`, so that no handler of a stream's failure catches it.
-
-    Attributes:
-        exit_code: Exit code of the process.
-    """
+    """The end of the run, whatever stream is being read. Not an `Exception`, so that no handler of a stream's failure catches it."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

@@ -38,7 +38,7 @@ class Findings:
         odd: Columns that can't hold some value, each with what was expected. The value is in `additional_columns`.
         read: Columns by the kind of reading (`readings.KINDS`) that some value took.
         new: Names of fields that no column is for.
-    zoneless: Columns with a time that names no zone, and is not read for that.
+        zoneless: Columns with a time that names no zone, and is not read for that.
     """
 
     odd: dict[str, str] = field(default_factory=dict)
@@ -48,19 +48,11 @@ class Findings:
 
 
 def fitted(answer: Any, schema: Mapping[str, Any], *, utc_times: bool = False) -> tuple[Any, Findings]:
-    """An answer with values of their columns' types: `"81"` as `81` in a column of integers, times in UTC.
+    """An answer with values of their columns' types: `"81"` as `81` in a column of integers, times in UTC; and what was found.
 
     A value that its column can't hold (text that is not a number, an integer beyond 64 bits) becomes null, if the column may be null, and
     `additional_columns` of its row keeps it as it came; so it does with fields that no column is for. A row is an object whose schema has
     such a property. All else is left to the check of the shape.
-
-    Args:
-        answer: The JSON.
-        schema: The answer's shape.
-        utc_times: Whether times without a zone are in UTC.
-
-    Returns:
-        The answer, and what was found.
     """
     fitting = _Fitting(Findings(), utc_times=utc_times)
     return fitting.fit(answer, schema, "")[0], fitting.findings
@@ -75,11 +67,6 @@ class _Fitting:
         """A value that its schema allows, and the part of it that does not fit, as it came (`_NOTHING` if all fits).
 
         A value that does not fit stays if it may not be null.
-
-        Args:
-            value: The value.
-            schema: Its schema.
-            column: The column of the row that it is in.
         """
         if value is None:
             return None, _NOTHING

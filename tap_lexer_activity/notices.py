@@ -20,7 +20,6 @@ class Notice:
     """A difference that was accepted.
 
     Attributes:
-        stream: The stream whose answers have it.
         kind: Its name, such as `text for numbers`.
         said: What the log said of it.
         count: How often it was met.
@@ -36,11 +35,6 @@ class Notices:
     """The notices of one run."""
 
     def __init__(self, logger: logging.Logger) -> None:
-        """Begin without any.
-
-        Args:
-            logger: Told once of each kind per stream.
-        """
         self._logger = logger
         self._found: dict[tuple[str, str], Notice] = {}
 

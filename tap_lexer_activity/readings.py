@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, to_utc
+from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, of_epoch, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +79,6 @@ _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 _FORMS: Final = ("%a %b %d %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y")
 """Forms in which JavaScript and Ruby write a time for people, without their `GMT`."""
-
-_LATEST: Final = 4_102_444_800
-"""The year 2100 in seconds since 1970. A larger number counts milliseconds."""
-_EARLIEST: Final = 631_152_000
-"""The year 1990."""
 
 
 def read_integer(value: Any, *, is_key: bool = False) -> Reading | None:
@@ -160,12 +155,7 @@ def read_text(value: Any) -> Reading | None:
 
 
 def read_time(value: Any, *, utc_times: bool = False) -> Reading | None:
-    """A time as RFC 3339 in UTC.
-
-    Args:
-        value: What came.
-        utc_times: Whether a time without a zone is one in UTC.
-    """
+    """A time as RFC 3339 in UTC."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return _of_epoch(Decimal(value))
     if not isinstance(value, str):
@@ -186,13 +176,8 @@ def read_time(value: Any, *, utc_times: bool = False) -> Reading | None:
 
 
 def _of_epoch(number: Decimal) -> Reading | None:
-    if not number.is_finite():
-        return None
-    seconds = number if number < _LATEST else number / 1000
-    if not _EARLIEST <= seconds < _LATEST:
-        return None
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
-    return Reading(to_utc(moment.isoformat()), SECONDS)
+    moment = of_epoch(number)
+    return None if moment is None else Reading(to_utc(moment.isoformat()), SECONDS)
 
 
 def _in_other_words(text: str) -> str | None:

@@ -75,40 +75,20 @@ def stream_schema(stream: str) -> dict[str, Any]:
     return found
 
 
-def list_schema(stream: str, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON schema of the answer with a list of objects that have an `id`.
-
-    Args:
-        stream: The stream.
-        columns: Its columns, of which a catalog may have more than its schema.
-    """
-    rows = row_schema(with_columns(stream_schema(stream), columns), without=ADDED_COLUMNS, required=("id",))
-    return {"type": "array", "items": rows}
-
-
-def with_columns(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
-    """A stream's schema, and the columns that only the catalog has: what Lexer sends by their name goes into them."""
-    return {**schema, "properties": {**columns, **schema["properties"]}}
-
-
-def row_schema(stream_schema: Mapping[str, Any], *, without: Iterable[str], required: Iterable[str]) -> dict[str, Any]:
-    """Schema of a row as Lexer sends it: the stream's schema without the columns that the tap adds."""
-    left_out = set(without)
+def row_schema(
+    schema: Mapping[str, Any], *, required: Iterable[str], columns: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """JSON schema of a row as Lexer sends it: a stream's, without the columns that the tap adds, and with those that only the catalog has."""
+    properties = {**(columns or {}), **schema["properties"]}
     return {
         "type": "object",
-        "properties": {name: kind for name, kind in stream_schema["properties"].items() if name not in left_out},
-        "required": [name for name in required if name not in left_out],
+        "properties": {name: kind for name, kind in properties.items() if name not in ADDED_COLUMNS},
+        "required": [name for name in required if name not in ADDED_COLUMNS],
     }
 
 
 def check(answer: Any, validator: Validator, *, what: str, quote: Callable[[str], str]) -> None:
     """Refuse an answer of another shape.
-
-    Args:
-        answer: The JSON.
-        validator: The expected shape.
-        what: The request, as the error names it.
-        quote: Makes the beginning of an answer fit for a log.
 
     Raises:
         UnexpectedAnswerError: If it is of another shape, with what was expected and what came.

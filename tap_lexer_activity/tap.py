@@ -79,11 +79,6 @@ class TapLexerActivity(SingerTap):
     def doctor(self, *, first: str | None, with_exports: bool, report: str | None) -> None:
         """Find out what the documents leave open, and print it.
 
-        Args:
-            first: The first of the days to ask about, if not the last that are over.
-            with_exports: Whether to ask for exports.
-            report: The file for the findings as JSON.
-
         Raises:
             EndOfRun: With exit code 1 if something is different and open, or could not be told.
             NoSuchDaysError: If the days can't be asked about.

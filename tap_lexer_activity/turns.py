@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Held:
-    """The messages of one request.
-
-    Attributes:
-        actions: In their order.
-        size: Bytes of answers so far.
-    """
+    """The messages of one request."""
 
     actions: list[Callable[[], None]] = field(default_factory=list)
     size: int = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Final
@@ -97,6 +97,8 @@ def fits_integer(number: int) -> bool:
 
 _WITH_BLANK: Final = re.compile(r" (?:UTC|([+-]\d\d:?\d\d))$", re.ASCII)
 _ODD_OFFSET: Final = re.compile(r"[+-]\d\d:?[6-9]\d$", re.ASCII)  # Python counts on beyond 59 minutes
+_YEAR_1990, _YEAR_2100 = 631_152_000, 4_102_444_800
+"""In seconds since 1970."""
 _UTC_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 
 
@@ -113,6 +115,16 @@ def to_utc(text: str) -> str | None:
         return text if _UTC_TIME.fullmatch(text) else f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
     except (ValueError, OverflowError):  # (the latter on the first or last day of the calendar)
         return None
+
+
+def of_epoch(number: Decimal) -> datetime | None:
+    """The instant of a number of seconds, or of milliseconds, since 1970; `None` if it is not between 1990 and 2100."""
+    if not number.is_finite():
+        return None
+    seconds = number if number < _YEAR_2100 else number / 1000
+    if not _YEAR_1990 <= seconds < _YEAR_2100:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
 
 
 # Schemas

@@ -126,6 +126,11 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return resolve(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 (a wall clock time; resolve() gives it its zone)
 
 
+def days_from(first: date, count: int, zone: ZoneInfo) -> Window:
+    """So many calendar days, from a date on."""
+    return Window(start_of(first, zone), start_of(first + timedelta(days=count), zone))
+
+
 def local_date(instant: datetime, zone: ZoneInfo) -> date:
     """The calendar date whose day contains an instant.
 
@@ -280,7 +285,7 @@ def export_window(instant: datetime, days: int, zone: ZoneInfo) -> Window:
     """
     day = local_date(instant, zone)
     first = day - timedelta(days=(day - _GRID).days % days)
-    return Window(start_of(first, zone), start_of(first + timedelta(days=days), zone))
+    return days_from(first, days, zone)
 
 
 def export_requests(wanted: Sequence[Window], present: datetime, days: int, zone: ZoneInfo) -> list[Request]:

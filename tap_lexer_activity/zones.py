@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -29,6 +30,13 @@ def named(name: str) -> ZoneInfo | None:
         return None
 
 
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Names of zones: one for each history since 1970."""
+    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
+    return tuple(sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#")))
+
+
 def of_abbreviation(name: str, now: datetime) -> list[str]:
     """Zones whose clocks show an abbreviation, such as AEST, at some time of the year; none if the name is no abbreviation.
 
@@ -39,10 +47,7 @@ def of_abbreviation(name: str, now: datetime) -> list[str]:
     year = [now + timedelta(days=days) for days in range(0, 366, 14)]
     if not (short.isascii() and short.isalpha()) or (zone and not _never_changes(zone, year)):
         return []
-    # One zone for each history since 1970, without their other names.
-    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
-    keys = sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#"))
-    shown = {key: {moment.astimezone(each).tzname() for moment in year} for key in keys if (each := named(key))}
+    shown = {key: {moment.astimezone(each).tzname() for moment in year} for key in zone_names() if (each := named(key))}
     found = [key for key, abbreviations in shown.items() if short in abbreviations]
     return found if zone is None or any(shown[key] != {short} for key in found) else []
 
@@ -68,6 +73,23 @@ def offsets(zone: ZoneInfo, within: Window) -> tuple[tuple[datetime, timedelta |
     return tuple(found)
 
 
+def of_users(users: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """The zones of users who are not archived, as far as they can be read."""
+    return Counter(
+        name
+        for user in users
+        if isinstance(name := user.get("timezone"), str) and not user.get("archived") and named(name)
+    )
+
+
+def alike(zones: Mapping[str, int], within: Window) -> dict[object, Counter[str]]:
+    """Zones with their numbers of users, together with those that have the same offsets: by these."""
+    result: dict[object, Counter[str]] = defaultdict(Counter)
+    for name, count in zones.items():
+        result[offsets(ZoneInfo(name), within)][name] += count
+    return result
+
+
 def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, *, is_set: bool) -> str | None:
     """A caution if more of an account's users have some other zone than have the configured one; `None` if all is well.
 
@@ -77,20 +99,13 @@ def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, 
         within: The range that is read. Zones are compared by their offsets in it.
         is_set: Whether the zone was configured at all.
     """
-    names = Counter(
-        name for user in users if isinstance(name := user.get("timezone"), str) and not user.get("archived")
-    )
-    alike: dict[object, Counter[str]] = defaultdict(Counter)
-    for name, count in names.items():
-        if found := named(name):
-            alike[offsets(found, within)][name] = count
-    own = offsets(zone, within)
-    if not alike or max(alike.values(), key=Counter.total).total() == alike[own].total():
+    names = of_users(users)
+    groups = alike(names, within)
+    theirs = max(groups.values(), key=Counter.total, default=names)
+    if theirs.total() == groups[offsets(zone, within)].total():
         return None
-    theirs = max(alike.values(), key=Counter.total)
-    counted = sum(map(Counter.total, alike.values()))
     given = f"timezone is {zone.key!r}" if is_set else f"timezone is not set, so it is {zone.key!r}"
     return (
-        f"{given}, and of {counted} users whose zone is known {theirs.total()} have {theirs.most_common(1)[0][0]}. "
+        f"{given}, and of {names.total()} users whose zone is known {theirs.total()} have {theirs.most_common(1)[0][0]}. "
         "If that is the account's zone, set timezone to it: a wrong one shifts days without an error [see: zone-differs]"
     )

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.http.retry import retry_after
-from tap_lexer_activity.streams.labels import buckets_by_label, grain_is_wrong, label_shift
-from tap_lexer_activity.windows import DAY, Window
+from tap_lexer_activity.settings.parse import parse_settings
+from tap_lexer_activity.streams.grain_checks import Bucket, GrainChecks
+from tap_lexer_activity.streams.placing import buckets_by_label, label_shift
+from tap_lexer_activity.windows import DAY, HOUR, Request, Window
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 
@@ -43,23 +45,31 @@ def test_hours_are_labelled_by_the_clock() -> None:
     assert buckets["2026-04-05 02:00"].start == datetime(2026, 4, 4, 15, tzinfo=UTC), "the one that was asked for"
 
 
+def is_of_hours(hours: list[int], asked: Window, interval: windows.Interval, *, comes_again: bool = True) -> bool:
+    """Whether buckets at these hours of May 1 are taken for hours; and what comes where the rest of the day is asked for again."""
+    settings = parse_settings({"api_token": "token", "start_date": "2026-01-01"}, now=datetime(2026, 6, 1, tzinfo=UTC))
+    again = [Bucket("new", "2026-05-01 05:00", 1, None)] if comes_again else []
+    starts = [asked.start + hour * HOUR for hour in hours]
+    buckets = {str(start): Window(start, start + HOUR) for start in starts}
+    return GrainChecks(settings, interval, SYDNEY, lambda _: again).is_of_hours(buckets, Request(asked, ()))
+
+
 @pytest.mark.parametrize(
-    ("labels", "interval", "wrong"),
-    [
-        (["2026-05-01 00:00", "2026-05-02 00:00"], "hour", True),
-        (["2026-05-01 00:00", "2026-05-01 07:00"], "hour", False),
-        (["2026-05-01 00:00", "2026-05-02 00:00"], "day", False),
-        ([], "hour", False),
-    ],
+    ("hours", "interval", "wrong"),
+    [([0, 24], "hour", True), ([0, 7], "hour", False), ([0, 24], "day", False), ([], "hour", False)],
 )
-def test_days_in_place_of_hours_are_found_out(labels: list[str], interval: windows.Interval, wrong: bool) -> None:
-    assert grain_is_wrong(labels, days(date(2026, 5, 1), date(2026, 5, 2)), interval) is wrong
+def test_days_in_place_of_hours_are_found_out(hours: list[int], interval: windows.Interval, wrong: bool) -> None:
+    assert is_of_hours(hours, days(date(2026, 5, 1), date(2026, 5, 2)), interval) is not wrong
+
+
+def test_hours_after_midnight_alone_are_hours_if_nothing_comes_again() -> None:
+    assert is_of_hours([0], days(date(2026, 5, 1), date(2026, 5, 1)), "hour", comes_again=False)
 
 
 @pytest.mark.parametrize(("hours", "wrong"), [(22, False), (23, True), (24, True), (25, True)])
 def test_a_midnight_alone_is_a_day_if_a_whole_day_was_asked_for(hours: int, wrong: bool) -> None:
     start = windows.start_of(date(2026, 5, 1), SYDNEY)
-    assert grain_is_wrong(["2026-05-01 00:00"], Window(start, start + timedelta(hours=hours)), "hour") is wrong
+    assert is_of_hours([0], Window(start, start + hours * HOUR), "hour") is not wrong
 
 
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from tap_lexer_activity import readings
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.fitting import fitted
 from tap_lexer_activity.readings import Reading
-from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, answer_validator, row_schema, stream_schema
+from tap_lexer_activity.shapes import ADDITIONAL, answer_validator, row_schema, stream_schema
 from tap_lexer_activity.streams.alike import Alike
 from tap_lexer_activity.streams.ids import identified
 from tap_lexer_activity.streams.states import AGGREGATES, STATES, by_documented_states, canonical_state
@@ -30,10 +30,7 @@ STREAMS = sorted(
     for path in SCHEMAS.glob("*.json")
     if path.stem not in {"case_details", "mention_sla_export", "nps_submissions"}
 )
-SHAPES = {
-    stream: row_schema(stream_schema(stream), without=ADDED_COLUMNS, required=stream_schema(stream)["required"])
-    for stream in STREAMS
-}
+SHAPES = {stream: row_schema(stream_schema(stream), required=stream_schema(stream)["required"]) for stream in STREAMS}
 
 texts = st.sampled_from(
     [

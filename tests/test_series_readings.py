@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tap_lexer_activity import windows
 from tap_lexer_activity.streams import grain, series_shapes, survey_shapes
 from tap_lexer_activity.streams.label_texts import ends_of, read_label
-from tap_lexer_activity.streams.placing import Rule, edges, place
+from tap_lexer_activity.streams.placing import Rule, beside, place
 from tap_lexer_activity.windows import DAY, Window
 
 if TYPE_CHECKING:
@@ -140,10 +140,11 @@ def test_the_request_says_whether_the_day_comes_first() -> None:
     assert place(labels, half_a_year, "day", SYDNEY, accepted={"month_first"}).order == "month_first"
 
 
-def test_what_is_counted_beside_a_request_is_seen() -> None:
+def test_what_lies_beside_a_request_is_seen() -> None:
     asked = days(date(2026, 5, 1), date(2026, 5, 5))
-    labels = {"2026-04-30 00:00": True, "2026-05-01 00:00": True, "2026-05-06 00:00": False}
-    assert edges(labels, place(labels, asked, "day", SYDNEY), asked) == {"before"}
+    labels = ["2026-04-30 00:00", "2026-05-01 00:00", "2026-05-06 00:00"]
+    found = place(labels, asked, "day", SYDNEY)
+    assert beside(found, asked) == {"2026-04-30 00:00": "before", "2026-05-06 00:00": "after"}
 
 
 # The length of buckets

@@ -20,7 +20,7 @@ STREAM: dict[str, Any] = {
         "date_from": {"type": "string"},
     }
 }
-ROW = row_schema(STREAM, without=["date_from"], required=["key", "other_key", "date_from"])
+ROW = row_schema(STREAM, required=["key", "other_key", "date_from"])
 ROWS = {"type": "array", "items": ROW}
 SOME_METRIC = {"type": "object", "anyOf": [{"required": ["sent"]}, {"required": ["received"]}]}
 KEYS = {"key": "a", "other_key": 1}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 WAITS_FOR_QUOTA: Final = 2
 """Most tries of a request after answers of 429."""
-_OF_INTEREST: Final = ("date", "link", "retry-after", "content-type", "content-encoding", "server")
 _OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
 _LENGTHS: Final = ("content-length", "transfer-encoding")
 _DROPPED: Final = ("content-encoding", "content-length", "transfer-encoding")
@@ -83,8 +81,9 @@ class Answer:
         is_json: Whether it is JSON.
         said: Lexer's words for an error, or why no answer came; fit for a log.
         seconds: From the request to the end of the answer.
-        headers: Those of interest, by their names in lower case.
+        headers: Those about the quota, by their names in lower case.
         skew: Seconds that this machine's clock is ahead of the `Date` of the answer; `None` if it has none.
+        wait: Seconds that it asks to wait before the next request, if it does.
         was_asked: Whether the request was sent at all.
         is_unreachable: Whether no other request will work either.
     """
@@ -96,6 +95,7 @@ class Answer:
     seconds: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     skew: float | None = None
+    wait: float | None = None
     was_asked: bool = True
     is_unreachable: bool = False
 
@@ -155,7 +155,7 @@ class Door:
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
         """The answer to a request, for a block."""
-        key = _key(method, url, content)
+        key = json.dumps([method, url, content], sort_keys=True, default=str)
         if key not in self._kept:
             if self.is_shut:
                 msg = "this needs one more request, which a run sends"
@@ -183,38 +183,23 @@ class Door:
         return self._http.without_token(**options)
 
 
-def _key(method: str, url: str, content: Mapping[str, Any]) -> str:
-    return json.dumps([method, url, content], sort_keys=True, default=str)
-
-
 class Asker:
-    """Asks, and keeps count."""
+    """Asks, and keeps count. The client's requests go through a `Door` from then on."""
 
     def __init__(
         self,
         client: LexerClient,
         settings: Settings,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
-        """Make one.
-
-        Args:
-            client: Talks to Lexer. From now on through a `Door`.
-            settings: The tap's.
-            clock: Seconds that never run backwards.
-            sleep: Waits that many seconds.
-            now: The present instant by this machine's clock.
-        """
         self.door = Door(client.http)
         client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
         self._client = client
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
-        self._now = now
         self.answers: dict[Ask, Answer] = {}
         self.polls: list[Answer] = []
         """Answers about export jobs."""
@@ -233,91 +218,72 @@ class Asker:
     def ask(self, ask: Ask) -> Answer:
         """The answer to a question, the same each time."""
         if ask not in self.answers:
-            base = self._settings.api_url.rstrip("/")
-            if ask.path:
-                self.answers[ask] = self._patiently("GET", f"{base}{ask.path}", ask.what)
-            else:
-                body = json.loads(ask.body)
-                self.answers[ask] = self._patiently("POST", f"{base}/activity/reports", ask.what, json=body)
+            self.answers[ask] = self._send(ask)
         return self.answers[ask]
 
     def start(self, ask: Ask) -> Answer:
         """The answer to the start of an export."""
-        url = f"{self._settings.api_url.rstrip('/')}/activity/reports"
-        body = json.loads(ask.body)
-        self.answers[ask] = self._patiently("POST", url, ask.what, is_secret=True, is_new=True, json=body)
+        self.answers[ask] = self._send(ask, is_of_job=True)
         return self.answers[ask]
 
     def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
         """The status of an export job."""
         url, name = address or (self._settings.export_status_url, "token")
-        answer = self._patiently("GET", url, what, is_secret=True, is_new=True, params={name: token})
+        answer = self._patiently("GET", url, what, is_of_job=True, params={name: token})
         self.polls.append(answer)
         return answer
 
+    def _send(self, ask: Ask, *, is_of_job: bool = False) -> Answer:
+        base = self._settings.api_url.rstrip("/")
+        if ask.path:
+            return self._patiently("GET", f"{base}{ask.path}", ask.what)
+        body = json.loads(ask.body)
+        return self._patiently("POST", f"{base}/activity/reports", ask.what, is_of_job=is_of_job, json=body)
+
     def _patiently(self, method: str, url: str, what: str, **options: Any) -> Answer:
         """The answer. A 429 is waited for, twice."""
+        period = self._settings.rate_limit_seconds
         for left in range(WAITS_FOR_QUOTA, -1, -1):
-            answer, wait = self._once(method, url, what, **options)
-            if wait is None or not left:
+            answer = self._once(method, url, what, **options)
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS or not left:
                 return answer
-            self._sleep(min(max(wait, 1.0), self._settings.rate_limit_seconds))
+            self._sleep(period if answer.wait is None else min(max(answer.wait, 1.0), period))
         raise AssertionError  # the loop ends by an answer
 
-    def _once(
-        self, method: str, url: str, what: str, *, is_secret: bool = False, is_new: bool = False, **content: Any
-    ) -> tuple[Answer, float | None]:
-        """The answer, and the seconds to wait if it is a 429."""
+    def _once(self, method: str, url: str, what: str, *, is_of_job: bool = False, **content: Any) -> Answer:
+        """The answer. One about a job is asked for anew each time, and may hold a secret."""
         failures = _Failures(self._settings, url, quote=self._client.quote)
-        begun, at = self._clock(), self._now()
+        begun, at = self._clock(), datetime.now(UTC)
         try:
-            if is_new:
+            if is_of_job:
                 response = self.door.fetched(method, url, failures, **content).response()
             else:
                 with self.door.open(method, url, failures, **content) as response:
                     pass
             body = read_body(response, what)
         except RequestsSpentError as error:
-            return Answer(said=f"not asked: {without_see(str(error))}", was_asked=False), None
+            return Answer(said=f"not asked: {without_see(str(error))}", was_asked=False)
         except (FatalAPIError, RetriableAPIError) as error:
             is_lost = isinstance(error, (UnreachableError, NoConnectionError))
-            return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost), None
+            return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost)
         seconds = self._clock() - begun
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            wait = retry_after(response.headers.get("Retry-After"))
-            return self._answer(response, body, at, seconds, is_secret=is_secret), (
-                self._settings.rate_limit_seconds if wait is None else wait
-            )
-        return self._answer(response, body, at, seconds, is_secret=is_secret), None
-
-    def _answer(
-        self, response: requests.Response, body: bytearray, at: datetime, seconds: float, *, is_secret: bool
-    ) -> Answer:
-        content, is_json = None, False
+        answer, is_json = None, False
         text, _ = text_of_body(body, get_encoding_from_headers(response.headers))
         with suppress(FatalAPIError, RetriableAPIError):
-            content, is_json = parse_json(text, "the answer", quote=None), True
+            answer, is_json = parse_json(text, "the answer", quote=None), True
         is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
         said = "" if is_good else self._client.quote(error_message(body))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(
             status=response.status_code,
-            content=content,
+            content=answer,
             is_json=is_json,
-            said=plain_words(said) if is_secret else said,
+            said=plain_words(said) if is_of_job else said,
             seconds=seconds,
-            headers={name: value for name, value in headers.items() if _is_of_interest(name)},
+            headers={name: value for name, value in headers.items() if any(word in name for word in _OF_QUOTA)},
             skew=_skew(headers.get("date"), at),
+            wait=retry_after(headers.get("retry-after")),
         )
-
-
-def _is_of_interest(name: str) -> bool:
-    return name in _OF_INTEREST or any(word in name for word in _OF_QUOTA)
-
-
-def is_of_quota(name: str) -> bool:
-    """True if a header is about the quota, by its name in lower case."""
-    return any(word in name for word in _OF_QUOTA)
 
 
 def _skew(date: str | None, at: datetime) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor import reading
 from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
-from tap_lexer_activity.doctor.findings import Finding, Mark, is_settled, settings_of
+from tap_lexer_activity.doctor.findings import Topic, is_settled, settings_of
 from tap_lexer_activity.doctor.jobs import EXPORTS, Jobs
 from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
 from tap_lexer_activity.doctor.probes.base import Evidence, Probe
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
 
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.settings.settings import Settings
 
 MOST: Final = 40
@@ -48,17 +49,7 @@ PROBES: Final[tuple[Probe, ...]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """All findings of an examination.
-
-    Attributes:
-        situation: What was asked about.
-        findings: The findings.
-        answers: The answers.
-        polls: Answers about export jobs.
-        requests: Requests that were sent.
-        seconds: How long it took.
-        at: When it was.
-    """
+    """All findings of an examination."""
 
     situation: Situation
     findings: tuple[Finding, ...]
@@ -104,13 +95,7 @@ def examine(  # noqa: PLR0913 (what it works with)
 ) -> Diagnosis:
     """Ask, and judge.
 
-    Args:
-        settings: The tap's.
-        logger: Told what is asked for.
-        first: The first of the days to ask about; None: the last that are over.
-        with_exports: Whether to ask for exports.
-        clock: Seconds that never run backwards.
-        sleep: Waits that many seconds.
+    The days to ask about begin with `first`; None: the last that are over.
 
     Raises:
         NoSuchDaysError: If the days can't be asked about.
@@ -196,17 +181,9 @@ def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
     try:
         return probe.judge(evidence)
     except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
-        found = f"The probe failed ({type(error).__name__})."
-        return [
-            Finding(
-                question=f"The probe of {probe.name}",
-                mark=Mark.UNKNOWN,
-                found=found,
-                assumed="",
-                advice="Attach the report to an issue: it is a defect of the tap",
-                facts={"error": type(error).__name__},
-            )
-        ]
+        topic = Topic(f"The probe of {probe.name}", "", {"error": type(error).__name__})
+        advice = "Attach the report to an issue: it is a defect of the tap"
+        return [topic.unknown(f"The probe failed ({type(error).__name__}).", advice)]
 
 
 def _diagnosis(situation: Situation, findings: list[Finding], asker: Asker, seconds: float) -> Diagnosis:

@@ -19,7 +19,7 @@ from tap_lexer_activity.doctor.seen import form_of
 from tap_lexer_activity.streams.export_files import OWN_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NOT_NAMED: Final = "not UTF-8, and not named"
@@ -65,12 +65,7 @@ class FileFacts:
 
 
 def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
-    """The form of a file: its encoding, separator, header, times and numbers.
-
-    Args:
-        body: Its bytes, or the first of them.
-        properties: The schema of its rows.
-    """
+    """The form of a file, by its bytes or the first of them: its encoding, separator, header, times and numbers."""
     packed, content = _unpacked(body)
     encoding, text = _decoded(content)
     if text is None or re.match(r"\s*[<{\[]", text):
@@ -80,7 +75,10 @@ def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
     below = [row for row in islice(rest, _MOST_ROWS) if not is_sum(row)]
     known = sum(column_name(cell) in properties for cell in header)
     is_row = not known and (is_data(header, below[0] if below else []) or any(map(_is_value, header)))
-    times, formats = _times(header, below, properties)
+    columns = [(name, _cells(index, below)) for index, name in enumerate(header)]
+    times = _unread(columns, properties, _is_time, read_times)
+    numbers = _unread(columns, properties, _is_number, read_numbers)
+    formats = dict.fromkeys(form for cells in times.values() if (form := only_form(cells)) is not None)
     return FileFacts(
         is_csv=bool(header),
         packed=packed,
@@ -90,9 +88,9 @@ def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
         known=known,
         titles=titles,
         rows=len(below),
-        times=times,
-        formats=formats,
-        numbers=_numbers(header, below, properties),
+        times=_forms(times),
+        formats=tuple(formats),
+        numbers=_forms(numbers),
     )
 
 
@@ -165,41 +163,30 @@ def _cells(index: int, rows: Sequence[Sequence[str]]) -> list[str]:
     return [cell for cell in dict.fromkeys(cells) if cell and len(cell) <= _LONGEST_CELL]
 
 
-def _times(
-    header: Sequence[str], rows: Sequence[Sequence[str]], properties: Mapping[str, Any]
-) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """Forms of times that the tap does not read by itself, by column; and how they are written."""
-    found: dict[str, list[str]] = {}
-    formats: dict[str, None] = {}
-    for index, name in enumerate(header):
-        schema = properties.get(column_name(name), {})
-        if schema.get("format") != "date-time" and not name.strip().lower().endswith("(utc)"):
-            continue
-        cells = _cells(index, rows)
-        unread = [
-            cell for cell, time in zip(cells, read_times(cells), strict=True) if time is None and _DIGITS.search(cell)
-        ]
-        if unread:
-            found[name] = list(dict.fromkeys(map(form_of, unread)))[:_MOST_FORMS]
-            if (form := only_form(unread)) is not None:
-                formats[form] = None
-    return found, tuple(formats)
+def _is_time(title: str, schema: Mapping[str, Any]) -> bool:
+    return schema.get("format") == "date-time" or title.endswith("(utc)")
 
 
-def _numbers(
-    header: Sequence[str], rows: Sequence[Sequence[str]], properties: Mapping[str, Any]
+def _is_number(title: str, schema: Mapping[str, Any]) -> bool:
+    kinds = schema.get("type", ())
+    return "number" in kinds or "integer" in kinds or title.endswith("(min)")
+
+
+def _unread(
+    columns: Sequence[tuple[str, Sequence[str]]],
+    properties: Mapping[str, Any],
+    is_one: Callable[[str, Mapping[str, Any]], bool],
+    read: Callable[[Sequence[str]], Sequence[object]],
 ) -> dict[str, list[str]]:
+    """Cells of the columns of one kind that the tap does not read by itself, by column."""
     found: dict[str, list[str]] = {}
-    for index, name in enumerate(header):
-        kinds = properties.get(column_name(name), {}).get("type", ())
-        if "number" not in kinds and "integer" not in kinds and not name.strip().lower().endswith("(min)"):
-            continue
-        cells = _cells(index, rows)
-        unread = [
-            cell
-            for cell, number in zip(cells, read_numbers(cells), strict=True)
-            if number is None and _DIGITS.search(cell)
-        ]
-        if unread:
-            found[name] = list(dict.fromkeys(map(form_of, unread)))[:_MOST_FORMS]
+    for name, cells in columns:
+        if is_one(name.strip().lower(), properties.get(column_name(name), {})):
+            values = zip(cells, read(cells), strict=True)
+            if unread := [cell for cell, value in values if value is None and _DIGITS.search(cell)]:
+                found[name] = unread
     return found
+
+
+def _forms(unread: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {name: list(dict.fromkeys(map(form_of, cells)))[:_MOST_FORMS] for name, cells in unread.items()}

@@ -46,6 +46,53 @@ class Finding:
     is_private: bool = False
 
 
+@dataclass
+class Topic:
+    """A question of a probe, and what the tap assumes: its findings are made here.
+
+    Attributes:
+        question: The question, as the heading of its section.
+        assumed: What the tap assumes, in a sentence.
+        facts: What goes into the findings from now on, for programs.
+    """
+
+    question: str
+    assumed: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    is_private: bool = False
+
+    def as_assumed(self, found: str, evidence: str = "") -> Finding:
+        """The finding that all is as the tap assumes."""
+        return self._finding(Mark.AS_ASSUMED, found, evidence=evidence)
+
+    def settled(
+        self, found: str, evidence: str = "", *, settings: Mapping[str, Any] | None = None, advice: str = ""
+    ) -> Finding:
+        """The finding that something differs, and that these settings, this advice or the tap itself settle it."""
+        return self._finding(Mark.SETTLED, found, evidence=evidence, settings=settings or {}, advice=advice)
+
+    def open(
+        self, found: str, advice: str, *, evidence: str = "", settings: Mapping[str, Any] | None = None
+    ) -> Finding:
+        """The finding that something differs, and that nothing settles it yet."""
+        return self._finding(Mark.OPEN, found, evidence=evidence, settings=settings or {}, advice=advice)
+
+    def unknown(self, why: str, advice: str = "") -> Finding:
+        """The finding that a probe could not tell."""
+        return self._finding(Mark.UNKNOWN, why, advice=advice)
+
+    def _finding(self, mark: Mark, found: str, **more: Any) -> Finding:
+        return Finding(
+            question=self.question,
+            mark=mark,
+            found=found,
+            assumed=self.assumed,
+            facts=dict(self.facts),
+            is_private=self.is_private,
+            **more,
+        )
+
+
 def settings_of(findings: Iterable[Finding]) -> dict[str, Any]:
     """The settings that all findings name, as one block. Where two name parts of one setting, both are in it."""
     result: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
@@ -22,13 +22,13 @@ from tap_lexer_activity.windows import DAY, Request, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.probes.base import Evidence
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
 
 QUESTION: Final = "What does a run make of these answers?"
-ASSUMED: Final = "It reads all of them, without a warning."
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,14 @@ def _requests(evidence: Evidence) -> Iterator[tuple[str, Request | None, int | N
         yield "nps_volume", Request(utc, steps), form
 
 
-def _question(evidence: Evidence, name: str, request: Request | None, form: int | None) -> Any:
-    return of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
-
-
 def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     """The answer of each stream that has one, as the stream reads it."""
     settings = replace(run.settings, report_interval="day", series_interval="day", backfill=None)
     of_days = replace(run, settings=settings, cached_requests={})
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
-        if evidence.of(_question(evidence, name, request, form)).is_fine:
+        ask = of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
+        if evidence.of(ask).is_fine:
             heard = _heard(of_days, name, lambda: _rows(of_days, name, request, form))  # noqa: B023 (called at once)
             if heard is not None:
                 found[name] = heard
@@ -127,13 +124,8 @@ def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
 def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evidence: Evidence) -> dict[str, Reading]:
     """The refused streams once more, as a run with these settings reads them: it may send what it needs, as far as requests are left.
 
-    If the settings say where days begin, all series are read: what is right for one may be wrong for another.
-
-    Args:
-        run: The run of the examination.
-        settings: With what the findings say is to be set.
-        readings: What was made of the answers without that.
-        evidence: With the days to read, in the zone of these settings.
+    If the settings say where days begin, all series are read: what is right for one may be wrong for another. The days of `evidence` are
+    those of the zone of these settings.
     """
     requests = {name: (request, form) for name, request, form in _requests(evidence)}
     are_other_days = (settings.zone, settings.series_zone) != (run.settings.zone, run.settings.series_zone)
@@ -171,32 +163,23 @@ def judge(
     left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
     left = {name: reading for name, reading in left.items() if reading.error}
     rows = sum(reading.rows for reading in readings.values())
-    facts = {
+    topic = Topic(QUESTION, "It reads all of them, without a warning.", is_private=True)
+    topic.facts = {
         "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
         "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
         "errors": {name: reading.kind for name, reading in errors.items()},
         "errors_with_settings": {name: reading.kind for name, reading in left.items()},
     }
-    common: dict[str, Any] = {"question": QUESTION, "assumed": ASSUMED, "facts": facts, "is_private": True}
     if left:
         shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
         advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
-        return [
-            Finding(mark=Mark.OPEN, found=f"It refuses {', '.join(left)}.", evidence=shown, advice=advice, **common)
-        ]
+        return [topic.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
     if errors:
         found = f"It refuses {', '.join(errors)} as asked here. A run that is set as the other findings say reads them."
-        return [Finding(mark=Mark.SETTLED, found=found, **common)]
+        return [topic.settled(found)]
     if noticed:
         said = "; ".join(
             f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
         )
-        return [
-            Finding(
-                mark=Mark.SETTLED,
-                found=f"{rows} rows, with a warning for {', '.join(noticed)}.",
-                evidence=said,
-                **common,
-            )
-        ]
-    return [Finding(mark=Mark.AS_ASSUMED, found=f"{rows} rows of {len(readings)} streams.", **common)]
+        return [topic.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
+    return [topic.as_assumed(f"{rows} rows of {len(readings)} streams.")]

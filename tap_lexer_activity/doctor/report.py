@@ -24,12 +24,7 @@ _SHORTEST_WORDS: Final = 4
 
 
 def as_text(diagnosis: Diagnosis, file: str | None = None) -> list[str]:
-    """The findings as lines for a person: a section per question, and at the end what to do.
-
-    Args:
-        diagnosis: What was found out.
-        file: Where the JSON was written.
-    """
+    """The findings as lines for a person: a section per question, and at the end what to do. `file` is where the JSON was written."""
     situation = diagnosis.situation
     last = local_date(situation.week.end, situation.zone)
     lines = [

@@ -16,23 +16,21 @@ from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.lexer.envelopes import Expected, opened
 from tap_lexer_activity.shapes import ADDED_COLUMNS, SCHEMAS, stream_schema
 from tap_lexer_activity.streams.label_texts import ORDERS, read_label
+from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.streams.reports import Report
+from tap_lexer_activity.streams.series import Series
 from tap_lexer_activity.streams.series_shapes import shaped
 from tap_lexer_activity.streams.states import STATES
-from tap_lexer_activity.windows import DAY, HOUR
+from tap_lexer_activity.windows import DAY, HOUR, local_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
+    from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.streams.label_texts import Label
     from tap_lexer_activity.windows import Window
 
-_DIMENSIONS: Final = {
-    "states_volume": ("state", None),
-    "response_volume": ("metric", "avg_response_time"),
-    "case_volume": ("status", "open"),
-}
-_LISTS: Final = ("users", "groups", "forms")
-_OBJECTS: Final = ("summary", "case_summary", "nps_summary")
 _WEEK: Final = timedelta(days=7)
 
 
@@ -81,8 +79,9 @@ class Seen:
 
 def see_series(kind: str, content: Any, asked: Window) -> Seen | None:
     """A series in whatever shape it came; `None` if it can't be read."""
-    dimension, only = _DIMENSIONS[kind]
-    shape = shaped(content, dimension, only)
+    stream = BY_NAME[kind]
+    assert issubclass(stream, Series)  # noqa: S101 (for the type checker)
+    shape = shaped(content, stream.dimension, stream.only_key)
     if not isinstance(shape.answer, dict):
         return None
     found: list[tuple[dict[Any, Label], str, Any]] = []
@@ -140,6 +139,11 @@ def form_of(text: str) -> str:
     return "".join("9" if sign.isdigit() else "a" if sign.isalpha() and sign not in "TZ" else sign for sign in text)
 
 
+def date_of(moment: datetime, zone: ZoneInfo) -> date:
+    """The date that a label shows; that of an instant is the zone's."""
+    return local_date(moment, zone) if moment.tzinfo else moment.date()
+
+
 def grain_in_words(grain: timedelta | None) -> str:
     """The length of buckets, for people."""
     if grain is None:
@@ -157,19 +161,12 @@ def grain_in_words(grain: timedelta | None) -> str:
 
 
 def rows_of(kind: str, content: Any) -> list[dict[str, Any]] | None:
-    """The rows of an answer, out of what stands around them as far as a run takes them out; `None` if there is nothing like it.
-
-    Args:
-        kind: The stream.
-        content: Its JSON.
-    """
-    known = (
-        ("id",)
-        if kind in _LISTS
-        else tuple(name for name in stream_schema(kind)["properties"] if name not in ADDED_COLUMNS)
-    )
+    """The rows of an answer, out of what stands around them as far as a run takes them out; `None` if there is nothing like it."""
+    stream = BY_NAME[kind]
+    known = tuple(name for name in stream_schema(kind)["properties"] if name not in ADDED_COLUMNS)
+    expected = Expected(kind, stream.shape, known) if issubclass(stream, Report) else Expected(kind, "list", ("id",))
     try:
-        inside = opened(content, Expected(kind, "object" if kind in _OBJECTS else "list", known), kind).rows
+        inside = opened(content, expected, kind).rows
     except UnexpectedAnswerError:
         inside = content
     return rows_in(inside)[0]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import Ask, of_report
-from tap_lexer_activity.windows import DAY, HOUR, SECOND, Window, local_date, start_of
+from tap_lexer_activity.windows import DAY, HOUR, SECOND, Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,6 @@ class Situation:
     """The account, its settings and the days that the probes ask about.
 
     Attributes:
-        settings: The tap's.
         week: The days: the last that are whole, or those from `--doctor-from` on.
     """
 
@@ -44,10 +43,6 @@ class Situation:
     @classmethod
     def of(cls, settings: Settings, first: str | None = None) -> Situation:
         """The situation.
-
-        Args:
-            settings: The tap's.
-            first: The first of the days, as `2026-03-01`.
 
         Raises:
             NoSuchDaysError: If it is no date, or if the days are not over.
@@ -64,7 +59,7 @@ class Situation:
             if end > present:
                 msg = f"--doctor-from: the {DAYS} days from {first} on are not over [see: doctor-options]"
                 raise NoSuchDaysError(msg)
-        return cls(settings, Window(start_of(last - timedelta(days=DAYS), zone), start_of(last, zone)))
+        return cls(settings, days_from(last - timedelta(days=DAYS), DAYS, zone))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -78,8 +73,7 @@ class Situation:
 
     def day(self, index: int) -> Window:
         """One of the days, counted from 0."""
-        first = self.first_day + timedelta(days=index)
-        return Window(start_of(first, self.zone), start_of(first + DAY, self.zone))
+        return days_from(self.first_day + timedelta(days=index), 1, self.zone)
 
     @property
     def hours(self) -> Window:
@@ -101,8 +95,7 @@ class Situation:
     @property
     def week_before(self) -> Window:
         """Days four weeks earlier."""
-        first = self.first_day - timedelta(days=28)
-        return Window(start_of(first, self.zone), start_of(first + timedelta(days=DAYS), self.zone))
+        return days_from(self.first_day - timedelta(days=28), DAYS, self.zone)
 
     @property
     def days_of_utc(self) -> Window:
@@ -118,14 +111,7 @@ class Situation:
     # Questions
 
     def report(self, kind: str, window: Window, *, form: int | None = None, type: str | None = None) -> Ask:  # noqa: A002 (as the API calls it)
-        """The question for a report, just as the tap asks it.
-
-        Args:
-            kind: The stream.
-            window: The range.
-            form: The NPS form.
-            type: The report type, if it is not the stream's name.
-        """
+        """The question for a report, just as the tap asks it. `type` is the report type, if it is not the stream's name."""
         zone: Any = UTC if kind == "nps_volume" else self.zone
         if kind in SERIES and self.settings.series_zone:
             zone = self.settings.series_zone

@@ -18,11 +18,7 @@ _VALUE: Final = "replication_key_value"
 
 
 class Bookmarks:
-    """The bookmarks of all streams, for any number of threads.
-
-    Attributes:
-        have_moved: Whether any has moved.
-    """
+    """The bookmarks of all streams, for any number of threads."""
 
     def __init__(self, state: Mapping[str, Any] | None, *, are_kept: bool = False) -> None:
         """Take the bookmarks of a state.

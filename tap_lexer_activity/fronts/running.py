@@ -74,14 +74,7 @@ def new_engine(
     bookmarks: Mapping[tuple[str, int | None], datetime],
     columns: Mapping[str, Columns] | None = None,
 ) -> Engine:
-    """An engine that reads some streams, in the tap's order.
-
-    Args:
-        settings: The settings.
-        names: Names of the streams.
-        logger: For lines that people read.
-        bookmarks: Where each stream had come to.
-        columns: The columns of the streams; None for all that there are.
+    """An engine that reads some streams, in the tap's order, with all columns that there are unless some are given.
 
     Raises:
         ConfigValidationError: If `max_requests` would be spent for the columns.

@@ -229,23 +229,20 @@ class Limiter:
     def _guarded(self, work: Callable[[], _Result]) -> _Result:
         """Do something with the database, by one thread at a time. If the file fails, go on without it."""
         with self._lock:
-            return self._guarded_alone(work)
-
-    def _guarded_alone(self, work: Callable[[], _Result]) -> _Result:
-        try:
-            return self._patiently(work)
-        except sqlite3.Error as error:
-            if not self._close.alive:  # the process ends, while another thread has a call under way
-                self._use(_opened(_MEMORY))
-                return work()
-            if not self._is_shared:
-                raise
-            self._close()
-            self._go_on_alone(error)
-        # Nothing is known any more of the period before: as if it had been used up.
-        now = self._clock()
-        self._database.executemany("INSERT INTO calls (begun, ended) VALUES (?, ?)", [(now, now)] * self._calls)
-        return work()
+            try:
+                return self._patiently(work)
+            except sqlite3.Error as error:
+                if not self._close.alive:  # the process ends, while another thread has a call under way
+                    self._use(_opened(_MEMORY))
+                    return work()
+                if not self._is_shared:
+                    raise
+                self._close()
+                self._go_on_alone(error)
+            # Nothing is known any more of the period before: as if it had been used up.
+            now = self._clock()
+            self._database.executemany("INSERT INTO calls (begun, ended) VALUES (?, ?)", [(now, now)] * self._calls)
+            return work()
 
     def _patiently(self, work: Callable[[], _Result]) -> _Result:
         """Do something with the database once it is not locked. The wait is here and not in SQLite, where no signal would be heard."""

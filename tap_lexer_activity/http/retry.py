@@ -1,71 +1,28 @@
-"""One retry for all hosts: which errors are worth another try, how many, and how long to wait before each."""
+"""Waits between the tries of a request: which errors are worth another try, how many, and how long to wait before each."""
 
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import backoff
-from singer_sdk.exceptions import RetriableAPIError
-
-from tap_lexer_activity import turns
-from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, without_see
+from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
+    from singer_sdk.exceptions import RetriableAPIError
 
 QUOTA_PERIODS: Final = 6
 """Most periods of the quota that one request waits for a place."""
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY})
-_Result = TypeVar("_Result")
 
-
-class NextWait(Protocol):
-    """The hook of a retry. It counts, so each request needs a new one."""
-
-    def __call__(self, error: RetriableAPIError, elapsed: float) -> float | None:
-        """Seconds to wait before the next try, or `None` if there is to be none.
-
-        Args:
-            error: What became of the last try.
-            elapsed: Seconds since the first try began.
-        """
-
-
-def retry(
-    attempt: Callable[[], _Result],
-    next_wait: NextWait,
-    *,
-    logger: logging.Logger,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> _Result:
-    """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one.
-
-    Args:
-        attempt: One try.
-        next_wait: Says how long to wait after each error, in seconds, and when to give up.
-        logger: Told of each error that is followed by another try.
-        clock: Seconds that never run backwards.
-        sleep: Waits that many seconds.
-    """
-    begun = clock()
-
-    def waits() -> Generator[float, RetriableAPIError, None]:
-        error = yield 0.0  # what `backoff` begins with
-        while (wait := next_wait(error, clock() - begun)) is not None:
-            turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
-            # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
-            sleep(wait)
-            error = yield 0.0
-
-    return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()
+NextWait: TypeAlias = "Callable[[RetriableAPIError, float], float | None]"
+"""The hook of a retry. After an error, so many seconds after the first try began, it says how many to wait before the next try, or `None`
+if there is to be none. It counts, so each request needs a new one."""
 
 
 class ApiWaits:
@@ -135,7 +92,7 @@ class _Tries:
         if self._failed == self._count:
             return None
         least = 2.0 ** (self._failed - 1)
-        return backoff.random_jitter(min(self._longest, max(getattr(error, "wait", 0.0), least)))
+        return min(self._longest, max(getattr(error, "wait", 0.0), least)) + random.random()  # noqa: S311 (no secret)
 
 
 def is_transient(status: int) -> bool:

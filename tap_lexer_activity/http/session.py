@@ -10,15 +10,16 @@ import os
 import threading
 import time
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from requests.auth import AuthBase
+from singer_sdk.exceptions import RetriableAPIError
 from typing_extensions import override
 
 from tap_lexer_activity import turns
+from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.http.reasons import RefusedRedirectError
-from tap_lexer_activity.http.retry import retry
 from tap_lexer_activity.http.transport import TimedAdapter, TimedSession
 
 if TYPE_CHECKING:
@@ -138,7 +139,16 @@ class HttpClient:
 
     def retry(self, attempt: Callable[[], _Result], next_wait: NextWait) -> _Result:
         """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one."""
-        return retry(attempt, next_wait, logger=self._logger, clock=self._clock, sleep=self._sleep)
+        begun = self._clock()
+        while True:
+            try:
+                return attempt()
+            except RetriableAPIError as error:
+                wait = next_wait(error, self._clock() - begun)
+                if wait is None:
+                    raise
+                turns.in_turn(partial(self._logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
+            self._sleep(wait)
 
 
 class Slots:
@@ -195,20 +205,6 @@ class ThrottledAdapter(TimedAdapter):
             return super().send(request, *args, **kwargs)
 
 
-class _TokenAuth(AuthBase):
-    """Puts the token on requests to the given origins, and on no others."""
-
-    def __init__(self, token: str, origins: frozenset[Origin]) -> None:
-        self._token = token
-        self._origins = origins
-
-    @override
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        if origin(r.url or "") in self._origins:
-            r.headers[TOKEN_HEADER] = self._token
-        return r
-
-
 class SessionWithToken(TimedSession):
     """A session that puts the token on requests to the given origins, and follows redirects within them only.
 
@@ -218,7 +214,13 @@ class SessionWithToken(TimedSession):
     def __init__(self, token: str, origins: frozenset[Origin]) -> None:
         super().__init__()
         self._origins = origins
-        self.auth = _TokenAuth(token, origins)
+        self._token = token
+        self.auth = self._with_token
+
+    def _with_token(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if origin(request.url or "") in self._origins:
+            request.headers[TOKEN_HEADER] = self._token
+        return request
 
     @override
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:

@@ -61,9 +61,7 @@ def unzipped(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             msg = f"{what}: the zip was cut off, or is not valid [see: file-cut-off]"
             raise TruncatedError(msg) from error
-        except (
-            RuntimeError,
-            NotImplementedError,
-        ) as error:  # (of a password, and of a way to pack that Python does not know)
+        # (Of a password, and of a way to pack that Python does not know.)
+        except (RuntimeError, NotImplementedError) as error:
             msg = f"{what}: the zip can't be unpacked: it needs a password or an unknown method [see: file-zip]"
             raise UnexpectedAnswerError(msg) from error

@@ -68,8 +68,6 @@ class LexerClient:
     - `RequestsSpentError` when `max_requests` is used up.
 
     Attributes:
-        limiter: The quota.
-        http: What requests go through.
         lookahead: Asks ahead, once the run has said what.
     """
 
@@ -83,16 +81,6 @@ class LexerClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Make one.
-
-        Args:
-            settings: The tap's.
-            limiter: The quota.
-            logger: Told before a request is tried again.
-            notices: Told of answers that differ from what Lexer documents.
-            clock: Seconds that never run backwards, for the waits between tries.
-            sleep: Waits that many seconds between tries.
-        """
         self._settings = settings
         self._logger = logger
         self._notices = Notices(logger) if notices is None else notices
@@ -113,8 +101,7 @@ class LexerClient:
 
     def get(self, path: str, *, tries: int, expected: Expected | None = None) -> Any:
         """The objects of a resource, such as `/users`; out of their envelope and from all pages, if it is said what is expected."""
-        ask = self.ask_of_list(path, tries=tries)
-        return self._whole_answer(ask, "GET", path.strip("/"), tries, expected)
+        return self._whole_answer(self.ask_of_list(path, tries=tries), path.strip("/"), expected)
 
     def report(
         self,
@@ -136,17 +123,10 @@ class LexerClient:
         """
         if is_secret:
             return self._reply("POST", self._reports, what=what, is_secret=True, tries=tries, json=body).answer
-        return self._whole_answer(self.ask_of(body, what=what, tries=tries), "POST", what, tries, expected, json=body)
+        return self._whole_answer(self.ask_of(body, what=what, tries=tries), what, expected)
 
     def status(self, token: str, *, what: str, tries: int = TRIES, address: tuple[str, str] | None = None) -> Any:
-        """The status of an export job.
-
-        Args:
-            token: Lexer's name for the job.
-            what: What is asked for, for errors and the log.
-            tries: Tries of the request.
-            address: Where to ask, and by which parameter, if not at `export_status_url`.
-        """
+        """The status of an export job: from `address`, and by that parameter, if not from `export_status_url`."""
         url, name = address or (self._settings.export_status_url, "token")
         params = {name: token}
         return self._reply("GET", url, what=what, is_secret=True, tries=tries, params=params).answer
@@ -154,7 +134,7 @@ class LexerClient:
     @property
     def is_token_accepted(self) -> bool:
         """True if any request has been accepted."""
-        return self._verdicts.has_accepted
+        return self._verdicts.accepted > 0
 
     def quote(self, text: str) -> str:
         """The beginning of an answer, fit for a log: on one line, and without secrets."""
@@ -166,13 +146,13 @@ class LexerClient:
 
     def ask_of(self, body: Mapping[str, Any], *, what: str, tries: int = TRIES) -> Ask:
         """A report request, as one that may be sent ahead of its turn."""
-        send = partial(self._reply, "POST", self._reports, what=what, tries=tries, json=body)
+        send = partial(self._reply, "POST", url=self._reports, what=what, tries=tries, json=body)
         return Ask(json.dumps(body, sort_keys=True), send)
 
     def ask_of_list(self, path: str, *, tries: int = TRIES) -> Ask:
         """The request for a resource, as one that may be sent ahead of its turn."""
         url = f"{self._settings.api_url.rstrip('/')}{path}"
-        return Ask(path, partial(self._reply, "GET", url, what=path.strip("/"), tries=tries))
+        return Ask(path, partial(self._reply, "GET", url=url, what=path.strip("/"), tries=tries))
 
     def ask_ahead(
         self,
@@ -206,19 +186,17 @@ class LexerClient:
             raise outcome.error
         return cast("Reply", outcome.answer)
 
-    def _whole_answer(
-        self, ask: Ask, method: str, what: str, tries: int, expected: Expected | None, **content: Any
-    ) -> Any:
+    def _whole_answer(self, ask: Ask, what: str, expected: Expected | None) -> Any:
         """The answer to a request, out of its envelope and with all its pages."""
         reply = self._in_turn(ask)
         if expected is None:
             return reply.answer
 
-        def ask_page(url: str, params: Mapping[str, Any] | None, tries_of_page: int | None) -> Reply:
-            return self._reply(method, url, what=what, tries=tries_of_page or tries, **content, params=params)
+        def ask_page(url: str, params: Mapping[str, Any] | None, tries: int | None) -> Reply:
+            return cast("Reply", ask.send(url=url, params=params, **({} if tries is None else {"tries": tries})))
 
-        accepted = self._settings.accept.get(expected.stream, frozenset())
-        return self._whole.read(reply, ask_page, replace(expected, accepted={*accepted, *expected.accepted}), what)
+        expected = replace(expected, accepted=self._settings.accept.get(expected.stream, ()))
+        return self._whole.read(reply, ask_page, expected, what)
 
     def _reply(self, method: str, url: str, *, what: str, tries: int, is_secret: bool = False, **content: Any) -> Reply:
         """Send a request until there is a usable answer, or the tries are used up."""

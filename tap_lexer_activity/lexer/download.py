@@ -51,13 +51,6 @@ class Downloader:
     """Fetches files. Requests to the API's own hosts count against the quota, here, too."""
 
     def __init__(self, client: LexerClient, settings: Settings, logger: logging.Logger) -> None:
-        """Make one.
-
-        Args:
-            client: Has the quota, and quotes what is fit for a log.
-            settings: The tap's.
-            logger: For warnings.
-        """
         self._settings = settings
         self._logger = logger
         self._quote = client.quote
@@ -67,9 +60,7 @@ class Downloader:
     def fetch(self, url: str, what: str) -> IO[bytes]:
         """The file behind a link, whole, decompressed and in UTF-8, in a temporary file that has no name.
 
-        Args:
-            url: The link, which is a secret: whoever has it can read the file.
-            what: What was asked for, for errors.
+        The link is a secret: whoever has it can read the file.
 
         Raises:
             LinkExpiredError: If the file host refuses the link.

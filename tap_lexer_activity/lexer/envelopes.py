@@ -39,8 +39,6 @@ class Expected:
     """The answer that a stream expects.
 
     Attributes:
-        stream: Its name.
-        shape: The shape of the answer.
         known: Names of fields of a row or an object: what has one of them is no envelope.
         accepted: The words of the setting `accept` for the stream.
         may_be_cut: Whether a usual number of rows may be all that a server gives at once.
@@ -70,20 +68,15 @@ class Content:
     notice: tuple[str, str] | None = None
 
 
-def error_in(answer: Any, known: Collection[str] = ()) -> Any:
-    """The error that an answer with a good status says, or `None`.
-
-    Args:
-        answer: Its JSON.
-        known: Names that are fields of the answer.
-    """
+def error_in(answer: Any) -> Any:
+    """The error that an answer with a good status says, or `None`."""
     if not isinstance(answer, dict):
         return None
     for name in ("error", "errors"):
-        if name not in known and (said := answer.get(name)) and not _is_rows(said, name):
+        if (said := answer.get(name)) and not _is_rows(said, name):
             return said
     word = answer.get("status")
-    if "status" not in known and isinstance(word, str) and word.lower() in _BROKEN:
+    if isinstance(word, str) and word.lower() in _BROKEN:
         return answer.get("message") or word
     return None
 
@@ -95,11 +88,6 @@ def _is_rows(said: Any, name: str) -> bool:
 
 def opened(answer: Any, expected: Expected, what: str) -> Content:
     """The content of an answer, without its envelope. An answer that is no known envelope stays as it is, and the check of its shape refuses it.
-
-    Args:
-        answer: Its JSON; `None` for an answer without a body.
-        expected: What is expected.
-        what: What was asked for, for errors.
 
     Raises:
         UnexpectedAnswerError: If two parts could be meant, or the one that `accept` names is not there.

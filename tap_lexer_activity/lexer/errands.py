@@ -33,7 +33,6 @@ class Errand(ABC):
     """
 
     def __init__(self, rank: tuple[int, int]) -> None:
-        """Begin."""
         self.rank = rank
         self.held = turns.Held()
         self.requests = 0
@@ -99,12 +98,6 @@ class Errands:
     """
 
     def __init__(self, clock: Callable[[], float], most_files: int) -> None:
-        """Begin without any.
-
-        Args:
-            clock: That by which steps are due.
-            most_files: See the attributes.
-        """
         self.changed = threading.Condition()
         self._clock = clock
         self.most_files = most_files
@@ -161,9 +154,7 @@ class Errands:
     def wait_until(self, is_so: Callable[[], bool], while_waiting: Callable[[], float]) -> None:
         """Wait until a condition holds, which is checked under the lock.
 
-        Args:
-            is_so: What is waited for.
-            while_waiting: Does other work, and says for how many seconds there is none.
+        Meanwhile `while_waiting` does other work, and says for how many seconds there is none.
         """
         while True:
             with self.changed:

@@ -95,12 +95,7 @@ def opened(answer: Any) -> Mapping[str, Any] | None:
 
 
 def parse_status(answer: Mapping[str, Any], base: str = "") -> Status:
-    """The status of a job, by an answer about it.
-
-    Args:
-        answer: The answer, opened.
-        base: The address that was asked, for links without a host.
-    """
+    """The status of a job, by an opened answer about it. Links without a host are of `base`, the address that was asked."""
     links = _links(answer)
     word = _first(answer, _STATUS)
     text = word if isinstance(word, str) else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class JobErrand(Errand):
-    """A job that is worked on ahead of its turn.
+    """A job that is worked on ahead of its turn. After each step that a thread has done, `after` is called.
 
     Attributes:
         job: The job, once it has been started.
@@ -41,16 +41,6 @@ class JobErrand(Errand):
         job: Job | None = None,
         after: Callable[[], None] = lambda: None,
     ) -> None:
-        """Begin.
-
-        Args:
-            rank: Its place in the order of the run.
-            exporter: Does the steps.
-            body: The request that starts the job.
-            logger: Told of steps that fail, when its turn comes.
-            job: The job, if it has been started.
-            after: Called after each step that a thread has done.
-        """
         super().__init__(rank)
         self._exporter = exporter
         self._body = body

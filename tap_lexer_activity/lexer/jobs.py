@@ -89,13 +89,7 @@ class Job:
     is_sought: bool = False
 
     def advance(self, found: Status, *, now: float, until: float) -> None:
-        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at the end.
-
-        Args:
-            found: How the job stands.
-            now: Seconds of the clock.
-            until: When the last poll is due, in seconds of the clock.
-        """
+        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at `until`."""
         self.due = min(now + self.wait, until)
         self.wait = min(2 * self.wait, LONGEST_WAIT)
         if isinstance(found, Complete):
@@ -123,6 +117,8 @@ class Job:
 class Exporter:
     """Runs export jobs. One for the whole tap.
 
+    Before a wait, `while_waiting` does other work, and says when it wants to be called again, in seconds of the clock.
+
     Attributes:
         longest_days: Days of the longest export that Lexer starts, as far as that is known.
         errands: Jobs that are worked on ahead of their turn.
@@ -139,17 +135,6 @@ class Exporter:
         sleep: Callable[[float], None] = time.sleep,
         while_waiting: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """Make one.
-
-        Args:
-            client: Talks to Lexer.
-            settings: The tap's.
-            logger: For warnings.
-            notices: Told of answers that differ from what Lexer documents.
-            clock: Seconds that never run backwards.
-            sleep: Waits that many seconds.
-            while_waiting: Does other work before a wait, and says when it wants to be called again, in seconds of the clock.
-        """
         self.longest_days: float = math.inf
         # (One request at least is left for reports.)
         self.errands = Errands(clock, min(FILES_AHEAD, settings.concurrency - 1))
@@ -188,12 +173,7 @@ class Exporter:
         return job.url is None and not job.is_empty and job.due <= self._clock()
 
     def poll(self, job: Job, *, tries: int = TRIES, until: float = math.inf) -> Pending | Complete | CompleteWithoutUrl:
-        """Ask how a job stands, and set when the next poll is due.
-
-        Args:
-            job: The job.
-            tries: Tries of the request.
-            until: When the last poll is due, whatever the growing waits say, in seconds of the clock.
+        """Ask how a job stands, and set when the next poll is due: at `until` at the latest, whatever the growing waits say.
 
         Raises:
             ExportFailedError: If Lexer gave it up.
@@ -232,8 +212,9 @@ class Exporter:
                 return Pending()  # it may be on its way to the host that was asked
             address, answer = found
         self._addresses = [address]
-        content = opened(answer)
-        return Pending("", is_known=answer is None) if content is None else parse_status(content, self._base(address))
+        if (content := opened(answer)) is None:
+            return Pending("", is_known=answer is None)
+        return parse_status(content, address[0] if address else self._settings.export_status_url)
 
     def _elsewhere(self, job: Job, what: str) -> tuple[tuple[str, str], Any] | None:
         """The other address that knows a job, and its answer. An error of these addresses, which may not exist, says nothing."""
@@ -251,9 +232,6 @@ class Exporter:
                 self._notices.accept(str(job.body["type"]), "address of statuses", said)
                 return address, answer
         return None
-
-    def _base(self, address: tuple[str, str] | None) -> str:
-        return address[0] if address else self._settings.export_status_url
 
     def _given_up(self, job: Job, found: Failed) -> ExportFailedError:
         return ExportFailedError(

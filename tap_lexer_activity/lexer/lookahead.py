@@ -38,11 +38,11 @@ class Ask:
 
     Attributes:
         name: What tells it apart from the other requests of its part.
-        send: Sends it, and returns its answer.
+        send: Sends it, or with other arguments one like it, and returns its answer.
     """
 
     name: Any
-    send: Callable[[], Any]
+    send: Callable[..., Any]
 
 
 @dataclass(slots=True)
@@ -50,8 +50,6 @@ class Outcome:
     """The outcome of a request.
 
     Attributes:
-        answer: Its answer.
-        error: Its error, if there is no answer.
         size: Bytes of the answer.
         requests: How many requests it took.
     """
@@ -65,8 +63,9 @@ class Outcome:
 class Schedule:
     """The choice of the next request, and the answers that wait for their turn.
 
-    The bounds hold for what is asked ahead. Whoever reads and needs a request that was not asked yet asks it without them, so that no
-    bound can stop a run.
+    Requests are drawn in the order of the run, when they are needed. At most `concurrency` are under way, and at most `most_ahead` are under
+    way or kept; none is asked while answers of `most_bytes` are kept. Whoever reads and needs a request that was not asked yet asks it without
+    these bounds, so that none can stop a run.
     """
 
     def __init__(
@@ -77,14 +76,6 @@ class Schedule:
         most_ahead: int = MOST_AHEAD,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """Begin.
-
-        Args:
-            asks: The requests in the order of the run, each with its part. They are drawn when they are needed.
-            concurrency: Most requests under way.
-            most_ahead: Most requests that are under way or whose answers are kept.
-            most_bytes: No more are asked while answers of so many bytes are kept.
-        """
         self._asks: Iterator[tuple[Part, Ask]] = iter(asks)
         self._concurrency = concurrency
         self._most_ahead = most_ahead

@@ -61,14 +61,7 @@ class Signs:
 
 
 def signs_of_pages(status: int, headers: Mapping[str, str], answer: Any, count: int) -> Signs:
-    """Signs in an answer of how many rows there are.
-
-    Args:
-        status: Its status.
-        headers: Its headers.
-        answer: Its JSON, with its envelope.
-        count: How many rows it has.
-    """
+    """Signs in an answer, with its envelope, of how many rows there are beside the `count` that came."""
     signs = Signs()
     _read_headers(status, headers, count, signs)
     if isinstance(answer, dict):

@@ -48,25 +48,15 @@ class Verdicts:
     """Raises the error that an answer means. One for the run: what a 401 means depends on the answers before it."""
 
     def __init__(self, period: int, quote: Callable[[str], str]) -> None:
-        """Begin.
-
-        Args:
-            period: Seconds of a period of the quota.
-            quote: Makes the beginning of an answer fit for a log.
-        """
         self._period = period
         self._quote = quote
-        self._accepted = 0
+        self.accepted = 0
+        """Requests that Lexer has accepted so far."""
         self._is_in_doubt = True
-
-    @property
-    def has_accepted(self) -> bool:
-        """True if Lexer has accepted any request."""
-        return self._accepted > 0
 
     def accept(self) -> None:
         """Lexer has accepted a request: the token works."""
-        self._accepted += 1
+        self.accepted += 1
         self._is_in_doubt = True
 
     def check_status(
@@ -74,12 +64,7 @@ class Verdicts:
     ) -> None:
         """Raise what an error status means.
 
-        Args:
-            response: The answer.
-            body: Its body.
-            what: What was asked for.
-            is_secret: Whether the answer has something in it that no log may have.
-            may_try_again: Whether a refusal in the middle of a run may be asked once more.
+        No log may have what is secret. If `may_try_again`, a refusal in the middle of a run is asked once more.
         """
         status = response.status_code
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -120,7 +105,7 @@ class Verdicts:
         """
         if turns.is_ahead():
             return RefusedAheadError(said)
-        if not self._accepted:
+        if not self.accepted:
             return AccessDeniedError(
                 said,
                 "The api_token is wrong, has been reset, is not of the type Activity API, or is not allowed from this machine's address. "
@@ -130,7 +115,7 @@ class Verdicts:
         if status == HTTPStatus.UNAUTHORIZED and may_try_again and self._is_in_doubt:
             self._is_in_doubt = False  # until another answer shows that the token still works
             return UnavailableError(said)
-        return NotAllowedError(f"{said}. The token was accepted earlier in this run", status, self._accepted)
+        return NotAllowedError(f"{said}. The token was accepted earlier in this run", status, self.accepted)
 
     def _said(self, response: requests.Response, body: bytearray, what: str, *, is_secret: bool) -> str:
         """An error status with Lexer's words for it, as far as a log may have them."""

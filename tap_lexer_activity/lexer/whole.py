@@ -40,8 +40,6 @@ class Reply:
 
     Attributes:
         answer: Its JSON; `None` if it has no body.
-        status: Its status.
-        headers: Its headers.
         url: What was asked, without parameters.
     """
 
@@ -55,24 +53,12 @@ class WholeAnswers:
     """Makes whole answers. One for the run, which asks no endpoint again for a page that it does not have."""
 
     def __init__(self, notices: Notices, quote: Callable[[str], str]) -> None:
-        """Begin.
-
-        Args:
-            notices: Told of what is not as Lexer documents it.
-            quote: Makes a part of an answer fit for a log.
-        """
         self._notices = notices
         self._quote = quote
         self._without_pages: set[str] = set()
 
     def read(self, reply: Reply, ask: Ask, expected: Expected, what: str) -> Any:
         """The rows of an answer, or its object.
-
-        Args:
-            reply: The answer.
-            ask: Asks for more of it.
-            expected: What is expected.
-            what: What was asked for, for errors.
 
         Raises:
             UnexpectedAnswerError: If it says that there is more, and that does not come.
@@ -193,13 +179,7 @@ class WholeAnswers:
 
 
 def _following(begun: Signs, now: Signs, count: int) -> Signs | None:
-    """The signs of a next page; `None` after the last one.
-
-    Args:
-        begun: Those of the first page.
-        now: Those of the page.
-        count: Rows of all pages so far.
-    """
+    """The signs of a next page, by those of the first page, those of this one, and the rows so far; `None` after the last page."""
     if now.next is not None:
         return now
     if begun.next is not None:  # each page names the next one, and this one names none

@@ -35,17 +35,6 @@ class Answers:
         quote: Callable[[str], str],
         accepted: Container[str] = (),
     ) -> None:
-        """Prepare.
-
-        Args:
-            schema: JSON schema of an answer.
-            keys: Primary key of the rows.
-            columns: The stream's columns.
-            stream: The stream.
-            notices: Where it is said what differs and was accepted.
-            quote: Makes the beginning of an answer fit for a log.
-            accepted: The words of the setting `accept` for the stream.
-        """
         self._schema = schema
         self._keys = keys
         self._columns = columns

@@ -58,12 +58,7 @@ class Columns:
 
 
 def with_found(properties: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:
-    """The properties, and one for each field that rows have beside them, if its values are all of one type and its name is plain.
-
-    Args:
-        properties: Properties of the stream's schema.
-        rows: Rows as they were read, with such fields in `additional_columns`.
-    """
+    """The properties, and one for each field that rows have beside them, if its values are all of one type and its name is plain."""
     values: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in (row.get(ADDITIONAL) or {}).items():

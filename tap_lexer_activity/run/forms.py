@@ -42,15 +42,6 @@ class Forms:
         *,
         notices: Notices,
     ) -> None:
-        """Prepare.
-
-        Args:
-            client: Talks to Lexer.
-            progress: Counts the request.
-            answers: Checks the answer.
-            wanted: The setting `form_ids`.
-            notices: Where it is said what differs and was accepted.
-        """
         self._client = client
         self._progress = progress
         self._answers = answers

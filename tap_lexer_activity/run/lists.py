@@ -7,28 +7,15 @@ from typing import TYPE_CHECKING
 from tap_lexer_activity.lexer.envelopes import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from tap_lexer_activity.lexer.client import LexerClient
     from tap_lexer_activity.run.answers import Answers
     from tap_lexer_activity.run.events import Row
     from tap_lexer_activity.run.progress import Progress
 
 
-def fetch_list(  # noqa: PLR0913 (what it works with)
-    name: str, client: LexerClient, progress: Progress, answers: Answers, *, tries: int, accepted: Collection[str] = ()
-) -> list[Row]:
-    """All objects of a list. Lexer documents no pages, and shows one object where its text says a list.
-
-    Args:
-        name: The list's name, which is its path as well.
-        client: Talks to Lexer.
-        progress: Counts the request.
-        answers: Checks the answer.
-        tries: Tries of the one request.
-        accepted: The words of the setting `accept` for it.
-    """
-    expected = Expected(name, "list", known=("id",), accepted=accepted, may_be_cut=True)
+def fetch_list(name: str, client: LexerClient, progress: Progress, answers: Answers, *, tries: int) -> list[Row]:
+    """All objects of a list. Lexer documents no pages, and shows one object where its text says a list."""
+    expected = Expected(name, "list", known=("id",), may_be_cut=True)
     with progress.requests_of(name):
         answer = client.get(f"/{name}", tries=tries, expected=expected)
     label = f"the list of {name}"

@@ -26,8 +26,6 @@ class Plan:
     """The requests of one stream, for one NPS form if it is read by forms, oldest first.
 
     Attributes:
-        stream: Its name.
-        form_id: The form.
         reason: Why these and no others, for people.
         count: How many there are; `requests` names the windows of those that have any.
         rereads: How many of them read only windows that have been read before.
@@ -51,14 +49,7 @@ class Plan:
 
 
 def reason_for(requests: Sequence[Request], *, bookmark: datetime | None, first: datetime, since: datetime) -> str:
-    """The reason for these requests.
-
-    Args:
-        requests: The requests.
-        bookmark: The bookmark; None before the first window.
-        first: Where they begin.
-        since: Up to where everything had been read before.
-    """
+    """The reason for these requests, which begin at `first`, where everything had been read up to `since`."""
     if not requests:
         return "nothing new"
     if bookmark is None:
@@ -116,11 +107,8 @@ def format_plan(
 ) -> list[str]:
     """A plan as lines for people.
 
-    Args:
-        plans: What a run would ask for.
-        alternatives: Requests of the same run with another setting, by the setting and its value.
-        settings: The tap's.
-        per_answer: Seconds that an answer takes, if they are known.
+    The alternatives are requests of the same run with another setting, by the setting and its value; `per_answer` the seconds that an
+    answer takes, if they are known.
     """
     rows = [
         (

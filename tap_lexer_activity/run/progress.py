@@ -40,7 +40,7 @@ class _Stream:
 
 
 class Progress:
-    """Counts what the streams do, and logs it.
+    """Counts what the streams do, and logs it, with `pace` seconds between two lines. A quota is requests, and seconds of a period.
 
     Attributes:
         records: Records so far, by stream.
@@ -58,16 +58,6 @@ class Progress:
         pace: float = PACE_OF_A_FILE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to count.
-
-        Args:
-            quota: Requests, and seconds of a period.
-            limiter: Knows what has been spent.
-            logger: Where lines go.
-            zone: The account's, for dates.
-            pace: Seconds between two lines.
-            clock: Seconds that never run backwards.
-        """
         self._quota = quota
         self._limiter = limiter
         self._logger = logger
@@ -161,12 +151,7 @@ class Progress:
         return self._said + self._pace
 
     def say(self, *, wait: float = 0.0, for_export: bool = False) -> None:
-        """A line for people, if it is time for one, or will be before a wait is over.
-
-        Args:
-            wait: Seconds that the quota makes the run wait.
-            for_export: Whether the run waits for an export, and nobody knows how long.
-        """
+        """A line for people, if it is time for one, or will be before a wait for the quota is over. Nobody knows how long one for an export is."""
         now = self._clock()
         if now + wait >= self.due:
             self._said = now

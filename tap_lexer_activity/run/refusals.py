@@ -5,8 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from tap_lexer_activity.errors import NotAllowedError
+
 if TYPE_CHECKING:
-    from tap_lexer_activity.errors import NotAllowedError
     from tap_lexer_activity.run.progress import Progress
 
 
@@ -17,8 +18,10 @@ class Refusals:
         self._progress = progress
         self._last: tuple[str, NotAllowedError] | None = None
 
-    def advice(self, stream: str, error: NotAllowedError) -> str:
-        """The end of the sentence that an error is."""
+    def advice(self, stream: str, error: Exception) -> str:
+        """The end of the sentence that an error is: empty if it is no refusal."""
+        if not isinstance(error, NotAllowedError):
+            return ""
         other, before = self._last or (stream, error)
         self._last = stream, error
         # (The list of forms is asked for once, so the same error may come again.)

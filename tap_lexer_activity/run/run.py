@@ -19,7 +19,7 @@ from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.forms import Forms
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.run.refusals import Refusals
-from tap_lexer_activity.shapes import list_schema
+from tap_lexer_activity.shapes import row_schema, stream_schema
 
 if TYPE_CHECKING:
     import logging
@@ -35,14 +35,11 @@ class Run:
     """All that the streams of a run share.
 
     Attributes:
-        settings: The settings.
         client: Talks to Lexer, within the quota.
         exporter: Starts, polls and fetches export jobs.
-        forms: The account's forms.
         progress: How far the run has come.
         refusals: What to do about streams that are refused.
         notices: Where answers differ from Lexer's documents, and were accepted.
-        logger: For lines that people read.
         bookmarks: Where each stream had come to when the run began, by its name and the id of the NPS form (None: not by forms).
         columns: The columns of streams, as a catalog has them; a stream that is not named has those of its schema.
         polls_ahead: What polls export jobs ahead of their turn: each returns when it wants to be called again, in seconds of the clock.
@@ -74,15 +71,7 @@ class Run:
         columns: Mapping[str, Columns] | None = None,
         **clock: Any,
     ) -> Run:
-        """Build a run.
-
-        Args:
-            settings: The settings.
-            logger: For lines that people read.
-            bookmarks: See the attributes.
-            columns: See the attributes.
-            clock: `clock` and `sleep`, by which waits between tries and for export jobs go.
-        """
+        """Build a run. Waits between tries and for export jobs go by the `clock` and `sleep` of `clock`."""
         columns = columns or {}
         notices = Notices(logger)
         limiter = _limiter(settings, logger, lambda seconds: progress.wait(seconds))  # noqa: PLW0108 (there is no progress yet)
@@ -97,8 +86,9 @@ class Run:
             return min(wanted, progress.due)
 
         columns_of_forms = columns.get(forms.NAME) or Columns.of_schema(forms.NAME)
+        form = row_schema(stream_schema(forms.NAME), required=("id",), columns=columns_of_forms.properties)
         answers = Answers(
-            list_schema(forms.NAME, columns_of_forms.properties),
+            {"type": "array", "items": form},
             ("id",),
             columns_of_forms,
             stream=forms.NAME,

@@ -13,7 +13,7 @@ from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.shapes import answer_validator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from jsonschema import ValidationError
@@ -86,52 +86,43 @@ def _shown(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
-def token_errors(token: str) -> list[str]:
-    """Errors for a text that can't be a token."""
+def token_errors(token: str) -> Iterator[str]:
+    """An error for a text that can't be a token."""
     if not token.strip():
-        return ["api_token: is empty; make a token of the type Activity API in Lexer's Hub [see: token-malformed]"]
-    if not token.isascii() or not token.isprintable() or " " in token:
-        return [
-            "api_token: has a line break, a space or another character that no token has; copy it again [see: token-malformed]"
-        ]
-    return []
+        yield "api_token: is empty; make a token of the type Activity API in Lexer's Hub [see: token-malformed]"
+    elif not token.isascii() or not token.isprintable() or " " in token:
+        yield "api_token: has a line break, a space or another character that no token has; copy it again [see: token-malformed]"
 
 
-def stray_token_errors(given: Mapping[str, Any], environment: str | None) -> list[str]:
+def stray_token_errors(given: Mapping[str, Any], environment: str | None) -> Iterator[str]:
     """An error if a token for real data would go, unencrypted, to whatever listens where a sandbox should."""
     local = [url for url in (given["api_url"], given["export_status_url"]) if url.lower().startswith("http://")]
-    if environment != SANDBOX or not local or given["api_token"].startswith(SANDBOX_TOKEN):
-        return []
-    wrong = (
-        f"api_token: is not a sandbox token (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
-        f"{local[0]!r}. For your own data: meltano --environment=prod …; "
-        "for invented data: lexer-activity-sandbox run -- meltano … [see: token-for-sandbox]"
-    )
-    return [wrong]
+    if environment == SANDBOX and local and not given["api_token"].startswith(SANDBOX_TOKEN):
+        yield (
+            f"api_token: is not a sandbox token (they begin with {SANDBOX_TOKEN}), and Meltano's environment {SANDBOX!r} would send it to "
+            f"{local[0]!r}. For your own data: meltano --environment=prod …; "
+            "for invented data: lexer-activity-sandbox run -- meltano … [see: token-for-sandbox]"
+        )
 
 
-def url_errors(name: str, url: str) -> list[str]:
-    """Errors for an address that the token can't be sent to, or should not."""
+def url_errors(name: str, url: str) -> Iterator[str]:
+    """An error for an address that the token can't be sent to, or should not."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in {"http", "https"} or not host:
-        return [
-            f"{name}: {url!r} should be an address such as {SETTINGS['properties'][name]['default']} [see: setting-value]"
-        ]
-    if parts.query or parts.fragment:
-        return [f"{name}: {url!r} should have no ? or # in it [see: address-with-query]"]
-    if parts.username or parts.password:
-        return [f"{name}: should have no user name or password in it [see: setting-value]"]
-    if not host.isascii():  # what is sent is another text, so whoever compares the two sees another host
-        return [f"{name}: {url!r} should name its host in ASCII, with xn-- in it [see: address-not-ascii]"]
-    if parts.scheme == "http" and not is_this_machine(host):
-        return [
-            f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine) [see: address-unencrypted]"
-        ]
-    return []
+        example = SETTINGS["properties"][name]["default"]
+        yield f"{name}: {url!r} should be an address such as {example} [see: setting-value]"
+    elif parts.query or parts.fragment:
+        yield f"{name}: {url!r} should have no ? or # in it [see: address-with-query]"
+    elif parts.username or parts.password:
+        yield f"{name}: should have no user name or password in it [see: setting-value]"
+    elif not host.isascii():  # what is sent is another text, so whoever compares the two sees another host
+        yield f"{name}: {url!r} should name its host in ASCII, with xn-- in it [see: address-not-ascii]"
+    elif parts.scheme == "http" and not is_this_machine(host):
+        yield f"{name}: {url!r} would send the token unencrypted; use https:// (http:// is for a sandbox on this machine) [see: address-unencrypted]"
 
 
 def is_this_machine(host: str) -> bool:
@@ -142,57 +133,41 @@ def is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def encoding_errors(name: str) -> list[str]:
+def encoding_errors(name: str) -> Iterator[str]:
     """An error for an encoding that Python does not know, or that is not one of text."""
     try:
         codecs.getincrementaldecoder(name)
         "a".encode(name)  # a codec that is not for text refuses this
     except (LookupError, UnicodeError, ValueError):
-        return [
-            f"export_encoding: {name!r} is not a known encoding; use one such as UTF-8, UTF-16 or Windows-1252 [see: setting-value]"
-        ]
-    return []
+        yield f"export_encoding: {name!r} is not a known encoding; use one such as UTF-8, UTF-16 or Windows-1252 [see: setting-value]"
 
 
-def parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet[str]) -> list[str]:
+def parameter_errors(parameters: Mapping[str, Any], report_streams: AbstractSet[str]) -> Iterator[str]:
     """Errors for parameters of reports that don't exist, or that would be taken for those of another stream or window."""
-    errors = []
     for stream, body in parameters.items():
         if stream not in report_streams:
             known = ", ".join(sorted(report_streams))
-            errors.append(
-                f"report_parameters: there is no report stream {stream!r}; choose from {known} [see: no-such-stream]"
-            )
+            yield f"report_parameters: there is no report stream {stream!r}; choose from {known} [see: no-such-stream]"
         kind = body.get("type", stream)
         if not isinstance(kind, str) or not kind.strip():
-            errors.append(
-                f"report_parameters[{stream!r}]: the type is {kind!r} and should be text [see: setting-value]"
-            )
+            yield f"report_parameters[{stream!r}]: the type is {kind!r} and should be text [see: setting-value]"
         elif kind in report_streams - {stream, *(_SHARED_TYPE if stream in _SHARED_TYPE else ())}:
-            errors.append(
-                f"report_parameters['{stream}']: {kind!r} is another stream's type, and its rows would land in {stream} [see: type-of-another-stream]"
-            )
+            wrong = f"{kind!r} is another stream's type, and its rows would land in {stream}"
+            yield f"report_parameters['{stream}']: {wrong} [see: type-of-another-stream]"
         if taken := sorted(body.keys() & _WINDOW_PARAMETERS):
-            errors.append(
-                f"report_parameters[{stream!r}]: {', '.join(taken)} is set by the tap for each window, and can't be set here [see: setting-value]"
-            )
-    return errors
+            names = ", ".join(taken)
+            yield f"report_parameters[{stream!r}]: {names} is set by the tap for each window, and can't be set here [see: setting-value]"
 
 
-def salt_errors(stream_map_config: Mapping[str, Any]) -> list[str]:
+def salt_errors(stream_map_config: Mapping[str, Any]) -> Iterator[str]:
     """An error for a salt of stream maps that is blank."""
     salt = stream_map_config.get("hash_seed", "a salt")
     if isinstance(salt, str) and not salt.strip():
-        return [
-            "stream_map_config[hash_seed]: is empty, so digests are soon guessed; make one with openssl rand -hex 32 [see: salt-blank]"
-        ]
-    return []
+        yield "stream_map_config[hash_seed]: is empty, so digests are soon guessed; make one with openssl rand -hex 32 [see: salt-blank]"
 
 
-def form_id_errors(form_ids: list[int] | None) -> list[str]:
+def form_id_errors(form_ids: list[int] | None) -> Iterator[str]:
     """An error for a list that names no form, or one twice."""
-    if form_ids is None or (form_ids and len(set(form_ids)) == len(form_ids)):
-        return []
-    return [
-        f"form_ids: {_shown(form_ids)} should name at least one form, and each once; leave it out to read every NPS form [see: setting-value]"
-    ]
+    if form_ids is not None and (not form_ids or len(set(form_ids)) < len(form_ids)):
+        shown = _shown(form_ids)
+        yield f"form_ids: {shown} should name at least one form, and each once; leave it out to read every NPS form [see: setting-value]"

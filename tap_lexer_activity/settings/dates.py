@@ -12,7 +12,7 @@ from tap_lexer_activity import zones
 from tap_lexer_activity.windows import EARLIEST, Window, resolve, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from zoneinfo import ZoneInfo
 
@@ -57,25 +57,25 @@ def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
     return start_of(moment.date(), zone) if len(text) == len("2026-03-01") else resolve(moment, zone)
 
 
-def range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> list[str]:
+def range_errors(given: Mapping[str, Any], start: datetime, end: datetime, now: datetime) -> Iterator[str]:
     """An error for a range from `start_date` to `end_date` in which there is nothing to read."""
-    if start < EARLIEST:
-        return [
-            f"start_date: {given['start_date']!r} is before the year 2000; Lexer has no data that old [see: year-out-of-range]"
-        ]
-    if start > now:
-        return [
-            f"start_date: {given['start_date']!r} is in the future; it should be the first day to read [see: start-in-future]"
-        ]
-    if end <= start:
+    if wrong := _start_error("start_date", given["start_date"], start, now):
+        yield wrong
+    elif end <= start:
         given_end, given_start = given.get("end_date"), given["start_date"]
-        return [
-            (
-                f"end_date: {given_end!r} is not after start_date ({given_start!r}); "
-                "it is exclusive, so the day after the last one to read [see: end-before-start]"
-            )
-        ]
-    return []
+        yield (
+            f"end_date: {given_end!r} is not after start_date ({given_start!r}); "
+            "it is exclusive, so the day after the last one to read [see: end-before-start]"
+        )
+
+
+def _start_error(name: str, text: str, start: datetime, now: datetime) -> str | None:
+    """An error for a beginning at which there can be nothing to read; `None` for any other."""
+    if start < EARLIEST:
+        return f"{name}: {text!r} is before the year 2000; Lexer has no data that old [see: year-out-of-range]"
+    if start > now:
+        return f"{name}: {text!r} is in the future; it should be the first day to read [see: start-in-future]"
+    return None
 
 
 def read_starts(
@@ -90,23 +90,16 @@ def read_starts(
         if stream not in report_streams:
             close = difflib.get_close_matches(stream, report_streams, n=1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(report_streams))}"
-            errors.append(
-                f"{name}: there is no stream {stream!r} that is read in windows; {hint} [see: no-such-stream]"
-            )
+            wrong = f"there is no stream {stream!r} that is read in windows; {hint} [see: no-such-stream]"
+            errors.append(f"{name}: {wrong}")
         elif isinstance(start, str):
             errors.append(start)
-        elif start < EARLIEST:
-            errors.append(
-                f"{name}: {text!r} is before the year 2000; Lexer has no data that old [see: year-out-of-range]"
-            )
-        elif start > now:
-            errors.append(
-                f"{name}: {text!r} is in the future; it should be the first day to read [see: start-in-future]"
-            )
+        elif error := _start_error(name, text, start, now):
+            errors.append(error)
         elif start >= end:
-            errors.append(
-                f"{name}: {text!r} is not before end_date ({given.get('end_date')!r}), so nothing would be read [see: end-before-start]"
-            )
+            given_end = given.get("end_date")
+            wrong = f"is not before end_date ({given_end!r}), so nothing would be read [see: end-before-start]"
+            errors.append(f"{name}: {text!r} {wrong}")
         else:
             starts[stream] = start
     return starts, errors
@@ -115,11 +108,8 @@ def read_starts(
 def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
     """The range of the backfill, `None` if there is none, or what is wrong with it."""
     if "backfill_start" not in given:
-        return (
-            None
-            if "backfill_end" not in given
-            else "backfill_end: needs backfill_start, too [see: backfill-without-start]"
-        )
+        is_half = "backfill_end" in given
+        return "backfill_end: needs backfill_start, too [see: backfill-without-start]" if is_half else None
     start = read_instant("backfill_start", given["backfill_start"], zone)
     end = read_instant("backfill_end", given["backfill_end"], zone) if "backfill_end" in given else present
     if isinstance(start, str):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_lexer_activity.settings.dates import read_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from zoneinfo import ZoneInfo
 
@@ -72,20 +72,16 @@ def read_series_zone(given: Mapping[str, Any], now: datetime) -> tuple[ZoneInfo 
     return (None, [found.replace("timezone:", "series_zone:", 1)]) if isinstance(found, str) else (found, [])
 
 
-def format_errors(formats: Iterable[str]) -> list[str]:
+def format_errors(formats: Iterable[str]) -> Iterator[str]:
     """Errors for forms of times that no day can be read by."""
     moment = datetime(2019, 6, 15, 22, 7, 33)  # noqa: DTZ001 (a wall clock time)
-    errors = []
     for form in formats:
         try:
             is_whole = datetime.strptime(moment.strftime(form), form).date() == moment.date()  # noqa: DTZ007 (likewise)
         except ValueError:
             is_whole = False
         if not is_whole:
-            errors.append(
-                f"export_time_formats: {form!r} should name a day, month and year, such as %d/%m/%Y %H:%M [see: export-time-formats]"
-            )
-    return errors
+            yield f"export_time_formats: {form!r} should name a day, month and year, such as %d/%m/%Y %H:%M [see: export-time-formats]"
 
 
 def _stream_errors(setting: str, given: Iterable[str], known: AbstractSet[str]) -> list[str]:

@@ -21,13 +21,7 @@ class Alike:
         self._differs = False
 
     def take(self, form_id: int, window: str, numbers: Mapping[str, Any]) -> None:
-        """Compare the numbers of one form in one window with those of the first form.
-
-        Args:
-            form_id: The form.
-            window: The window.
-            numbers: What was answered.
-        """
+        """Compare the numbers of one form in one window with those of the first form."""
         first = self._first.setdefault(window, numbers)
         self._differs |= first != numbers
         if any(numbers.values()):

@@ -21,7 +21,7 @@ from tap_lexer_activity.run.answers import Answers
 from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan, reason_for
-from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema, with_columns
+from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
 from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
 
@@ -76,8 +76,7 @@ class LexerStream(ABC):
 
     def row_schema(self) -> dict[str, Any]:
         """JSON schema of one row as Lexer sends it."""
-        schema = with_columns(self.schema, self.columns.properties)
-        return row_schema(schema, without=ADDED_COLUMNS, required=self.keys)
+        return row_schema(self.schema, required=self.keys, columns=self.columns.properties)
 
     def answer_schema(self) -> dict[str, Any]:
         """JSON schema of an answer: a list of rows."""

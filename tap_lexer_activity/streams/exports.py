@@ -42,6 +42,7 @@ class Export(ExportFiles):
     """A CSV export: one job for some days, one row for each row of its file."""
 
     is_export = True
+    interval: Interval = "day"
     keys: ClassVar[tuple[str, ...]] = ("record_id",)
     lets_others_go_on = False
     """True if other streams are read while a job is not complete."""
@@ -51,11 +52,6 @@ class Export(ExportFiles):
         self._queues: dict[int | None, JobQueue] = {}
         self._caps: set[int] = set()
         """Numbers of rows of which Lexer sends no more in one file."""
-
-    @property
-    @override
-    def interval(self) -> Interval:
-        return "day"
 
     @property
     @override

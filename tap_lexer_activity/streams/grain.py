@@ -27,12 +27,7 @@ PROBE: Final = timedelta(days=7)
 
 
 def is_in_doubt(labels: Iterable[datetime], asked: Window) -> bool:
-    """True if the buckets of a daily answer could be longer than days: no two of them are a day apart, but perhaps the first two.
-
-    Args:
-        labels: The times that labels show.
-        asked: The range that was asked for.
-    """
+    """True if the buckets of a daily answer could be longer than days: no two of them are a day apart, but perhaps the first two."""
     found = sorted(set(labels))
     if asked.length < SHORTEST_IN_DOUBT or not found:
         return False
@@ -60,12 +55,7 @@ def are_days(long: Mapping[datetime, object], short: Mapping[datetime, object], 
 
 
 def silence(starts: Iterable[datetime], asked: Window) -> Window | None:
-    """The head or tail of a range that has no bucket, if that is suspiciously long; `None` if there is none.
-
-    Args:
-        starts: Starts of the buckets in which something was counted.
-        asked: The range that was asked for.
-    """
+    """The head or tail of a range that has no bucket, if that is suspiciously long; `None` if there is none."""
     found = sorted(start for start in set(starts) if asked.start <= start < asked.end)
     if len(found) < 2:  # noqa: PLR2004 (nothing to compare with)
         return None

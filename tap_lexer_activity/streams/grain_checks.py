@@ -10,7 +10,6 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError
 from tap_lexer_activity.streams import grain
 from tap_lexer_activity.streams.label_texts import read_label
-from tap_lexer_activity.streams.labels import grain_is_wrong
 from tap_lexer_activity.streams.series_shapes import is_coarser
 from tap_lexer_activity.windows import Request, Window
 
@@ -32,7 +31,6 @@ class Bucket:
     Attributes:
         key: What is counted.
         label: The label, as it came.
-        value: The number.
         kept: What came that has no column.
     """
 
@@ -43,19 +41,11 @@ class Bucket:
 
 
 class GrainChecks:
-    """Checks of the length of one stream's buckets, and what they have shown in this run."""
+    """Checks of the length of one stream's buckets, and what they have shown in this run. `ask` gives the buckets of a request."""
 
     def __init__(
         self, settings: Settings, interval: Interval, zone: ZoneInfo, ask: Callable[[Request], list[Bucket]]
     ) -> None:
-        """Begin without knowing anything.
-
-        Args:
-            settings: The settings.
-            interval: The length of the buckets that are asked for.
-            zone: The zone whose calendar cuts them.
-            ask: The buckets of a request.
-        """
         self._settings = settings
         self._interval = interval
         self._zone = zone
@@ -85,14 +75,7 @@ class GrainChecks:
             raise RangeTooLongError(msg)
 
     def _are_days(self, rows: list[Bucket], order: Order | None, request: Request, *, is_said: bool) -> bool:
-        """True if buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again.
-
-        Args:
-            rows: The buckets.
-            order: The order of day and month in their labels.
-            request: What was asked for.
-            is_said: Whether the answer itself calls them longer.
-        """
+        """True if buckets are days: as long as they are a day apart they can't be longer, and else a week of them is asked for again."""
         counted = _by_moment(rows, order)
         if not grain.is_in_doubt(counted, request.asked):
             self._longest_in_days = max(self._longest_in_days, request.asked.length)
@@ -122,12 +105,11 @@ class GrainChecks:
         """
         if self._interval != "hour":
             return True
-        shown = [bucket.start.astimezone(self._zone).strftime("%Y-%m-%d %H:%M") for bucket in buckets.values()]
-        if not grain_is_wrong(shown, request.asked, self._interval):
-            if not all(label.endswith(" 00:00") for label in shown):
-                self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
+        if any(bucket.start.astimezone(self._zone).strftime("%H:%M") != "00:00" for bucket in buckets.values()):
+            self._longest_in_hours = max(self._longest_in_hours, request.asked.length)
             return True
-        return request.asked.length <= self._longest_in_hours or self._is_quiet(buckets)
+        is_short = request.asked.length < windows.USUAL_HOURLY - windows.HOUR  # one of a day has other hours as well
+        return is_short or request.asked.length <= self._longest_in_hours or self._is_quiet(buckets)
 
     def _is_quiet(self, buckets: Mapping[str, Window]) -> bool:
         """Tell whether nothing comes either if the rest of these days is asked for. Then what came is of the hours after midnight.
@@ -144,12 +126,7 @@ class GrainChecks:
         return True
 
     def silence(self, counted: Iterable[datetime], request: Request) -> tuple[Window | None, list[Bucket]]:
-        """A long head or tail of a range in which nothing came, and what comes if it is asked for by itself: once in a run.
-
-        Args:
-            counted: Starts of the days in which something was counted.
-            request: What was asked for.
-        """
+        """A long head or tail of a range in which nothing came, and what comes if it is asked for by itself: once in a run."""
         if self._interval != "day" or self._has_asked_for_silence:
             return None, []
         gap = grain.silence(counted, request.asked)

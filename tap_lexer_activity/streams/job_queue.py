@@ -39,15 +39,6 @@ class JobQueue:
         run: Run,
         logger: logging.Logger,
     ) -> None:
-        """Prepare.
-
-        Args:
-            name: The stream's name.
-            requests: What it asks for, oldest first.
-            body: Makes the body of a request.
-            run: The run.
-            logger: The stream's part of the log.
-        """
         self._name = name
         self._place = len(run.polls_ahead)
         """Its place among the queues of the run, which are made in their order."""

@@ -11,7 +11,7 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, RangeTooShortError, UnexpectedAnswerError
 from tap_lexer_activity.streams.grain_checks import GrainChecks, has_values
 from tap_lexer_activity.streams.label_texts import read_label
-from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, edges, place
+from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, beside, place
 from tap_lexer_activity.streams.ranges import SHORTEST
 from tap_lexer_activity.windows import Request, Window
 
@@ -26,20 +26,11 @@ if TYPE_CHECKING:
 
 
 class LabelChecks:
-    """Checks of one stream's answers, and what they have shown in this run."""
+    """Checks of one stream's answers, and what they have shown in this run. `ask` gives the buckets of a request."""
 
     def __init__(
         self, run: Run, stream: str, interval: Interval, zone: ZoneInfo, ask: Callable[[Request], list[Bucket]]
     ) -> None:
-        """Begin without knowing anything.
-
-        Args:
-            run: The run.
-            stream: The stream.
-            interval: The length of the buckets that are asked for.
-            zone: The zone whose calendar cuts them.
-            ask: The buckets of a request.
-        """
         self._run = run
         self._stream = stream
         self._interval = interval
@@ -122,25 +113,25 @@ class LabelChecks:
         """Refuse, or read as ends, labels that begin or end a bucket beside what was asked for: nothing should be counted there."""
         settings = self._run.settings
         has_value = has_values(rows)
-        beside = edges(has_value, found, request.asked)
+        sides = beside(found, request.asked)
+        counted = {side for label, side in sides.items() if has_value[label]}
         at_start = any(
             has_value[label] and bucket.start <= request.asked.start < bucket.end
             for label, bucket in found.buckets.items()
         )
         offsets = {instant.astimezone(self._zone).utcoffset() for instant in (request.asked.start, request.asked.end)}
-        if not beside or len(offsets) > 1 or settings.series_label is not None:
-            if at_start and not beside and not found.rule.ends:
+        if not counted or len(offsets) > 1 or settings.series_label is not None:
+            if at_start and not counted and not found.rule.ends:
                 self._is_shown = True
-            elif not (self._is_shown or beside or found.rule.ends or found.rule.in_utc or settings.series_label):
+            elif not (self._is_shown or counted or found.rule.ends or found.rule.in_utc or settings.series_label):
                 self._check_starts(has_value, found, request, asked_for)
             return found
-        if beside == {"after"} and not at_start and not found.rule.ends and not (self._is_shown and self._rule):
+        if counted == {"after"} and not at_start and not found.rule.ends and not (self._is_shown and self._rule):
             return self._as_ends(rows, request, asked_for)
         if settings.series_zone is not None:
             return found
-        shown = self._quoted(_labels_beside(found, request))
         msg = (
-            f"{asked_for}: counts came in a bucket {' and '.join(sorted(beside))} the range: {shown}. "
+            f"{asked_for}: counts came in a bucket {' and '.join(sorted(counted))} the range: {self._quoted(sides)}. "
             f"So Lexer's {self._interval}s are not those of {self._zone.key}. Set timezone to the account's; "
             "if it is that, set series_zone to the zone Lexer counts in, such as UTC; "
             "if the days match and one more comes, set series_label to start (or to end, if labels are the ends of buckets) [see: buckets-beyond]"
@@ -228,12 +219,6 @@ class LabelChecks:
                 "Set series_label to end, or to start if that is wrong"
             )
             self._run.notices.accept(self._stream, "labels that are ends", said)
-
-
-def _labels_beside(found: Placed, request: Request) -> list[str]:
-    """Labels of buckets before and after what was asked for."""
-    asked = request.asked
-    return [label for label, bucket in found.buckets.items() if bucket.end <= asked.start or bucket.start >= asked.end]
 
 
 def _are_hours(labels: Iterable[str]) -> bool:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from tap_lexer_activity.values import of_epoch
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,10 +62,6 @@ _LABEL: Final = re.compile(
 _BOTH: Final = re.compile(r"\s+(?:-|\u2013|to|until)\s+|\s*(?:\.\.+|/(?=\d{4}-))\s*")
 """The signs between the two ends of a range."""
 _EPOCH: Final = re.compile(r"(\d{9,10}|\d{12,13})(?:\.\d+)?", re.ASCII)
-_LATEST: Final = 4_102_444_800
-"""The year 2100 in seconds since 1970; a larger number counts milliseconds."""
-_EARLIEST: Final = 631_152_000
-"""The year 1990."""
 _NOON: Final = 12
 
 
@@ -88,13 +86,8 @@ def ends_of(text: str) -> tuple[str, str | None]:
 
 
 def _of_epoch(number: Decimal) -> dict[Order, Label]:
-    if not number.is_finite():
-        return {}
-    seconds = number if number < _LATEST else number / 1000
-    if not _EARLIEST <= seconds < _LATEST:
-        return {}
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
-    return dict.fromkeys(ORDERS, Label(moment))
+    moment = of_epoch(number)
+    return {} if moment is None else dict.fromkeys(ORDERS, Label(moment))
 
 
 def _of_parts(found: re.Match[str], *, is_documented: bool) -> dict[Order, Label]:

@@ -27,8 +27,7 @@ class ListStream(LexerStream):
 
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
         """All objects, by one request."""
-        accepted = self.settings.accept.get(self.name, ())
-        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries, accepted=accepted)
+        return fetch_list(self.name, self.run.client, self.run.progress, self.answers, tries=tries)
 
     @override
     def sample(self) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from typing_extensions import override
@@ -13,8 +13,8 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams import grain
-from tap_lexer_activity.streams.labels import label_shift
 from tap_lexer_activity.streams.per_form import PerFormStream
+from tap_lexer_activity.streams.placing import label_shift
 from tap_lexer_activity.streams.survey_shapes import KINDS, shaped
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request, Window
-
-_UTC: Final = ZoneInfo("UTC")
 
 
 class NpsVolume(PerFormStream):
@@ -39,16 +37,8 @@ class NpsVolume(PerFormStream):
     shape = "surveys"
     keys = ("form_id", "timestamp")
     bookmark_column = "date"
-
-    @property
-    @override
-    def interval(self) -> Interval:
-        return "day"
-
-    @property
-    @override
-    def zone(self) -> ZoneInfo:
-        return _UTC
+    interval: Interval = "day"
+    zone = ZoneInfo("UTC")
 
     @override
     def requests(self, wanted: list[Window]) -> list[Request]:

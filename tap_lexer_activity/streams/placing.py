@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.streams.label_texts import ORDERS, Label, Order, read_label
-from tap_lexer_activity.streams.labels import buckets_by_label
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -124,7 +123,9 @@ def _names(
 ) -> tuple[dict[str, Window], dict[datetime, Window]]:
     """The names of the buckets of a request, as a clock shows them and as instants."""
     starts = buckets_by_label(asked, interval, zone)
-    found = sorted(set(starts.values()), key=lambda bucket: (not _is_inside(bucket, asked), bucket))
+    found = sorted(
+        set(starts.values()), key=lambda bucket: (bucket.start >= asked.end or asked.start >= bucket.end, bucket)
+    )
     if not rule.ends:
         by_clock = {bucket.start.strftime(_TEXT): bucket for bucket in found} if rule.in_utc else starts
         return by_clock, {bucket.start: bucket for bucket in found}
@@ -143,8 +144,25 @@ def _names(
     return by_clock, by_instant
 
 
-def _is_inside(bucket: Window, asked: Window) -> bool:
-    return bucket.start < asked.end and asked.start < bucket.end
+def buckets_by_label(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[str, Window]:
+    """The label of each bucket of a request, as a clock in the zone shows its start.
+
+    One bucket more on either side is included: an answer may begin or end a bucket further out than was asked.
+    A day may be labelled by midnight also where the clock jumps over it, and an hour by the full hour.
+    """
+    inside = list(windows.windows(asked.start, asked.end, interval, zone))
+    before = windows.floor(inside[0].start - windows.SECOND, interval, zone)
+    after = windows.following(inside[-1].start, interval, zone)
+    outside = [windows.Window(start, windows.following(start, interval, zone)) for start in (before, after)]
+    labels: dict[str, Window] = {}
+    for bucket in (*inside, *outside):  # where a clock shows a time twice, the one that was asked for comes first
+        shown = bucket.start.astimezone(zone)
+        labels.setdefault(shown.strftime(_TEXT), bucket)
+        if interval == "day":
+            labels.setdefault(f"{windows.local_date(bucket.start, zone)} 00:00", bucket)
+        else:
+            labels.setdefault(shown.strftime("%Y-%m-%d %H:00"), bucket)
+    return labels
 
 
 def _order(
@@ -168,25 +186,29 @@ def _order(
     return None, True
 
 
-def edges(values: Mapping[str, Any], placed: Placed, asked: Window) -> set[Edge]:
-    """On which sides of what was asked for there is a bucket in which something was counted.
-
-    Args:
-        values: Whether something was counted, by label.
-        placed: The labels, placed.
-        asked: The range that was asked for.
-    """
-    found: set[Edge] = set()
-    for label, bucket in placed.buckets.items():
-        if values.get(label):
-            if bucket.end <= asked.start:
-                found.add("before")
-            elif bucket.start >= asked.end:
-                found.add("after")
-    return found
+def beside(placed: Placed, asked: Window) -> dict[str, Edge]:
+    """The labels of buckets that lie before or after what was asked for, and on which side each does."""
+    buckets = placed.buckets.items()
+    before: dict[str, Edge] = {label: "before" for label, bucket in buckets if bucket.end <= asked.start}
+    return before | {label: "after" for label, bucket in buckets if bucket.start >= asked.end}
 
 
 def are_midnights(labels: Iterable[str]) -> bool:
     """True if all labels are dates, or midnights of the clock that they were read off."""
     read = [found.get("day_first") or found.get("month_first") for found in map(read_label, labels)]
     return all(label is not None and label.moment.time() == time() for label in read)
+
+
+def label_shift(labels: Iterable[datetime], asked: Window) -> timedelta | None:
+    """The time from the start of a day to its label: nothing, or a day if the label is its end. `None` if the answer does not show it.
+
+    Only the start of the first day and the end of the last tell: every label between would fit both. Nor do they tell if other days
+    than those that were asked for came as well.
+    """
+    seen = set(labels)
+    days = -((asked.start - asked.end) // windows.DAY)
+    end = asked.start + days * windows.DAY
+    starts, ends = asked.start in seen, end in seen
+    if starts == ends or min(seen) < asked.start or max(seen) > end:
+        return None
+    return timedelta(0) if starts else windows.DAY

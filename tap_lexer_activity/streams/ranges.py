@@ -44,17 +44,12 @@ _RETAINED: Final = re.compile(
 
 
 class Ranges:
-    """The requests of one stream in place of ranges that are not answered as they should be."""
+    """The requests of one stream in place of ranges that are not answered as they should be.
+
+    They begin with what the run has learnt of other streams. `cut` puts consecutive windows into requests that are not longer than `longest`.
+    """
 
     def __init__(self, run: Run, stream: str, interval: Interval, cut: Callable[[list[Window]], list[Request]]) -> None:
-        """Begin with what the run has learnt of other streams.
-
-        Args:
-            run: The run.
-            stream: The stream.
-            interval: The length of its windows.
-            cut: Puts consecutive windows into requests that are not longer than `longest`.
-        """
         self._run = run
         self._stream = stream
         self._interval = interval
@@ -87,14 +82,7 @@ class Ranges:
         left: Sequence[Request],
         ask: Callable[[Request], Any],
     ) -> list[Request] | None:
-        """The requests in place of one that was not answered, or `None` if no other would be.
-
-        Args:
-            error: Why it was not.
-            request: The request.
-            left: Those that come after it.
-            ask: Sends a request, or raises.
-        """
+        """The requests in place of one that was not answered and of those that come after it, or `None` if no other would be answered."""
         if isinstance(error, AccessDeniedError | NotAllowedError):
             return None
         if isinstance(error, FatalAPIError) and _is_too_old(error):
@@ -120,7 +108,7 @@ class Ranges:
         if self._known is None:
             self._known = self.longest
         learnt[key] = length
-        if not self._parts_are_shorter(request):
+        if any(part.asked.length >= request.asked.length for part in self._cut(list(request.windows))):
             # The length was not what it was about: other streams shall not be asked for in pieces for it.
             learnt[key] = self._known
             return False
@@ -130,9 +118,6 @@ class Ranges:
         said = f"{error}. From now on, ranges have at most {shown} [see: range-shortened]"
         self._run.notices.accept(self._stream, f"ranges of more than {length // windows.HOUR} hours", said)
         return True
-
-    def _parts_are_shorter(self, request: Request) -> bool:
-        return all(part.asked.length < request.asked.length for part in self._cut(list(request.windows)))
 
     def _is_longer_learnt(self, error: Exception, request: Request) -> bool:
         """True if a longer range may be answered in days; if so, the run remembers its length."""

@@ -84,18 +84,11 @@ def _taken_out(answer: Any, result: Shaped) -> Any:
         return answer[0]
     if not isinstance(answer, dict):
         return answer
-    inside = [name for name, part in answer.items() if name in _AROUND and _holds_buckets(part)]
-    others = [name for name, part in answer.items() if name not in _AROUND and _holds_buckets(part)]
-    if len(inside) != 1 or others:
-        if (
-            not inside
-            and not others
-            and len(answer) == 1
-            and (name := next(iter(answer))) in _AROUND
-            and not answer[name]
-        ):
-            result.said[OTHER] = f"the series came under {name!r}"
-            return {}
+    if len(answer) == 1 and (name := next(iter(answer))) in _AROUND and not answer[name]:
+        result.said[OTHER] = f"the series came under {name!r}"
+        return {}
+    inside = [name for name, part in answer.items() if _holds_buckets(part)]
+    if len(inside) != 1 or inside[0] not in _AROUND:
         return answer
     (name,) = inside
     _note_beside({other: part for other, part in answer.items() if other != name}, result)

@@ -39,13 +39,7 @@ _NOT_OF_A_WINDOW: Final = (
 def stretches(
     wanted: Sequence[Window], skipped: AbstractSet[date], zone: ZoneInfo
 ) -> tuple[list[list[Window]], list[date]]:
-    """Consecutive windows in stretches, without those to skip, and the dates of those.
-
-    Args:
-        wanted: Windows, in their order.
-        skipped: First dates of windows to skip.
-        zone: The zone of the dates.
-    """
+    """Consecutive windows in stretches, without those that begin on dates to skip; and the dates of those, in a zone."""
     result: list[list[Window]] = []
     passed: list[date] = []
     for window in wanted:

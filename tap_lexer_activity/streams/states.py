@@ -47,9 +47,8 @@ def by_documented_states(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
         kept["state"] = state
     if isinstance(states, dict):
         named = {canonical_state(word): count for word, count in states.items()}
-        if named.keys() != states.keys() and len(named) == len(
-            states
-        ):  # (of two words for one state none is the right one)
+        # (Of two words for one state none is the right one.)
+        if named.keys() != states.keys() and len(named) == len(states):
             result["states"] = named
             kept["states"] = dict(states)
     return result, kept

@@ -64,13 +64,7 @@ def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) ->
 
 
 def alternatives(run: Run, streams: Sequence[WindowedStream], total: int) -> dict[tuple[str, str], int]:
-    """Requests of the same run with longer windows, by the setting and its value.
-
-    Args:
-        run: The run.
-        streams: Its streams that are read in windows.
-        total: Requests of the run as it is.
-    """
+    """Requests of the same run with longer windows, by the setting and its value. As it is, the run has `total`."""
 
     def cost(settings: Settings) -> int:
         other = replace(run, settings=settings)

@@ -41,10 +41,6 @@ def check_token(run: Run) -> None:
 def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
     """The requests that a run would send, as lines for people.
 
-    Args:
-        engine: The engine.
-        discovers: Names of the exports whose columns would be discovered first.
-
     Raises:
         ConfigValidationError: If `form_ids` names a form that does not exist.
         FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
@@ -94,10 +90,8 @@ def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict
             yield name, stream.discovered()
         except (AccessDeniedError, UnreachableError):
             raise
-        except NotAllowedError as error:
+        except (FatalAPIError, RetriableAPIError) as error:
+            if stream.is_export and not isinstance(error, NotAllowedError):
+                raise
             said = f"{error}{run.refusals.advice(name, error)}"
             run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {said} [see: discovery-columns]"))
-        except (FatalAPIError, RetriableAPIError) as error:
-            if stream.is_export:
-                raise
-            run.logger.warning("%s", see_last(f"{name}: its columns can't be read: {error} [see: discovery-columns]"))

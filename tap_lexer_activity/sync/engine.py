@@ -13,7 +13,6 @@ from typing_extensions import TypeIs
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     EndOfRun,
-    NotAllowedError,
     RequestsSpentError,
     UnreachableError,
     see_last,
@@ -39,9 +38,7 @@ class Step:
     """One event of one stream, or that the stream begins or has ended (also by an error), or that one of its parts has ended.
 
     Attributes:
-        stream: The stream.
         form_id: The NPS form that the event is of; None if the stream is not read by forms.
-        event: The event.
     """
 
     stream: LexerStream
@@ -66,12 +63,6 @@ class Engine:
     """Reads the selected streams of a run."""
 
     def __init__(self, run: Run, names: Sequence[str]) -> None:
-        """Prepare.
-
-        Args:
-            run: The run.
-            names: Names of the selected streams, in their order.
-        """
         self.run = run
         self.streams = [BY_NAME[name](run) for name in names]
         self._refused: AccessDeniedError | None = None
@@ -287,8 +278,7 @@ class Engine:
         except RequestsSpentError:
             progress.fall_short(name)
         except (FatalAPIError, RetriableAPIError) as error:
-            said = f"{error}{self.run.refusals.advice(name, error) if isinstance(error, NotAllowedError) else ''}"
-            self._fail(stream, said, error)
+            self._fail(stream, f"{error}{self.run.refusals.advice(name, error)}", error)
 
     def _fail(self, stream: LexerStream, said: str, error: Exception) -> None:
         reason = see_last(said)

@@ -11,11 +11,7 @@ if TYPE_CHECKING:
 
 
 def say_outcome(engine: Engine, *, got_further: bool) -> None:
-    """Log the last lines of a run that came to its end.
-
-    Args:
-        engine: The engine.
-        got_further: Whether any bookmark has moved.
+    """Log the last lines of a run that came to its end, and in which a bookmark has moved or not.
 
     Raises:
         EndOfRun: If not all of it is well.

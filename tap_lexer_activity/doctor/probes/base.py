@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import Answer
-from tap_lexer_activity.doctor.findings import Finding, Mark
 from tap_lexer_activity.doctor.seen import rows_of, see_series
 from tap_lexer_activity.doctor.situation import range_of
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.jobs import JobSeen
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
@@ -25,14 +25,7 @@ OTHER_MONTH: Final = "Ask about other days with --doctor-from DATE"
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known so far.
-
-    Attributes:
-        situation: What is asked about.
-        answers: Answers to questions.
-        polls: Answers about export jobs.
-        jobs: What was seen of export jobs, by the type.
-    """
+    """All that is known so far."""
 
     situation: Situation
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
@@ -62,18 +55,10 @@ class Probe:
     """A probe.
 
     Attributes:
-        name: Its name, for the plan.
         asks: The questions that it has, given what is known so far. More may follow from their answers.
         judge: What it finds.
-        most: Most requests that it takes.
     """
 
     name: str
     asks: Callable[[Evidence], Sequence[Ask]]
     judge: Callable[[Evidence], list[Finding]]
-    most: int
-
-
-def unknown(question: str, why: str, assumed: str, advice: str = "") -> Finding:
-    """The finding that a probe could not tell."""
-    return Finding(question=question, mark=Mark.UNKNOWN, found=why, assumed=assumed, advice=advice)

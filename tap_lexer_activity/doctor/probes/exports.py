@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.names import column_name
 from tap_lexer_activity.doctor.files import NOT_NAMED
-from tap_lexer_activity.doctor.findings import Finding, Mark
+from tap_lexer_activity.doctor.findings import Topic
 from tap_lexer_activity.doctor.jobs import EXPORTS
 from tap_lexer_activity.doctor.probes.lists import nps_form
 from tap_lexer_activity.doctor.probes.reports import busiest_day
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.files import FileFacts
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.jobs import JobSeen
     from tap_lexer_activity.doctor.probes.base import Evidence
 
@@ -26,6 +27,10 @@ DOCUMENTED: Final = "mention_sla_export"
 JOB: Final = "How does a job of {} go?"
 FILE: Final = "How is the file of {} written?"
 _TIMES: Final = {0: "first", 1: "first", 2: "second", 3: "third"}
+_WITHOUT_FILE: Final = {
+    "failed": ("The job failed at Lexer", "fails each time, ask Lexer's support why"),
+    "no link": ("It is complete but names no file", "stays so, ask Lexer's support where the file is"),
+}
 ASSUMED_JOB: Final = (
     "Its status is pending, then complete with a link. Other words that mean the same are read, with a warning."
 )
@@ -55,74 +60,47 @@ def judge(evidence: Evidence) -> list[Finding]:
     addresses = {job.address for job in evidence.jobs.values() if job.address}
     if addresses:
         (first, *_) = sorted(addresses)
-        findings.append(
-            Finding(
-                question="Where is the status of exports?",
-                mark=Mark.SETTLED,
-                found="At another of Lexer's addresses.",
-                assumed=f"At {evidence.situation.settings.export_status_url}.",
-                settings={"export_status_url": first},
-            )
-        )
+        topic = Topic("Where is the status of exports?", f"At {evidence.situation.settings.export_status_url}.")
+        findings.append(topic.settled("At another of Lexer's addresses.", settings={"export_status_url": first}))
     return findings
 
 
 def of_job(job: JobSeen, limit: int) -> Finding:
     """The course of a job."""
-    question = JOB.format(job.kind)
-    shown = ", then ".join(job.words)
-    facts: dict[str, Any] = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
+    topic = Topic(JOB.format(job.kind), ASSUMED_JOB)
+    topic.facts = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
     if job.seconds is not None:
-        facts["seconds"] = round(job.seconds, 1)
-    common: dict[str, Any] = {"question": question, "assumed": ASSUMED_JOB, "facts": facts}
+        topic.facts["seconds"] = round(job.seconds, 1)
+    shown = ", then ".join(job.words)
     if not job.started.is_fine:
-        mark = Mark.OPEN if job.started.was_asked else Mark.UNKNOWN
-        advice = "Attach the report to an issue" if job.started.was_asked else "Ask again with a larger max_requests"
-        return Finding(mark=mark, found=f"It was not started: {job.why or job.started.why}.", advice=advice, **common)
-    if job.outcome == "failed":
-        advice = "Ask again; if it fails each time, ask Lexer's support why"
-        return Finding(mark=Mark.OPEN, found=f"The job failed at Lexer: {shown}.", advice=advice, **common)
-    if job.outcome == "no link":
-        advice = "Ask again; if it stays so, ask Lexer's support where the file is"
-        return Finding(mark=Mark.OPEN, found=f"It is complete but names no file: {shown}.", advice=advice, **common)
+        found = f"It was not started: {job.why or job.started.why}."
+        if not job.started.was_asked:
+            return topic.unknown(found, "Ask again with a larger max_requests")
+        return topic.open(found, "Attach the report to an issue")
+    if job.outcome in _WITHOUT_FILE:
+        found, advice = _WITHOUT_FILE[job.outcome]
+        return topic.open(f"{found}: {shown}.", f"Ask again; if it {advice}")
     if job.outcome in {"", "pending"}:
         found = f"It was not complete after {job.polls} polls{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
-        return Finding(
-            mark=Mark.UNKNOWN,
-            found=found,
-            advice=f"A run waits for {limit} s (export_timeout). Ask again at another time",
-            **common,
-        )
+        return topic.unknown(found, f"A run waits for {limit} s (export_timeout). Ask again at another time")
     if job.why and job.file is None:
-        return Finding(
-            mark=Mark.OPEN, found=f"{shown}; but {job.why}.", advice="Attach the report to an issue", **common
-        )
+        return topic.open(f"{shown}; but {job.why}.", "Attach the report to an issue")
     found = f"{shown}, after {job.seconds:.0f} s, at the {_TIMES.get(job.polls, 'last')} poll."
     is_as_assumed = set(job.words) <= {"pending", "complete"} and {"status", "url", "token"} >= set(job.shape)
-    mark = Mark.AS_ASSUMED if is_as_assumed else Mark.SETTLED
-    return Finding(
-        mark=mark, found=found, evidence="" if is_as_assumed else f"fields: {', '.join(job.shape)}", **common
-    )
+    return topic.as_assumed(found) if is_as_assumed else topic.settled(found, f"fields: {', '.join(job.shape)}")
 
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
-    """The form of a file: its encoding, separator, header, times and numbers.
-
-    Args:
-        kind: The export.
-        file: The file.
-        refused: Why a run does not read it; empty if it does.
-    """
-    common: dict[str, Any] = {"question": FILE.format(kind), "assumed": ASSUMED_FILE, "facts": _facts(file)}
+    """The form of a file: its encoding, separator, header, times and numbers; and why a run does not read it, if it does not."""
+    facts = {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
+    topic = Topic(FILE.format(kind), ASSUMED_FILE, facts)
     if not file.is_csv or not file.header:
         found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
-        return Finding(
-            mark=Mark.OPEN, found=found, advice="Ask Lexer's support, and attach the report to an issue", **common
-        )
+        return topic.open(found, "Ask Lexer's support, and attach the report to an issue")
     if file.known == 0 and kind == DOCUMENTED:
         found = f"It has {len(file.header)} columns, and none of those that Lexer documents."
         advice = f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}'
-        return Finding(mark=Mark.OPEN, found=found, advice=advice, **common)
+        return topic.open(found, advice)
     said = [f"{len(file.header)} columns"]
     others = other_columns(kind, file)
     if others and kind != DOCUMENTED:
@@ -130,15 +108,10 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
     differs = differences(kind, file)
     found = f"{'; '.join([*said, *differs])}."
     if refused:
-        return Finding(
-            mark=Mark.OPEN,
-            found=found,
-            advice=f"A run refuses it: {refused}",
-            settings=settings_for(kind, file),
-            **common,
-        )
+        return topic.open(found, f"A run refuses it: {refused}", settings=settings_for(kind, file))
     if not differs:
-        return Finding(mark=Mark.AS_ASSUMED, found=found, evidence=f"{file.rows} rows", **common)
+        return topic.as_assumed(found, f"{file.rows} rows")
+    settings = settings_for(kind, file)
     advice = ""
     if NOT_NAMED in file.encoding:
         advice = "Set export_encoding to the file's encoding"
@@ -146,8 +119,7 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
         advice = (
             "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
         )
-    mark = Mark.OPEN if advice else Mark.SETTLED
-    return Finding(mark=mark, found=found, settings=settings_for(kind, file), advice=advice, **common)
+    return topic.open(found, advice, settings=settings) if advice else topic.settled(found, settings=settings)
 
 
 def other_columns(kind: str, file: FileFacts) -> list[str]:
@@ -183,10 +155,6 @@ def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
     if file.encoding in {"utf-16-le", "utf-16-be"}:
         result["export_encoding"] = file.encoding
     return result
-
-
-def _facts(file: FileFacts) -> dict[str, Any]:
-    return {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
 
 
 _UNICODE: Final = frozenset({"utf-8", "utf-8-sig", "utf-16"})

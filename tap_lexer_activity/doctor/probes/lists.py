@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
+from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.probes.base import Evidence, Probe
 from tap_lexer_activity.doctor.seen import rows_in, rows_of
 from tap_lexer_activity.run.forms import is_of_nps
-from tap_lexer_activity.zones import named
+from tap_lexer_activity.zones import of_users
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_lexer_activity.doctor.findings import Finding
+
 LISTS: Final = ("users", "groups", "forms")
 SHAPE: Final = "Which shape do the lists have?"
-ASSUMED: Final = "Arrays of objects with an id; one object is taken for one record."
 
 
 def zones_of_users(evidence: Evidence) -> Counter[str]:
     """The zones of the users who are not archived, the most frequent first. Names that are not zones do not count."""
-    found = Counter(
-        name
-        for user in evidence.rows(of_list("users"))
-        if isinstance(name := user.get("timezone"), str) and not user.get("archived") and named(name)
-    )
-    return Counter(dict(found.most_common()))
+    return Counter(dict(of_users(evidence.rows(of_list("users"))).most_common()))
 
 
 def nps_form(evidence: Evidence) -> int | None:
@@ -47,25 +43,24 @@ def _id(form: Mapping[str, object]) -> int | None:
 
 
 def _judge(evidence: Evidence) -> list[Finding]:
+    topic = Topic(SHAPE, "Arrays of objects with an id; one object is taken for one record.")
     answers = {name: evidence.of(of_list(name)) for name in LISTS}
     answers = {name: answer for name, answer in answers.items() if not answer.is_refused}
     if not answers:
-        return [unknown(SHAPE, "The token may read none of them.", ASSUMED)]
+        return [topic.unknown("The token may read none of them.")]
     for name, answer in answers.items():
         if not answer.is_fine:
-            return [unknown(SHAPE, f"The list of {name} can't be read: {answer.why}.", ASSUMED)]
+            return [topic.unknown(f"The list of {name} can't be read: {answer.why}.")]
     shapes = {name: rows_in(answer.content)[1] for name, answer in answers.items()}
     rows = {name: rows_of(name, answer.content) for name, answer in answers.items()}
     counts = {name: len(found) for name, found in rows.items() if found is not None}
-    said = ", ".join(f"{name}: {shape}" for name, shape in shapes.items())
-    facts = {"shapes": shapes, "counts": counts}
-    common: dict[str, Any] = {"question": SHAPE, "found": f"{said}.", "assumed": ASSUMED, "facts": facts}
-    if not all(found is not None and all("id" in row for row in found) for found in rows.values()):
-        advice = "Attach the report to an issue: rows without an id are refused"
-        return [Finding(mark=Mark.OPEN, advice=advice, **common)]
+    found = f"{', '.join(f'{name}: {shape}' for name, shape in shapes.items())}."
+    topic.facts = {"shapes": shapes, "counts": counts}
+    if not all(each is not None and all("id" in row for row in each) for each in rows.values()):
+        return [topic.open(found, "Attach the report to an issue: rows without an id are refused")]
     counted = ", ".join(f"{count} {name}" for name, count in counts.items())
     is_documented = all(shape in {"an array", "one object"} for shape in shapes.values())
-    return [Finding(mark=Mark.AS_ASSUMED if is_documented else Mark.SETTLED, evidence=counted, **common)]
+    return [topic.as_assumed(found, counted) if is_documented else topic.settled(found, counted)]
 
 
-PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge, 3),)
+PROBES: Final = (Probe("lists", lambda _: [of_list(name) for name in LISTS], _judge),)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.probes.base import Evidence, Probe, unknown
+from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.probes.series import SERIES, seen
-from tap_lexer_activity.doctor.seen import grain_in_words
+from tap_lexer_activity.doctor.seen import date_of, grain_in_words
 from tap_lexer_activity.doctor.situation import DAYS, LONG
 from tap_lexer_activity.lexer.answers import is_range_too_long
-from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
+from tap_lexer_activity.windows import DAY, HOUR, Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
     from tap_lexer_activity.doctor.asking import Answer, Ask
+    from tap_lexer_activity.doctor.findings import Finding
 
 LONGEST: Final = "What is the longest range that is answered?"
 OLDEST: Final = "How far back does the data go?"
@@ -42,10 +43,7 @@ _WORTH_IT: Final = 31
 def first_counted(evidence: Evidence, window: Window) -> date | None:
     """The first day in which something was counted, in a range."""
     series = seen(evidence, SERIES, window)
-    if series is None or not series.counted:
-        return None
-    first = series.counted[0]
-    return local_date(first, evidence.situation.zone) if first.tzinfo else first.date()
+    return date_of(series.counted[0], evidence.situation.zone) if series is not None and series.counted else None
 
 
 def head(evidence: Evidence, days: int) -> Window | None:
@@ -55,7 +53,7 @@ def head(evidence: Evidence, days: int) -> Window | None:
     zone = evidence.situation.zone
     if first is None or (first - local_date(window.start, zone)).days < _SILENCE:
         return None
-    return Window(start_of(first - timedelta(days=DAYS + 1), zone), start_of(first - DAY, zone))
+    return days_from(first - timedelta(days=DAYS + 1), DAYS, zone)
 
 
 def is_cut(evidence: Evidence, days: int) -> bool:
@@ -112,52 +110,31 @@ def longest(evidence: Evidence) -> int | None:
 def _longest(evidence: Evidence) -> list[Finding]:
     settings = evidence.situation.settings
     most = min(LONG, settings.max_range_days)
-    assumed = f"{settings.max_range_days} days (max_range_days)."
+    topic = Topic(LONGEST, f"{settings.max_range_days} days (max_range_days).")
     situation = evidence.situation
     reasons = {days: _reason(evidence, days) for days in (*_LENGTHS, DAYS)}
     answer = evidence.of(situation.report(SERIES, situation.back(LONG)))
     if _is_retention(answer):
         found = f"{LONG} days reach back beyond what Lexer keeps, so that is not known."
-        return [Finding(question=LONGEST, mark=Mark.AS_ASSUMED, found=found, assumed=assumed, evidence=answer.why)]
+        return [topic.as_assumed(found, answer.why)]
     if not answer.was_asked:
-        return [unknown(LONGEST, f"It was {answer.said}.", assumed)]
+        return [topic.unknown(f"It was {answer.said}.")]
     days = longest(evidence)
     tried = {f"{length} days": reason for length, reason in reasons.items() if reason}
-    facts = {"longest": days, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
-    if days is None:
-        why = "; ".join(f"{name}: {reason}" for name, reason in tried.items()) or "No range was asked for"
-        return [unknown(LONGEST, f"{why}.", assumed)]
     said = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
-    if days >= most or (days == LONG and most >= LONG):
-        return [
-            Finding(
-                question=LONGEST,
-                mark=Mark.AS_ASSUMED,
-                found=f"{days} days are answered whole.",
-                assumed=assumed,
-                evidence=said,
-                facts=facts,
-            )
-        ]
+    if days is None:
+        return [topic.unknown(f"{said or 'No range was asked for'}.")]
+    topic.facts = {"longest": days, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
+    if days >= most:
+        return [topic.as_assumed(f"{days} days are answered whole.", said)]
     if all(_BROKEN.match(reason) for reason in tried.values()) or (
         days == DAYS and not any(map(_is_of_length, tried.values()))
     ):
         why = f"{days} days are answered whole, and longer ranges fail: {said}."
-        return [unknown(LONGEST, why, assumed, "Ask again. If one day is never answered, name it in skip_windows")]
+        return [topic.unknown(why, "Ask again. If one day is never answered, name it in skip_windows")]
     part = _cut_part(evidence, days)
     found = f"{part} days are answered whole, and {next(reversed(tried))} are not."
-    settings_ = {"max_range_days": part}
-    return [
-        Finding(
-            question=LONGEST,
-            mark=Mark.SETTLED,
-            found=found,
-            assumed=assumed,
-            evidence=said,
-            settings=settings_,
-            facts=facts,
-        )
-    ]
+    return [topic.settled(found, said, settings={"max_range_days": part})]
 
 
 def _cut_part(evidence: Evidence, days: int) -> int:
@@ -190,19 +167,16 @@ def _steps(evidence: Evidence) -> list[Window]:
         return found[1:]
     found = []
     for years in _YEARS:
-        start = situation.first_day - timedelta(days=364 * years)
-        found.append(Window(start_of(start, zone), start_of(start + timedelta(days=DAYS), zone)))
+        found.append(days_from(situation.first_day - timedelta(days=364 * years), DAYS, zone))
         if first_counted(evidence, found[-1]) is None:
             break
     if first_counted(evidence, found[-1]) is not None:
         return found
-    known = situation.first_day
-    if len(found) > 1:
-        known = local_date(found[-2].start, zone)
+    known = local_date(found[-2].start, zone) if len(found) > 1 else situation.first_day
     low = local_date(found[-1].start, zone)
     while len(found) <= _BLOCKS + 1 and (known - low).days > 4 * DAYS and _is_known(evidence, found[-1]):
         start = low + timedelta(days=(known - low).days // 2)
-        found.append(Window(start_of(start, zone), start_of(start + timedelta(days=DAYS), zone)))
+        found.append(days_from(start, DAYS, zone))
         if first_counted(evidence, found[-1]) is None:
             low = start
         else:
@@ -228,21 +202,18 @@ def _oldest(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     settings, zone = situation.settings, situation.zone
     start = local_date(settings.start, zone)
-    assumed = f"There is data from start_date ({start}) on."
+    topic = Topic(OLDEST, f"There is data from start_date ({start}) on.")
     ranges = [situation.back(LONG), *_steps(evidence), *map(situation.back, _LENGTHS[1:]), situation.week]
     asked = [window for window in ranges if _is_known(evidence, window)]
     firsts = [first for window in asked if (first := first_counted(evidence, window)) is not None]
     if not firsts:
-        return [
-            unknown(
-                OLDEST,
-                "Nothing was counted in any range that was asked for.",
-                assumed,
-                "Ask about other days with --doctor-from DATE",
-            )
-        ]
+        return [topic.unknown("Nothing was counted in any range that was asked for.", OTHER_MONTH)]
     first = min(firsts)
-    refused = [window for window in asked if _is_retention(evidence.of(situation.report(SERIES, window)))]
+    refused = [
+        local_date(window.start, zone)
+        for window in asked
+        if _is_retention(evidence.of(situation.report(SERIES, window)))
+    ]
     empty = [
         local_date(window.start, zone)
         for window in asked
@@ -253,42 +224,28 @@ def _oldest(evidence: Evidence) -> list[Finding]:
     is_exact = longest(evidence) == LONG and (
         bool(empty) or any(head_of(evidence, window) > _SILENCE for window in asked)
     )
-    facts: dict[str, Any] = {"first": first.isoformat(), "is_exact": is_exact, "refused": len(refused)}
+    topic.facts = {"first": first.isoformat(), "is_exact": is_exact, "refused": len(refused)}
     if is_exact:
         found = f"To {first}."
     elif empty:
         found = f"To {first} at least; the days from {max(empty)} on are empty."
-        facts["empty"] = max(empty).isoformat()
+        topic.facts["empty"] = max(empty).isoformat()
     else:
         found = f"To {first} at least."
-    common: dict[str, Any] = {"question": OLDEST, "assumed": assumed, "facts": facts}
     if refused:
-        return [_of_retention(evidence, first, start, common)]
+        found = f"To {first} at least; a range from {max(refused)} on is refused as too old."
+        if start > max(refused):
+            return [topic.as_assumed(found)]
+        return [topic.settled(found, advice="A run finds the first day that is answered, and begins there")]
     bound = first if is_exact else max(empty, default=None) if empty else None
     if bound is not None and (bound - start).days >= _WORTH_IT:
         said = f"{(bound - start).days} days from start_date on have nothing"
-        return [
-            Finding(mark=Mark.SETTLED, found=found, evidence=said, settings={"start_date": bound.isoformat()}, **common)
-        ]
+        return [topic.settled(found, said, settings={"start_date": bound.isoformat()})]
     said = "" if start <= first else f"start_date leaves out what is older: set it to {first} to have all of it"
-    return [Finding(mark=Mark.AS_ASSUMED, found=found, evidence=said, **common)]
-
-
-def _of_retention(evidence: Evidence, first: date, start: date, common: dict[str, Any]) -> Finding:
-    """The setting where Lexer refuses what is too old."""
-    refused = [
-        local_date(window.start, evidence.situation.zone)
-        for window in (evidence.situation.back(LONG), *_steps(evidence))
-        if _is_retention(evidence.of(evidence.situation.report(SERIES, window)))
-    ]
-    found = f"To {first} at least; a range from {max(refused)} on is refused as too old."
-    if start > max(refused):
-        return Finding(mark=Mark.AS_ASSUMED, found=found, **common)
-    advice = "A run finds the first day that is answered, and begins there"
-    return Finding(mark=Mark.SETTLED, found=found, advice=advice, **common)
+    return [topic.as_assumed(found, said)]
 
 
 PROBES: Final = (
-    Probe("longest range", _longest_asks, _longest, 4),
-    Probe("oldest day", _oldest_asks, _oldest, 6),
+    Probe("longest range", _longest_asks, _longest),
+    Probe("oldest day", _oldest_asks, _oldest),
 )

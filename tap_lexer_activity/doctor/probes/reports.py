@@ -7,17 +7,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.probes.volume import is_of_states
-from tap_lexer_activity.doctor.seen import is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.seen import date_of, is_plain_name, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.streams import survey_shapes
-from tap_lexer_activity.streams.labels import label_shift
+from tap_lexer_activity.streams.placing import label_shift
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.windows import Window
 
@@ -41,16 +42,14 @@ def busiest_day(evidence: Evidence) -> Window:
     """The day with the most messages; the last, if that is not known."""
     situation = evidence.situation
     series = seen(evidence, SERIES, situation.week)
-    days = {index: situation.day(index) for index in range(DAYS)}
-    counts = {index: Decimal() for index in days}
-    ends = series is not None and are_ends(series, situation.week, situation.zone)
-    for moment in () if series is None else series.counted:
-        date = local_date(moment, situation.zone) if moment.tzinfo else moment.date()
-        index = (date - situation.first_day).days - ends
-        if series is not None and index in counts:
-            counts[index] += series.values[moment]
-    best = max(counts, key=lambda index: (counts[index], index))
-    return days[best]
+    counts = [Decimal()] * DAYS
+    if series is not None:
+        ends = are_ends(series, situation.week, situation.zone)
+        for moment in series.counted:
+            index = (date_of(moment, situation.zone) - situation.first_day).days - ends
+            if 0 <= index < DAYS:
+                counts[index] += series.values[moment]
+    return situation.day(max(range(DAYS), key=lambda index: (counts[index], index)))
 
 
 def day_asks(evidence: Evidence) -> Sequence[Ask]:
@@ -76,7 +75,7 @@ def other_fields(rows: Iterable[Mapping[str, Any]], properties: Mapping[str, Any
 
 
 def _fields(evidence: Evidence) -> list[Finding]:
-    assumed = "None. One that comes is kept in additional_columns."
+    topic = Topic(FIELDS, "None. One that comes is kept in additional_columns.")
     day, form = busiest_day(evidence), nps_form(evidence)
     asks = {name: of_list(name) for name in LISTS}
     asks |= {kind: evidence.situation.report(kind, day) for kind in OF_A_DAY}
@@ -91,23 +90,11 @@ def _fields(evidence: Evidence) -> list[Finding]:
         stream = "workflow_states" if kind == "user_volume" and is_of_states(evidence.rows(ask)) else kind
         if names := other_fields(evidence.rows(ask), stream_schema(stream)["properties"]):
             found[kind] = names
-    facts = {"fields": found}
+    topic.facts = {"fields": found}
     if not found:
-        said = f"{len(fine)} lists and reports were looked at"
-        return [
-            Finding(question=FIELDS, mark=Mark.AS_ASSUMED, found="None.", assumed=assumed, evidence=said, facts=facts)
-        ]
+        return [topic.as_assumed("None.", f"{len(fine)} lists and reports were looked at")]
     shown = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
-    return [
-        Finding(
-            question=FIELDS,
-            mark=Mark.SETTLED,
-            found=f"{shown}.",
-            assumed=assumed,
-            settings={"discover_columns": True},
-            facts=facts,
-        )
-    ]
+    return [topic.settled(f"{shown}.", settings={"discover_columns": True})]
 
 
 # The unit of response_volume
@@ -130,65 +117,35 @@ def unit_of(value: Decimal, seconds: Decimal) -> str | None:
 
 def _unit(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
-    assumed = "Seconds, as in summary. The numbers are passed on as they come."
+    topic = Topic(UNIT, "Seconds, as in summary. The numbers are passed on as they come.")
     day = busiest_day(evidence)
-    series = seen(evidence, "response_volume", situation.week)
-    refused = [
-        kind
-        for kind, ask in (
-            ("summary", situation.report("summary", day)),
-            ("response_volume", situation.report("response_volume", situation.week)),
-        )
-        if evidence.of(ask).is_refused
-    ]
-    if refused:
+    summary, volume = situation.report("summary", day), situation.report("response_volume", situation.week)
+    if evidence.of(summary).is_refused or evidence.of(volume).is_refused:
         return []
-    summary = next(iter(evidence.rows(situation.report("summary", day))), {})
-    seconds = _decimal(summary.get("avg_response_time"))
+    series = evidence.series(volume)
+    seconds = _decimal(next(iter(evidence.rows(summary)), {}).get("avg_response_time"))
     ends = series is not None and are_ends(series, situation.week, situation.zone)
     values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
     if not seconds or not values:
-        return [unknown(UNIT, "There is no response time in these days.", assumed, OTHER_MONTH)]
+        return [topic.unknown("There is no response time in these days.", OTHER_MONTH)]
     unit = unit_of(values[0], seconds)
     ratio = values[0] / seconds
-    said = (
-        f"its number of {local_date(day.start, situation.zone)} is {ratio:.3g} times the avg_response_time of summary"
-    )
-    facts = {"unit": unit, "ratio": float(round(ratio, 4))}
-    if unit == "seconds":
-        return [
-            Finding(question=UNIT, mark=Mark.AS_ASSUMED, found="Seconds.", assumed=assumed, evidence=said, facts=facts)
-        ]
+    date = local_date(day.start, situation.zone)
+    said = f"its number of {date} is {ratio:.3g} times the avg_response_time of summary"
     if unit is None:
-        return [
-            unknown(
-                UNIT,
-                f"Neither seconds nor minutes: {said}.",
-                assumed,
-                "Set the time zone first, if that is open, and ask again",
-            )
-        ]
-    return [
-        Finding(
-            question=UNIT,
-            mark=Mark.SETTLED,
-            found=f"{unit.capitalize()}.",
-            assumed=assumed,
-            evidence=said,
-            advice=f"Read response_volume.value as {unit}: no setting changes it",
-            facts=facts,
-        )
-    ]
+        advice = "Set the time zone first, if that is open, and ask again"
+        return [topic.unknown(f"Neither seconds nor minutes: {said}.", advice)]
+    topic.facts = {"unit": unit, "ratio": float(round(ratio, 4))}
+    if unit == "seconds":
+        return [topic.as_assumed("Seconds.", said)]
+    advice = f"Read response_volume.value as {unit}: no setting changes it"
+    return [topic.settled(f"{unit.capitalize()}.", said, advice=advice)]
 
 
 def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
     """The number of a series for a day, if that is in one bucket."""
     date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
-    return [
-        series.values[moment]
-        for moment in series.counted
-        if (local_date(moment, zone) if moment.tzinfo else moment.date()) == date
-    ]
+    return [series.values[moment] for moment in series.counted if date_of(moment, zone) == date]
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -210,37 +167,35 @@ def _nps_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 def _nps(evidence: Evidence) -> list[Finding]:
-    assumed = "Each answer shows it; where it does not, the columns that depend on it are null."
+    topic = Topic(NPS, "Each answer shows it; where it does not, the columns that depend on it are null.")
     form = nps_form(evidence)
     asks = _nps_asks(evidence)
     if any(evidence.of(ask).is_refused for ask in asks):
         return []
     for ask in asks:
         if not evidence.of(ask).is_fine:
-            return [
-                unknown(NPS, f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.", assumed)
-            ]
+            return [topic.unknown(f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.")]
     forms = evidence.rows(asks[0])
     if form is None and forms and all(is_of_nps(each) is None for each in forms):
         why = "The list of forms does not say which ones are NPS forms."
-        return [unknown(NPS, why, assumed, "Set form_ids to the ids of the NPS forms, and ask again")]
+        return [topic.unknown(why, "Set form_ids to the ids of the NPS forms, and ask again")]
     if form is None:
-        return [Finding(question=NPS, mark=Mark.AS_ASSUMED, found="This account has no NPS form.", assumed=assumed)]
+        return [topic.as_assumed("This account has no NPS form.")]
     shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)
     rows = rows_in(shaped)[0] or []
     labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
     shift = label_shift(labels, evidence.situation.days_of_utc) if labels else None
     if shift is None:
         why = "Neither the first day has a row nor the last." if labels else "It has no rows that can be read."
-        return [unknown(NPS, why, assumed, OTHER_MONTH)]
+        return [topic.unknown(why, OTHER_MONTH)]
     edge = "end" if shift else "start"
+    topic.facts = {"edge": edge}
     said = f"rows of {len(labels)} days go from {min(labels):%Y-%m-%d %H:%M}Z to {max(labels):%Y-%m-%d %H:%M}Z"
-    common: dict[str, Any] = {"question": NPS, "assumed": assumed, "facts": {"edge": edge}}
-    return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
+    return [topic.as_assumed(f"The {edge}.", said)]
 
 
 PROBES: Final = (
-    Probe("reports of a day", day_asks, _fields, 6),
-    Probe("the unit of response_volume", _unit_asks, _unit, 1),
-    Probe("nps_volume", _nps_asks, _nps, 1),
+    Probe("reports of a day", day_asks, _fields),
+    Probe("the unit of response_volume", _unit_asks, _unit),
+    Probe("nps_volume", _nps_asks, _nps),
 )

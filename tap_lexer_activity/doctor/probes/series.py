@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.seen import grain_in_words
 from tap_lexer_activity.windows import DAY, HOUR
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.windows import Window
 
@@ -67,36 +68,17 @@ def _clock(evidence: Evidence) -> list[Finding]:
     assumed = (
         "Those of the account's zone. Requests are cut where the clocks change, so that the other comes out the same."
     )
+    topic = Topic(CLOCK, assumed)
     found = follows_offset(evidence)
     if found is None:
-        why = _why_not(
-            evidence, situation.report(SERIES, situation.week), situation.with_other_offset(SERIES, situation.week)
-        )
-        return [unknown(CLOCK, why, assumed, OTHER_MONTH)]
+        asks = situation.report(SERIES, situation.week), situation.with_other_offset(SERIES, situation.week)
+        return [topic.unknown(_why_not(evidence, *asks), OTHER_MONTH)]
+    topic.facts = {"labels": "offset" if found else "zone"}
     if not found:
-        said = "the same days asked with another offset gave the same numbers"
-        return [
-            Finding(
-                question=CLOCK,
-                mark=Mark.AS_ASSUMED,
-                found="Of a zone.",
-                assumed=assumed,
-                evidence=said,
-                facts={"labels": "zone"},
-            )
-        ]
+        return [topic.as_assumed("Of a zone.", "the same days asked with another offset gave the same numbers")]
     said = "the same days asked with another offset gave other days"
-    return [
-        Finding(
-            question=CLOCK,
-            mark=Mark.SETTLED,
-            found="Of the request's offset.",
-            assumed=assumed,
-            evidence=said,
-            advice="Nothing: the tap asks with the offset of timezone, and cuts requests where the clocks change",
-            facts={"labels": "offset"},
-        )
-    ]
+    advice = "Nothing: the tap asks with the offset of timezone, and cuts requests where the clocks change"
+    return [topic.settled("Of the request's offset.", said, advice=advice)]
 
 
 def _why_not(evidence: Evidence, *asks: Ask) -> str:
@@ -115,41 +97,34 @@ def _why_not(evidence: Evidence, *asks: Ask) -> str:
 
 def _grain(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
-    assumed = "Hours up to 72 hours, days from 4 days on. Nothing is asked for between the two."
+    topic = Topic(GRAIN, "Hours up to 72 hours, days from 4 days on. Nothing is asked for between the two.")
     asks = {"72 hours": situation.hours, "84 hours": situation.between, "7 days": situation.week}
-    found = {said: seen(evidence, SERIES, window) for said, window in asks.items()}
-    grains = {said: None if series is None else series.grain for said, series in found.items()}
-    shown = ", ".join(f"{said}: {grain_in_words(grain)}" for said, grain in grains.items())
-    facts = {"grains": {said: grain_in_words(grain) for said, grain in grains.items()}}
+    series = {said: seen(evidence, SERIES, window) for said, window in asks.items()}
+    grains = {said: None if each is None else each.grain for said, each in series.items()}
     short, days = grains["72 hours"], grains["7 days"]
     if short is None or days is None:
         why = _why_not(evidence, situation.report(SERIES, situation.hours), situation.report(SERIES, situation.week))
-        return [unknown(GRAIN, why, assumed, OTHER_MONTH)]
-    common: dict[str, Any] = {"question": GRAIN, "found": f"{shown}.", "assumed": assumed, "facts": facts}
+        return [topic.unknown(why, OTHER_MONTH)]
+    words = {said: grain_in_words(grain) for said, grain in grains.items()}
+    topic.facts = {"grains": words}
+    found = f"{', '.join(f'{said}: {word}' for said, word in words.items())}."
     is_daily = DAY - HOUR <= days <= DAY + HOUR
-    if is_daily and short == HOUR:
-        return [Finding(mark=Mark.AS_ASSUMED, **common)]
+    if (is_daily and short == HOUR) or (days == HOUR and situation.settings.series_interval == "hour"):
+        return [topic.as_assumed(found)]
     if is_daily:
-        settings = {"series_interval": "day"}
-        return [
-            Finding(
-                mark=Mark.SETTLED,
-                settings=settings,
-                advice="series_interval hour would need shorter requests, if Lexer answers in hours at all",
-                **common,
-            )
-        ]
-    if days == HOUR and situation.settings.series_interval == "hour":
-        return [Finding(mark=Mark.AS_ASSUMED, **common)]
+        advice = "series_interval hour would need shorter requests, if Lexer answers in hours at all"
+        return [topic.settled(found, settings={"series_interval": "day"}, advice=advice)]
     if days == HOUR:
-        said = "A run asks for longer ranges until days come, and says so. Set lookback_days to 14 to have them at once"
-        return [Finding(mark=Mark.SETTLED, advice=said, **common)]
-    return [Finding(mark=Mark.OPEN, advice="Attach the report to an issue: no setting reads such series", **common)]
+        advice = (
+            "A run asks for longer ranges until days come, and says so. Set lookback_days to 14 to have them at once"
+        )
+        return [topic.settled(found, advice=advice)]
+    return [topic.open(found, "Attach the report to an issue: no setting reads such series")]
 
 
 def _cases(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
-    assumed = "As the other series do."
+    topic = Topic(CASES, "As the other series do.")
     ask = situation.report("case_volume", situation.hours)
     answer, series = evidence.of(ask), evidence.series(ask)
     if answer.is_refused:
@@ -157,56 +132,41 @@ def _cases(evidence: Evidence) -> list[Finding]:
     grain = None if series is None else series.grain
     if grain is None:
         why = f"It was not answered: {answer.why}." if not answer.is_fine else "There are no cases in these days."
-        return [unknown(CASES, why, assumed, OTHER_MONTH)]
+        return [topic.unknown(why, OTHER_MONTH)]
     said = f"72 hours came in {grain_in_words(grain)}"
-    facts = {"grain": grain_in_words(grain)}
+    topic.facts = {"grain": grain_in_words(grain)}
     if grain == HOUR:
-        return [
-            Finding(question=CASES, mark=Mark.AS_ASSUMED, found="Yes.", assumed=assumed, evidence=said, facts=facts)
-        ]
-    interval = situation.settings.series_interval
-    settings = {"series_interval": "day"} if interval == "day" else {}
+        return [topic.as_assumed("Yes.", said)]
+    if situation.settings.series_interval == "day":
+        return [topic.settled("No.", said, settings={"series_interval": "day"})]
     advice = (
-        ""
-        if interval == "day"
-        else "Leave it out of a run in hours with --select '!case_volume', and read it in a run with series_interval day"
+        "Leave it out of a run in hours with --select '!case_volume', and read it in a run with series_interval day"
     )
-    return [
-        Finding(
-            question=CASES,
-            mark=Mark.SETTLED,
-            found="No.",
-            assumed=assumed,
-            evidence=said,
-            settings=settings,
-            advice=advice,
-            facts=facts,
-        )
-    ]
+    return [topic.settled("No.", said, advice=advice)]
 
 
 def _edge(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     settings = situation.settings
-    assumed = f"The {settings.series_label or 'start'}."
+    assumed = settings.series_label or "start"
+    topic = Topic(EDGE, f"The {assumed}.")
     ask = situation.report(SERIES, situation.week)
     series = evidence.series(ask)
     if series is None or not series.values:
-        return [unknown(EDGE, _why_not(evidence, ask), assumed, OTHER_MONTH)]
+        return [topic.unknown(_why_not(evidence, ask), OTHER_MONTH)]
     zone = settings.series_zone or settings.zone
     edge = "end" if are_ends(series, situation.week, zone) else "start"
     other = seen(evidence, "response_volume", situation.week)
     is_alike = other is None or not other.values or are_ends(other, situation.week, zone) == (edge == "end")
-    said = (
-        f"labels of {len(series.values)} days go from {_written(series.moments[0])} to {_written(series.moments[-1])}"
-    )
-    common: dict[str, Any] = {"question": EDGE, "assumed": assumed, "facts": {"edge": edge, "is_alike": is_alike}}
+    topic.facts = {"edge": edge, "is_alike": is_alike}
+    first, last = _written(series.moments[0]), _written(series.moments[-1])
+    said = f"labels of {len(series.values)} days go from {first} to {last}"
     if not is_alike:
         found = f"The {edge} in {SERIES}, and the other one in response_volume: each answer shows it."
-        return [Finding(mark=Mark.SETTLED, found=found, evidence=said, **common)]
-    if edge == (settings.series_label or "start"):
-        return [Finding(mark=Mark.AS_ASSUMED, found=f"The {edge}.", evidence=said, **common)]
-    return [Finding(mark=Mark.SETTLED, found=f"The {edge}.", evidence=said, settings={"series_label": edge}, **common)]
+        return [topic.settled(found, said)]
+    if edge == assumed:
+        return [topic.as_assumed(f"The {edge}.", said)]
+    return [topic.settled(f"The {edge}.", said, settings={"series_label": edge})]
 
 
 def _written(moment: datetime) -> str:
@@ -216,6 +176,7 @@ def _written(moment: datetime) -> str:
 def _shape(evidence: Evidence) -> list[Finding]:
     situation = evidence.situation
     assumed = 'An object of lists, with labels such as "2018-04-27 00:00". Other forms are read, too, with a warning.'
+    topic = Topic(SHAPE, assumed)
     said: dict[str, str] = {}
     forms: dict[str, str] = {}
     unread: list[str] = []
@@ -239,24 +200,14 @@ def _shape(evidence: Evidence) -> list[Finding]:
             said[kind] = "; ".join(differs)
     if not forms and not unread:
         return []
-    facts = {"labels": forms, "differs": said, "unread": unread}
-    common: dict[str, Any] = {"question": SHAPE, "assumed": assumed, "facts": facts}
+    topic.facts = {"labels": forms, "differs": said, "unread": unread}
     if unread:
         found = f"{', '.join(unread)}: no series that can be read."
-        return [
-            Finding(mark=Mark.OPEN, found=found, advice="Attach the report to an issue: it has the shapes", **common)
-        ]
+        return [topic.open(found, "Attach the report to an issue: it has the shapes")]
     if not said:
-        return [
-            Finding(
-                mark=Mark.AS_ASSUMED,
-                found="Yes.",
-                evidence=f"labels are {', '.join(sorted(set(forms.values())))}",
-                **common,
-            )
-        ]
+        return [topic.as_assumed("Yes.", f"labels are {', '.join(sorted(set(forms.values())))}")]
     found = ". ".join(f"{kind}: {words}" for kind, words in said.items())
-    return [Finding(mark=Mark.SETTLED, found=f"{found}.", **common)]
+    return [topic.settled(f"{found}.")]
 
 
 def _asks(*windows: str, other: bool = False) -> Callable[[Evidence], Sequence[Ask]]:
@@ -278,9 +229,9 @@ def _case_asks(evidence: Evidence) -> Sequence[Ask]:
 
 
 PROBES: Final = (
-    Probe("days of series", _asks("week", other=True), _clock, 2),
-    Probe("length of buckets", _asks("hours", "between", "week"), _grain, 3),
-    Probe("hours of cases", _case_asks, _cases, 1),
-    Probe("edges of labels", _edge_asks, _edge, 1),
-    Probe("shape of series", _asks("week"), _shape, 1),
+    Probe("days of series", _asks("week", other=True), _clock),
+    Probe("length of buckets", _asks("hours", "between", "week"), _grain),
+    Probe("hours of cases", _case_asks, _cases),
+    Probe("edges of labels", _edge_asks, _edge),
+    Probe("shape of series", _asks("week"), _shape),
 )

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Finding, Mark
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe, unknown
+from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
 from tap_lexer_activity.doctor.probes.lists import zones_of_users
 from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, seen
 from tap_lexer_activity.doctor.situation import LONG
 from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
 from tap_lexer_activity.windows import DAY, HOUR, SECOND
-from tap_lexer_activity.zones import offsets
+from tap_lexer_activity.zones import alike, offsets, zone_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tap_lexer_activity.doctor.asking import Ask
+    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
     from tap_lexer_activity.windows import Window
@@ -66,11 +65,6 @@ def signs_of_hours(series: Seen, asked: Window, *, ends: bool) -> list[Sign]:
 
     A range that does not begin with an hour of that clock has a bucket more, whose label names the hour that has begun. Where hours
     without anything are left out, the first label may be a later one, and there may have been such a bucket.
-
-    Args:
-        series: With labels of a clock.
-        asked: The range.
-        ends: Whether labels are the ends of buckets.
     """
     moments, hours = series.moments, asked.length // HOUR
     if series.is_instant or series.grain != HOUR or len(moments) < hours - _MOST_MISSING:
@@ -120,13 +114,6 @@ def is_read_in_utc(series: Seen, zone: ZoneInfo, asked: Window) -> bool:
     return all(moment.astimezone(zone).time() == time() for moment in inside if moment > asked.start)
 
 
-@cache
-def zone_names() -> tuple[str, ...]:
-    """A zone for each history since 1970."""
-    lines = (files("tzdata") / "zoneinfo" / "zone1970.tab").read_text(encoding="utf-8").splitlines()
-    return tuple(sorted(line.split("\t")[2] for line in lines if line and not line.startswith("#")))
-
-
 def _asks(evidence: Evidence) -> Sequence[Ask]:
     situation = evidence.situation
     return [
@@ -156,71 +143,55 @@ def _judge(evidence: Evidence) -> list[Finding]:
 
 
 def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
-    return Finding(
-        question=ZONE,
-        mark=Mark.SETTLED,
-        found=f"{zone.key}; labels show UTC and do not say so.",
-        assumed=assumed,
-        evidence=f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
+    return Topic(ZONE, assumed, {"labels": "utc"}).settled(
+        f"{zone.key}; labels show UTC and do not say so.",
+        f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
         settings={"accept": {name: ["utc_labels"] for name in ALL_SERIES}},
-        facts={"labels": "utc"},
     )
 
 
 def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, assumed: str) -> Finding:
-    """The zone that answers show: that of the settings, that of a user, UTC, or another one.
-
-    Args:
-        signs: What answers show.
-        users: The number of users in each zone, the most frequent first.
-        situation: What was asked about.
-        assumed: What the tap assumes, in a sentence.
-    """
+    """The zone that answers show: that of the settings, that of a user (`users`: the most frequent first), UTC, or another one."""
     settings = situation.settings
     counted = settings.series_zone or settings.zone
     said = in_words(signs)
-    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "facts": {"shown": said, "users": dict(users)}}
+    topic = Topic(ZONE, assumed, {"shown": said, "users": dict(users)})
     if all(sign.fits(counted) for sign in signs):
-        return Finding(mark=Mark.AS_ASSUMED, found=f"{counted.key}.", evidence=said, **common)
+        return topic.as_assumed(f"{counted.key}.", said)
     theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
     theirs.sort(key=lambda name: not all(sign.fits_best(ZoneInfo(name)) for sign in signs))
     if theirs:
         block = {"timezone": theirs[0], **({"series_zone": theirs[0]} if settings.series_zone else {})}
         shown = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
-        return Finding(mark=Mark.SETTLED, found=f"{theirs[0]}.", evidence=shown, settings=block, **common)
+        return topic.settled(f"{theirs[0]}.", shown, settings=block)
     if all(sign.fits_best(ZoneInfo("UTC")) for sign in signs):
         found = "Series are counted in days of UTC, where no user is."
-        return Finding(mark=Mark.SETTLED, found=found, evidence=said, settings={"series_zone": "UTC"}, **common)
+        return topic.settled(found, said, settings={"series_zone": "UTC"})
     fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
-    alike = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
+    histories = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
     more = f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
     shown = f"{', '.join(fitting[:_MOST_NAMED])}{more}"
-    if len(alike) == 1:
+    if len(histories) == 1:
         found = f"Series are counted in {fitting[0]} or one like it, where no user is."
-        evidence = f"{said}: {shown}"
-        return Finding(
-            mark=Mark.SETTLED, found=found, evidence=evidence, settings={"series_zone": fitting[0]}, **common
-        )
+        return topic.settled(found, f"{said}: {shown}", settings={"series_zone": fitting[0]})
     found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
     advice = "Set timezone to the account's zone: Lexer's screens show it. If most users are elsewhere, set series_zone"
-    return Finding(mark=Mark.OPEN, found=found, evidence=said, advice=advice, **common)
+    return topic.open(found, advice, evidence=said)
 
 
 def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
     """The zone by that of most users, where no answer shows it."""
     within, users = evidence.situation.back(LONG), zones_of_users(evidence)
-    alike: dict[object, Counter[str]] = {}
-    for name, count in users.items():
-        alike.setdefault(offsets(ZoneInfo(name), within), Counter())[name] += count
-    if not alike:
-        return unknown(ZONE, f"{why[0].upper()}{why[1:]}nor does a user.", assumed, OTHER_MONTH)
-    most = max(alike.values(), key=Counter.total)
+    if not users:
+        return Topic(ZONE, assumed).unknown(f"{why[0].upper()}{why[1:]}nor does a user.", OTHER_MONTH)
+    groups = alike(users, within)
+    most = max(groups.values(), key=Counter.total)
     name = most.most_common(1)[0][0]
     said = f"{why}{most.total()} of {users.total()} users have {name}"
-    common: dict[str, Any] = {"question": ZONE, "assumed": assumed, "evidence": said, "facts": {"users": dict(users)}}
-    if alike.get(offsets(zone, within), Counter()).total() == most.total():
-        return Finding(mark=Mark.AS_ASSUMED, found=f"Most likely {zone.key}.", **common)
-    return Finding(mark=Mark.SETTLED, found=f"Most likely {name}.", settings={"timezone": name}, **common)
+    topic = Topic(ZONE, assumed, {"users": dict(users)})
+    if groups[offsets(zone, within)].total() == most.total():
+        return topic.as_assumed(f"Most likely {zone.key}.", said)
+    return topic.settled(f"Most likely {name}.", said, settings={"timezone": name})
 
 
 def in_words(signs: Sequence[Sign]) -> str:
@@ -241,4 +212,4 @@ def _written(offset: timedelta) -> str:
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-PROBES: Final = (Probe("zone", _asks, _judge, 4),)
+PROBES: Final = (Probe("zone", _asks, _judge),)

@@ -46,9 +46,8 @@ def main() -> None:
     logging.getLogger().addHandler(m.LogHandler(messages))
     logging.captureWarnings(capture=True)
     code = _run(arguments, messages, logger)
-    if (
-        threading.active_count() > 1
-    ):  # of requests that nobody waits for any more: Python may crash when it ends around them
+    # Threads of requests that nobody waits for any more: Python may crash when it ends around them.
+    if threading.active_count() > 1:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -27,7 +27,6 @@ class Wanted:
     Attributes:
         is_incremental: Whether to go on from its state.
         replaces: Whether what is read replaces the table.
-        columns: Its columns.
     """
 
     is_incremental: bool

@@ -118,11 +118,6 @@ class Messages:
     """Writes messages. A signal ends the run only between two of them, and in the main thread."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Prepare.
-
-        Args:
-            file: Standard output.
-        """
         self._file = file
         self._lock = threading.RLock()
         self._writing = False

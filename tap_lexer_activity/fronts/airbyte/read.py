@@ -35,14 +35,6 @@ class StreamOutput:
     """The messages of one stream."""
 
     def __init__(self, name: str, wanted: Wanted, bookmarks: Bookmarks, messages: m.Messages) -> None:
-        """Prepare.
-
-        Args:
-            name: The stream.
-            wanted: What is wanted of it.
-            bookmarks: Those of all streams.
-            messages: Writes messages.
-        """
         self._name = name
         self._wanted = wanted
         self._bookmarks = bookmarks
@@ -95,13 +87,6 @@ def read(
     logger: logging.Logger,
 ) -> int:
     """Read the wanted streams.
-
-    Args:
-        settings: The settings.
-        wanted: What is wanted of each stream.
-        state: Where streams had come to, as the tap has it.
-        messages: Writes messages.
-        logger: For lines that people read.
 
     Returns:
         The exit code: 1 if a stream failed.
