@@ -1,4 +1,4 @@
-"""Waits between the tries of a request: which errors are worth another try, how many, and how long to wait before each."""
+"""One retry for all hosts: which errors are worth another try, how many, and how long to wait before each."""
 
 from __future__ import annotations
 
@@ -6,23 +6,57 @@ import math
 import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from tap_lexer_activity.errors import QuotaExceededError, TruncatedError
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_lexer_activity import turns
+from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, without_see
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
-    from singer_sdk.exceptions import RetriableAPIError
 
 QUOTA_PERIODS: Final = 6
 """Most periods of the quota that one request waits for a place."""
 _TRANSIENT: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY})
+_Result = TypeVar("_Result")
 
 NextWait: TypeAlias = "Callable[[RetriableAPIError, float], float | None]"
 """The hook of a retry. After an error, so many seconds after the first try began, it says how many to wait before the next try, or `None`
 if there is to be none. It counts, so each request needs a new one."""
+
+
+def retry(
+    attempt: Callable[[], _Result],
+    next_wait: NextWait,
+    *,
+    logger: logging.Logger,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> _Result:
+    """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one.
+
+    Args:
+        attempt: One try.
+        next_wait: Says how long to wait after each error, in seconds, and when to give up.
+        logger: Told of each error that is followed by another try.
+        clock: Seconds that never run backwards.
+        sleep: Waits that many seconds.
+    """
+    begun = clock()
+    while True:
+        try:
+            return attempt()
+        except RetriableAPIError as error:
+            wait = next_wait(error, clock() - begun)
+            if wait is None:
+                raise
+            turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
+        sleep(wait)
 
 
 class ApiWaits:

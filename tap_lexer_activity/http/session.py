@@ -10,16 +10,14 @@ import os
 import threading
 import time
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from singer_sdk.exceptions import RetriableAPIError
 from typing_extensions import override
 
 from tap_lexer_activity import turns
-from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.http.reasons import RefusedRedirectError
+from tap_lexer_activity.http.retry import retry
 from tap_lexer_activity.http.transport import TimedAdapter, TimedSession
 
 if TYPE_CHECKING:
@@ -139,16 +137,7 @@ class HttpClient:
 
     def retry(self, attempt: Callable[[], _Result], next_wait: NextWait) -> _Result:
         """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one."""
-        begun = self._clock()
-        while True:
-            try:
-                return attempt()
-            except RetriableAPIError as error:
-                wait = next_wait(error, self._clock() - begun)
-                if wait is None:
-                    raise
-                turns.in_turn(partial(self._logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
-            self._sleep(wait)
+        return retry(attempt, next_wait, logger=self._logger, clock=self._clock, sleep=self._sleep)
 
 
 class Slots:
