@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+import backoff
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity import turns
@@ -17,7 +17,7 @@ from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, withou
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 QUOTA_PERIODS: Final = 6
@@ -48,15 +48,16 @@ def retry(
         sleep: Waits that many seconds.
     """
     begun = clock()
-    while True:
-        try:
-            return attempt()
-        except RetriableAPIError as error:
-            wait = next_wait(error, clock() - begun)
-            if wait is None:
-                raise
+
+    def waits() -> Generator[float, RetriableAPIError, None]:
+        error = yield 0.0  # what `backoff` begins with
+        while (wait := next_wait(error, clock() - begun)) is not None:
             turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
-        sleep(wait)
+            # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
+            sleep(wait)
+            error = yield 0.0
+
+    return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()
 
 
 class ApiWaits:
@@ -126,7 +127,7 @@ class _Tries:
         if self._failed == self._count:
             return None
         least = 2.0 ** (self._failed - 1)
-        return min(self._longest, max(getattr(error, "wait", 0.0), least)) + random.random()  # noqa: S311 (no secret)
+        return backoff.random_jitter(min(self._longest, max(getattr(error, "wait", 0.0), least)))
 
 
 def is_transient(status: int) -> bool:
