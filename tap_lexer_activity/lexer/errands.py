@@ -86,6 +86,7 @@ class Errand(ABC):
     def drop(self) -> None:
         """Drop it: nobody needs it any more. A step that is under way is not waited for."""
         self._is_dropped = True
+        self.held.drop()
         if not self.is_under_way:
             self.discard()
 
@@ -132,7 +133,7 @@ class Errands:
 
         One place is always left for the file that is read next: those of far ahead take no more.
         """
-        is_fetching = self._is_in_turn or any(each.is_under_way and each.wants_file for each in self._all)
+        is_fetching = self._is_in_turn or self._is_fetching_ahead
         files = sum(each.has_file for each in self._all)
         return not is_fetching and files < self.most_files and errand in self._all[: self.most_files]
 
@@ -147,6 +148,26 @@ class Errands:
             with self.changed:
                 self._is_in_turn = False
                 self.changed.notify_all()
+
+    def free_room(self, while_waiting: Callable[[], float]) -> bool:
+        """Give up the files that were fetched ahead of their turn, once none is on its way. No more are: each is fetched in its turn.
+
+        Returns:
+            Whether there was any, so that there may be more room now.
+        """
+        with self.changed:
+            self.most_files = 0
+            was_fetching = self._is_fetching_ahead
+        self.wait_until(lambda: not self._is_fetching_ahead, while_waiting)
+        with self.changed:
+            files = [each for each in self._all if each.has_file]
+            for each in files:
+                each.discard()
+        return was_fetching or bool(files)
+
+    @property
+    def _is_fetching_ahead(self) -> bool:
+        return any(each.is_under_way and each.wants_file for each in self._all)
 
     def seconds_until_due(self) -> float | None:
         """Seconds until there is a step to do, unless something changes; `None` if there is none."""
