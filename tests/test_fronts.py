@@ -294,40 +294,6 @@ def test_a_thread_can_read_and_nothing_is_written_to_stdout(quick: Sandbox, capf
     assert not left
 
 
-@pytest.mark.parametrize(
-    ("fault", "target", "value"),
-    [
-        ("rate_limited", "summary", 300),
-        ("server_error", "summary", 503),
-        ("server_error", "download", 503),
-        ("slow_loris", "download", 0.05),
-        ("export_slow", None, None),
-    ],
-)
-def test_a_program_that_reads_no_more_leaves_no_thread_and_sends_nothing(
-    new_sandbox: NewSandbox, fault: str, target: str | None, value: Any
-) -> None:
-    sandbox = new_sandbox(**QUICK)
-    sandbox.fault(fault, target, times=None, value=value)
-    lexer = Lexer(config(sandbox, start_date="2026-04-01", concurrency=16))
-    reading = lexer.read_all("users", "summary", "case_details", "mention_sla_export")
-    assert len(list(islice(reading, 3))) == 3
-    deadline = time.monotonic() + 20
-    while not any(request.body for request in list(sandbox.requests)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    del reading
-    while _threads_ahead() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not _threads_ahead()
-    sent = len(sandbox.requests)
-    time.sleep(1.5)
-    assert len(sandbox.requests) <= sent + 1, "one may have been on its way"
-
-
-def _threads_ahead() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead-")]
-
-
 def test_the_command_does_not_load_what_programs_use() -> None:
     code = "import sys, tap_lexer_activity as t; print([n for n in sys.modules if n.startswith(('singer_sdk', 'tap_lexer'))], t.Lexer)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, env=ENVIRONMENT)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity import turns
+from tap_lexer_activity import forks, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +106,7 @@ class Errands:
             clock: That by which steps are due.
             most_files: See the attributes.
         """
-        self.changed = threading.Condition()
+        self.changed = forks.new_condition()
         self._clock = clock
         self.most_files = most_files
         self._all: list[Errand] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from tap_lexer_activity import turns
+from tap_lexer_activity import forks, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -200,7 +200,7 @@ class Lookahead:
         self._limiter = limiter
         self._while_waiting = while_waiting
         self._errands = errands
-        self._changed = errands.changed if errands is not None else threading.Condition()
+        self._changed = errands.changed if errands is not None else forks.new_condition()
         self._held: dict[Key, turns.Held] = {}
         self._is_drawing = errands is not None
         """True if a thread waits with a request for its place in the quota. The next is drawn behind it."""
