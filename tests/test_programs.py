@@ -55,12 +55,13 @@ def _threads_ahead() -> list[str]:
 
 
 ENDS_EARLY = """
-import json, sys
+import json, sys, time
 from itertools import islice
 from tap_lexer_activity import Lexer
 
 reading = Lexer(json.loads(sys.argv[1])).read_all("users", "summary", "user_volume", "case_details")
 print(len(list(islice(reading, 10))))
+time.sleep(float(sys.argv[2]))
 """
 
 
@@ -68,8 +69,10 @@ def test_a_program_that_ends_in_the_middle_of_a_read_does_not_crash(new_sandbox:
     sandbox = new_sandbox(**QUICK)
     given = json.dumps(config(sandbox, start_date="2026-03-01", concurrency=16))
     programs = [
-        subprocess.Popen([sys.executable, "-c", ENDS_EARLY, given], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(8)
+        subprocess.Popen(
+            [sys.executable, "-c", ENDS_EARLY, given, str(number / 100)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for number in range(8)
     ]
     found = [(program.communicate(timeout=120), program.returncode) for program in programs]
     assert found == [((b"10\n", b""), 0)] * 8
