@@ -1,4 +1,4 @@
-"""Messages of a request that is asked ahead of its turn, kept until its turn.
+"""A request that is asked ahead of its turn: its messages are kept until its turn, and it ends early if nobody needs it any more.
 
 Several threads ask, and one emits. A warning, or a count that later errors depend on, belongs to the place of its request in the order of
 the run, and not to the moment at which an answer happened to come.
@@ -7,6 +7,7 @@ the run, and not to the moment at which an answer happened to come.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,19 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+class NotNeededError(Exception):
+    """Nobody needs the answer of this request any more."""
+
+
 @dataclass(slots=True)
 class Held:
-    """The messages of one request."""
+    """The messages of one request.
+
+    Attributes:
+        actions: In their order.
+        size: Bytes of its last answer.
+        when_received: Called with each answer's size, before it is read: may wait until there is room for it.
+        is_its_turn: Whether its turn has come.
+    """
 
     actions: list[Callable[[], None]] = field(default_factory=list)
     size: int = 0
+    when_received: Callable[[int], None] = lambda _: None
+    is_its_turn: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _is_its_turn: bool = False
+    _dropped: threading.Event = field(default_factory=threading.Event)
 
     def add(self, action: Callable[[], None]) -> None:
         """Keep an action until its turn. If it is its turn already, act."""
         with self._lock:
-            if not self._is_its_turn:
+            if not self.is_its_turn:
                 self.actions.append(action)
                 return
         action()
@@ -35,10 +49,23 @@ class Held:
     def release(self) -> None:
         """It is its turn: do all that was kept. What comes from now on is done at once."""
         with self._lock:
-            self._is_its_turn = True
+            self.is_its_turn = True
             actions, self.actions = self.actions, []
         for action in actions:
             action()
+
+    def drop(self) -> None:
+        """Nobody needs its answer: its thread ends what it does at the next step, and waits for nothing."""
+        self._dropped.set()
+
+    def check(self, wait: float = 0.0) -> None:
+        """Wait so many seconds, unless nobody needs its answer.
+
+        Raises:
+            NotNeededError: If nobody does.
+        """
+        if self._dropped.wait(wait) if wait else self._dropped.is_set():
+            raise NotNeededError
 
 
 class _Here(threading.local):
@@ -72,6 +99,33 @@ def in_turn(action: Callable[[], None]) -> None:
 
 
 def received(size: int) -> None:
-    """Count the bytes of an answer that may have to wait for its turn."""
+    """Count the bytes of an answer that may have to wait for its turn, and wait until there is room for what is in it."""
     if _HERE.held is not None:
-        _HERE.held.size += size
+        _HERE.held.size = size
+        _HERE.held.when_received(size)
+
+
+def check_needed() -> None:
+    """End what this thread asks ahead of its turn, if nobody needs it any more.
+
+    Raises:
+        NotNeededError: If nobody does.
+    """
+    if _HERE.held is not None:
+        _HERE.held.check()
+
+
+def sleep(seconds: float, by: Callable[[float], None] = time.sleep) -> None:
+    """Wait so many seconds. A wait ahead of its turn ends with the need for it.
+
+    Args:
+        seconds: How long.
+        by: Waits in its turn.
+
+    Raises:
+        NotNeededError: If nobody needs what this thread asks for.
+    """
+    if _HERE.held is None:
+        by(seconds)
+    else:
+        _HERE.held.check(seconds)

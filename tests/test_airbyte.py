@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import BIN, ENVIRONMENT, Tap, select
 from singer_sdk.exceptions import ConfigValidationError, RetriableAPIError
+from test_signals import assert_that_a_signal_ends_the_rows
 
 from tap_lexer_activity.errors import (
     EndOfRun,
@@ -535,3 +536,13 @@ def test_a_signal_ends_a_read_between_two_messages_and_the_next_goes_on(
     for name in ("summary", "case_summary"):
         both = answer.records[name] + again.records[name]
         assert [row for number, row in enumerate(both) if row not in both[:number]] == whole.records[name]
+
+
+def test_a_signal_does_not_wait_for_a_block_of_rows_that_is_read_slowly(
+    source: Source, new_sandbox: NewSandbox
+) -> None:
+    sandbox = new_sandbox(messages_per_day=300, export_seconds=0)
+    config = sandbox.config(start_date="2026-04-01")
+    assert_that_a_signal_ends_the_rows(
+        source.arguments("read", config=config, catalog=configured("mention_sla_export"))
+    )

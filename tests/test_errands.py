@@ -197,3 +197,25 @@ def test_an_error_that_no_step_should_have_is_raised_in_its_turn() -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() <= before
+
+
+def test_files_ahead_are_given_up_for_one_that_has_no_room() -> None:
+    errands = Errands(Clock(), FILES_AHEAD)
+    there, coming, pending = [Job(number, Clock(), polls=polls) for number, polls in enumerate((0, 0, 1))]
+    for job in (there, coming, pending):
+        errands.add(job)
+        job.step()
+    assert errands.next() is there
+    there.step()
+    there.done(1)
+    assert errands.next() is coming
+
+    def let_it_come() -> float:
+        coming.step()
+        coming.done(1)
+        return 0.0
+
+    assert errands.free_room(let_it_come)
+    assert (there.is_open, coming.is_open) == (False, False)
+    assert errands.next() is None, "and no other is fetched ahead"
+    assert not Errands(Clock(), FILES_AHEAD).free_room(no_work)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import math
 import re
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from conftest import ENVIRONMENT
 from test_concurrency import table_at_the_end, told
 
+from tap_lexer_activity import Lexer
+from tap_lexer_activity.errors import NoRoomError
+from tap_lexer_activity.lexer import download
+from tap_lexer_activity.lexer.decode import spooled
 from tap_lexer_activity.lexer.errands import FILES_AHEAD
 from tap_lexer_activity.sandbox import connections
 
@@ -192,3 +198,38 @@ def test_an_odd_server_gives_the_same_rows(
     run = tap.run(sandbox.config(**START, concurrency=concurrency))
     assert run.code == 0, run.log
     assert told(run) == told(expected)
+
+
+def test_files_ahead_make_room_for_the_one_whose_turn_it_is(
+    new_sandbox: NewSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room for the largest file and nothing else, and each is read."""
+    sandbox = new_sandbox(export_seconds=0)
+    on_disk: list[tuple[IO[bytes], int]] = []
+    sizes: list[int] = []
+    room = math.inf
+
+    def in_little_room(*args: Any, **kwargs: Any) -> IO[bytes]:
+        file = spooled(*args, **kwargs)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        on_disk[:] = [(each, its_size) for each, its_size in on_disk if not each.closed]
+        if sum(its_size for _, its_size in on_disk) + size > room:
+            file.close()
+            raise NoRoomError
+        on_disk.append((file, size))
+        sizes.append(size)
+        return file
+
+    monkeypatch.setattr(f"{download.__name__}.spooled", in_little_room)
+
+    def rows(many: int) -> list[Any]:
+        sandbox.fault("server_error", "case_details")  # so that the first file is the last to come
+        config = sandbox.config(start_date="2026-04-27", concurrency=many)
+        return list(Lexer(config).read_all("summary", "case_details", "nps_submissions"))
+
+    expected = rows(1)
+    room = max(sizes)
+    sandbox.fault("timeout", "summary", times=None, value=2)
+    assert rows(4) == expected
+    assert all(file.closed for file, _ in on_disk)

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.http.limiter import Limiter
-from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Outcome, Schedule
+from tap_lexer_activity.lexer.lookahead import MOST_BYTES, SIZE_IN_MEMORY, Ask, Lookahead, Outcome, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 PLANS = st.lists(
     st.tuples(
@@ -193,3 +194,69 @@ def test_a_part_with_a_failure_is_left_to_its_reader() -> None:
     assert found is not None
     assert found[0] == "b", "what follows would likely fail as well"
     assert schedule.take("a", 2) == "not asked"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so, for a few seconds at most."""
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_answers_for_which_there_is_no_room_wait_unread_and_nothing_more_is_asked() -> None:
+    size = MOST_BYTES // SIZE_IN_MEMORY * 2 // 3  # there is room for one of them
+    came: list[int] = []
+    read: list[int] = []
+
+    def send(number: int) -> int:
+        came.append(number)
+        turns.received(size)
+        read.append(number)
+        return number
+
+    asks = [Ask(number, partial(send, number)) for number in range(12)]
+    before = threading.active_count()
+    schedule = Schedule([("part", ask) for ask in asks], concurrency=4)
+    reader = Lookahead(schedule, 4, limiter=Limiter(1000, 1), while_waiting=lambda: 60.0)
+    reader.part = "part"
+    wait_until(lambda: len(came) > 1 and len(read) == 1)
+    time.sleep(0.1)
+    assert len(read) == 1
+    assert len(came) <= 4
+    for ask in asks:
+        outcome = reader.take(ask.name)
+        assert outcome is None or (outcome.answer, outcome.error) == (ask.name, None)
+    assert len(came) == len(set(came)), "nothing is asked twice"
+    wait_until(lambda: threading.active_count() <= before)
+
+
+@pytest.mark.parametrize("end", ["drop", "close"])
+def test_what_nobody_needs_any_more_waits_for_nothing(end: str) -> None:
+    sent: list[str] = []
+
+    def send() -> None:
+        sent.append("before the wait")
+        turns.sleep(600)
+        sent.append("after it")
+
+    before = threading.active_count()
+    schedule = Schedule([("part", Ask(number, send)) for number in range(3)], concurrency=2)
+    reader = Lookahead(schedule, 2, limiter=Limiter(1000, 1), while_waiting=lambda: 60.0)
+    wait_until(lambda: len(sent) == 2)
+    reader.drop("part") if end == "drop" else reader.close()
+    wait_until(lambda: threading.active_count() <= before)
+    assert sent == ["before the wait"] * 2
+
+
+def test_a_wait_for_the_quota_ends_with_the_need_for_it() -> None:
+    before = threading.active_count()
+    waits = threading.Event()
+    limiter = Limiter(1, 600, sleep=turns.sleep, on_wait=lambda _: waits.set())
+    with limiter.call():
+        pass
+    reader = Lookahead(Schedule([("part", Ask(1, int))], concurrency=2), 2, limiter=limiter, while_waiting=lambda: 60.0)
+    assert waits.wait(20)
+    reader.close()
+    wait_until(lambda: threading.active_count() <= before)
+    assert limiter.spent == 1

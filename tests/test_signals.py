@@ -76,6 +76,30 @@ def test_a_third_signal_ends_a_run_whose_target_has_stopped_reading(
         assert process.wait(10) == 143
 
 
+def test_a_signal_does_not_wait_for_a_block_of_rows_that_the_target_reads_slowly(
+    tap: Tap, new_sandbox: NewSandbox, catalog_of: CatalogOf
+) -> None:
+    sandbox = new_sandbox(messages_per_day=300, export_seconds=0)
+    config = sandbox.config(start_date="2026-04-01")
+    assert_that_a_signal_ends_the_rows(tap.arguments(config, catalog=catalog_of("mention_sla_export")))
+
+
+def assert_that_a_signal_ends_the_rows(line: list[str]) -> None:
+    """A command whose rows nobody reads for a while writes few more after a signal, and each line whole."""
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pipesize=SMALLEST_PIPE, env=ENVIRONMENT
+    ) as process:
+        assert process.stdout is not None
+        assert any(b'"RECORD"' in text for text in process.stdout)
+        time.sleep(1)  # the pipe is full, and the command is in the middle of a write
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert len(out) < 40_000, "what lay in two buffers and the pipe, and not the hundred thousand bytes of a block"
+    assert out.endswith(b"\n")
+
+
 STRUCK = """
 import signal
 from isal import isal_zlib as packer

@@ -7,6 +7,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_lexer_activity import forks
 from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import to_text
@@ -34,7 +35,7 @@ class Bookmarks:
         per_form = {name for name, kind in BY_NAME.items() if kind.is_per_form}
         self._state = checked_state(deepcopy(state or {}), columns, per_form=per_form)
         self._are_kept = are_kept
-        self._lock = threading.Lock()
+        self._lock = forks.free_in_children(threading.RLock())
         self.have_moved = False
 
     @property

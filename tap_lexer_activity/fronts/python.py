@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,17 @@ def _lexer_errors() -> Generator[None]:
         raise LexerError("\n".join(map(see_last, error.errors or [str(error)]))) from error
     except SingerSDKError as error:
         raise LexerError(see_last(" ".join(str(error).split()))) from error
+
+
+def _refuse_another(process: int) -> None:
+    """Refuse to go on in a fork: both processes would have the same connections, and get each other's answers.
+
+    Raises:
+        LexerError: If this is another process.
+    """
+    if os.getpid() != process:
+        msg = "this read was begun before the process was forked, and can't continue in the new one: begin another there [see: read-in-a-fork]"
+        raise LexerError(msg)
 
 
 class Lexer:
@@ -142,6 +154,7 @@ class Lexer:
             # (Settings are read anew: "now" is when a read begins.)
             engine = new_engine(settings_of(self._config), names, _LOGGER, self._given.instants(names))
             engine.prepare()
+            process = os.getpid()
             progress, bookmarks = engine.run.progress, Bookmarks(self._given.state)
             with closing(engine.steps()) as steps:
                 for step in steps:
@@ -151,6 +164,7 @@ class Lexer:
                             records = as_json(rows_of(step))
                             progress.records[name] += len(records)
                             yield from ((name, record) for record in records)
+                            _refuse_another(process)
                             if isinstance(step.event, Block):
                                 progress.say()
                         case ReadUpTo(instant=datetime() as instant):

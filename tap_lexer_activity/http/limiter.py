@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from tap_lexer_activity import forks
 from tap_lexer_activity.errors import RequestsSpentError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Limiter:
         self._held_until = -math.inf
         self._refusals: list[float] = []
         self._accepted = 0
-        self._lock = threading.RLock()
+        self._lock = forks.free_in_children(threading.RLock())
         """Guards the database, and what is counted."""
         self._gate = threading.Lock()
         """One thread waits for a place at a time, and the others for it: so each wait is told once."""
@@ -102,7 +103,7 @@ class Limiter:
 
     def _use(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._close = weakref.finalize(self, database.close)
+        self._close = weakref.finalize(self, _close_unused, database, self._lock)
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -272,6 +273,15 @@ def _opened(name: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _close_unused(database: sqlite3.Connection, lock: threading.RLock) -> None:
+    """Close a database, unless a thread is using it while the process ends: the process would crash."""
+    if lock.acquire(blocking=False):
+        try:
+            database.close()
+        finally:
+            lock.release()
 
 
 def _opened_or_made_anew(file: Path) -> sqlite3.Connection:

@@ -54,7 +54,7 @@ def retry(
         while (wait := next_wait(error, clock() - begun)) is not None:
             turns.in_turn(partial(logger.warning, "%s; next try in %.0f s", without_see(str(error)), wait))
             # `backoff` sleeps by the machine's own clock, whatever it is given. So the wait is over when it gets to that.
-            sleep(wait)
+            turns.sleep(wait, sleep)
             error = yield 0.0
 
     return backoff.on_exception(waits, RetriableAPIError, jitter=None, logger=None)(attempt)()

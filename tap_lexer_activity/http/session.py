@@ -188,9 +188,11 @@ class ThrottledAdapter(TimedAdapter):
 
     @override
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        turns.check_needed()
         # (By origin, and not by how a URL begins: that may have a port or a name in it that changes nothing.)
         with self._limiter.call() if origin(request.url or "") in self._origins else nullcontext():
             self.slots.take()  # behind the wait for the quota: one that waits is not under way
+            turns.check_needed()
             return super().send(request, *args, **kwargs)
 
 

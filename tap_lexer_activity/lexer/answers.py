@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import RetriableAPIError
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.errors import UnexpectedAnswerError, without_token
 from tap_lexer_activity.http.transport import PIECE
 from tap_lexer_activity.values import json_text, read_decimal, read_integer, storable_json
@@ -51,6 +52,7 @@ def read_body(response: requests.Response, what: str) -> bytearray:
     """
     body = bytearray()
     for piece in response.iter_content(PIECE):
+        turns.check_needed()
         body += piece
         if len(body) > _LARGEST_ANSWER:
             msg = f"{what}: the answer is longer than {_LARGEST_ANSWER >> 20} MiB [see: answer-too-long]"

@@ -14,6 +14,7 @@ import requests
 from singer_sdk.exceptions import FatalAPIError
 from urllib3.exceptions import HTTPError
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.csv_exports.lines import from_header
 from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
 from tap_lexer_activity.errors import NoRoomError, TruncatedError
@@ -139,6 +140,7 @@ def _write(spool: IO[bytes], response: requests.Response, what: str, encoding: s
     first, body = _begun(body, LONGEST_MARK)
     letters = Letters(next((name for mark, name in BYTE_ORDER_MARKS if first.startswith(mark)), encoding))
     for piece in chain(body, [None]):
+        turns.check_needed()
         try:
             chunk = letters.in_utf8(piece)
         except UnicodeError:  # (`UTF-16`, of which a file has to say in which order its bytes come)

@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import (
     LinkExpiredError,
+    NoRoomError,
     QuotaExceededError,
     TruncatedError,
     UnavailableError,
@@ -57,10 +58,11 @@ class Downloader:
         headers = {"Accept-Encoding": "gzip, identity"}
         self._http = client.http.without_token(headers=headers, check_redirect=_check_encrypted, logger=logger)
 
-    def fetch(self, url: str, what: str) -> IO[bytes]:
+    def fetch(self, url: str, what: str, *, free_room: Callable[[], bool] = lambda: False) -> IO[bytes]:
         """The file behind a link, whole, decompressed and in UTF-8, in a temporary file that has no name.
 
-        The link is a secret: whoever has it can read the file.
+        The link is a secret: whoever has it can read the file. If there is no room for the file, `free_room` makes some, and says whether it
+        could.
 
         Raises:
             LinkExpiredError: If the file host refuses the link.
@@ -69,6 +71,14 @@ class Downloader:
             UnexpectedAnswerError: If the link is no address, or if the file is packed, encoded or begun in a way that can't be read.
             FatalAPIError: For every other status, and if the file can't be kept on this machine.
         """
+        try:
+            return self._fetch(url, what)
+        except NoRoomError:
+            if not free_room():
+                raise
+        return self._fetch(url, what)
+
+    def _fetch(self, url: str, what: str) -> IO[bytes]:
         waits = FileWaits(TRIES, DOWNLOADS, longest=self._settings.export_timeout)
         try:
             return self._http.retry(lambda: self._fetch_once(url, what), waits)

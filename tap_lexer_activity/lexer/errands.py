@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity import turns
+from tap_lexer_activity import forks, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +85,7 @@ class Errand(ABC):
     def drop(self) -> None:
         """Drop it: nobody needs it any more. A step that is under way is not waited for."""
         self._is_dropped = True
+        self.held.drop()
         if not self.is_under_way:
             self.discard()
 
@@ -98,7 +99,7 @@ class Errands:
     """
 
     def __init__(self, clock: Callable[[], float], most_files: int) -> None:
-        self.changed = threading.Condition()
+        self.changed = forks.new_condition()
         self._clock = clock
         self.most_files = most_files
         self._all: list[Errand] = []
@@ -125,7 +126,7 @@ class Errands:
 
         One place is always left for the file that is read next: those of far ahead take no more.
         """
-        is_fetching = self._is_in_turn or any(each.is_under_way and each.wants_file for each in self._all)
+        is_fetching = self._is_in_turn or self._is_fetching_ahead
         files = sum(each.has_file for each in self._all)
         return not is_fetching and files < self.most_files and errand in self._all[: self.most_files]
 
@@ -140,6 +141,26 @@ class Errands:
             with self.changed:
                 self._is_in_turn = False
                 self.changed.notify_all()
+
+    def free_room(self, while_waiting: Callable[[], float]) -> bool:
+        """Give up the files that were fetched ahead of their turn, once none is on its way. No more are: each is fetched in its turn.
+
+        Returns:
+            Whether there was any, so that there may be more room now.
+        """
+        with self.changed:
+            self.most_files = 0
+            was_fetching = self._is_fetching_ahead
+        self.wait_until(lambda: not self._is_fetching_ahead, while_waiting)
+        with self.changed:
+            files = [each for each in self._all if each.has_file]
+            for each in files:
+                each.discard()
+        return was_fetching or bool(files)
+
+    @property
+    def _is_fetching_ahead(self) -> bool:
+        return any(each.is_under_way and each.wants_file for each in self._all)
 
     def seconds_until_due(self) -> float | None:
         """Seconds until there is a step to do, unless something changes; `None` if there is none."""

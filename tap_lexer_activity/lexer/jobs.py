@@ -109,9 +109,10 @@ class Job:
         return fetched
 
     def discard(self) -> None:
-        """Close the file that was fetched ahead, if there is one: nobody will read it."""
+        """Close the file that was fetched ahead, if there is one. Its link is kept."""
         if self.fetched is not None and not isinstance(self.fetched, Exception):
             self.fetched.close()
+            self.fetched = None
 
 
 class Exporter:
@@ -286,11 +287,14 @@ class Exporter:
             if url is None:
                 return None
             try:
-                return job.take_file() or self._downloader.fetch(url, job.what)
+                return job.take_file() or self._downloader.fetch(url, job.what, free_room=self._free_room)
             except LinkExpiredError:
                 if link == LINKS or not job.token:
                     raise
         raise AssertionError  # the loop ends by one of the two
+
+    def _free_room(self) -> bool:
+        return self.errands.free_room(lambda: max(0.0, self._while_waiting() - self._clock()))
 
     def _link(self, job: Job) -> str | None:
         """The link to the file, as soon as Lexer sends it; `None` if it says that there is no data."""

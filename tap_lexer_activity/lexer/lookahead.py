@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from tap_lexer_activity import turns
+from tap_lexer_activity import forks, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_AHEAD: Final = 100
 """Answers that wait for their turn, or are under way."""
 MOST_BYTES: Final = 64 << 20
-"""Memory of answers that wait for their turn, about."""
+"""Memory of answers that wait for their turn, about. (Those that were under way when it was used up wait unread, and take a tenth.)"""
 SIZE_IN_MEMORY: Final = 10
 """Bytes of memory that a byte of JSON takes as objects, about."""
 
@@ -83,6 +83,10 @@ class Schedule:
         self._under_way: set[Key] = set()
         self._kept: dict[Key, Outcome] = {}
         self._bytes = 0
+        """Of answers that are kept, and of those that have come and are not kept yet."""
+        self._unread: dict[Key, int] = {}
+        """Bytes of answers that have come, and are to be read as JSON when there is room."""
+        self._reading: dict[Key, int] = {}
         self.is_drawn = False
         """True if all requests have been drawn."""
         self._dropped: set[Part] = set()
@@ -106,13 +110,30 @@ class Schedule:
         self.is_drawn = True
         return None
 
+    def receive(self, part: Part, name: Hashable, size: int) -> None:
+        """The answer to a request under way has come, and takes so many bytes once it is read."""
+        key = part, name
+        self._bytes += size - self._unread.pop(key, 0) - self._reading.pop(key, 0)
+        self._unread[key] = size
+
+    def may_read(self, part: Part, name: Hashable, *, is_its_turn: bool) -> bool:
+        """True if an answer that has come may be read now: there is room, or its turn has come."""
+        key = part, name
+        read = self._bytes - sum(self._unread.values())
+        if read + self._unread[key] > self._most_bytes and not is_its_turn:
+            return False
+        self._reading[key] = self._unread.pop(key)
+        return True
+
     def finish(self, part: Part, name: Hashable, outcome: Outcome) -> None:
         """A request has been answered."""
-        self._under_way.discard((part, name))
+        key = part, name
+        self._under_way.discard(key)
+        self._bytes -= self._unread.pop(key, 0) + self._reading.pop(key, 0)
         if outcome.error is not None:
             self._failed.add(part)
         if part not in self._dropped:
-            self._kept[part, name] = outcome
+            self._kept[key] = outcome
             self._bytes += outcome.size
 
     def take(self, part: Part, name: Hashable) -> Outcome | Literal["under way", "not asked"]:
@@ -170,7 +191,7 @@ class Lookahead:
         self._limiter = limiter
         self._while_waiting = while_waiting
         self._errands = errands
-        self._changed = errands.changed if errands is not None else threading.Condition()
+        self._changed = errands.changed if errands is not None else forks.new_condition()
         self._held: dict[Key, turns.Held] = {}
         self._is_drawing = errands is not None
         """True if a thread waits with a request for its place in the quota. The next is drawn behind it."""
@@ -202,7 +223,8 @@ class Lookahead:
                 if not self._is_drawing and (found := self._schedule.next()) is not None:
                     self._is_drawing = True
                     part, ask = found
-                    held = self._held[part, ask.name] = turns.Held()
+                    held = turns.Held(when_received=partial(self._wait_for_room, part, ask.name))
+                    self._held[part, ask.name] = held
                     return partial(self._ask, part, ask, held)
                 if self._schedule.is_drawn and self._errands is None:
                     return None
@@ -221,10 +243,11 @@ class Lookahead:
 
     def _ask(self, part: Part, ask: Ask, held: turns.Held) -> None:
         outcome = Outcome()
-        try:
-            self._limiter.reserve()
-        except BaseException as error:  # noqa: BLE001 (of a log that can't be written, say: whoever reads meets it)
-            outcome.error = error
+        with turns.ahead(held):
+            try:
+                self._limiter.reserve()
+            except BaseException as error:  # noqa: BLE001 (of a log that can't be written, say: whoever reads meets it)
+                outcome.error = error
         with self._changed:
             self._is_drawing = False
             is_dropped = self._is_closed or self._schedule.is_dropped(part)
@@ -248,6 +271,17 @@ class Lookahead:
         outcome.size = held.size * SIZE_IN_MEMORY
         return outcome
 
+    def _wait_for_room(self, part: Part, name: Hashable, size: int) -> None:
+        """Wait until there is room for what is in an answer: as objects it takes many times its bytes."""
+        held = self._held.get((part, name))
+        with self._changed:
+            self._schedule.receive(part, name, size * SIZE_IN_MEMORY)
+            while held is not None and not self._is_closed and not self._schedule.is_dropped(part):
+                if self._schedule.may_read(part, name, is_its_turn=held.is_its_turn):
+                    return
+                self._changed.wait()
+        turns.check_needed()
+
     def take(self, name: Hashable) -> Outcome | None:
         """The outcome of a request of the part that is read now; `None` if it has not been sent, and will not be."""
         key = self.part, name
@@ -260,6 +294,8 @@ class Lookahead:
                 return None
             if held is not None:
                 held.release()
+                with self._changed:
+                    self._changed.notify_all()  # it need not wait for room
             if isinstance(found, Outcome):
                 self._held.pop(key, None)
                 return found
@@ -272,13 +308,16 @@ class Lookahead:
         """A part has ended: what was asked ahead for it, and not read, is not needed."""
         with self._changed:
             self._schedule.drop(part)
-            self._held = {key: held for key, held in self._held.items() if key[0] != part}
+            for key in [key for key in self._held if key[0] == part]:
+                self._held.pop(key).drop()
             self._changed.notify_all()
 
     def close(self) -> None:
         """Send nothing more: the run has ended. What is under way is not waited for."""
         with self._changed:
             self._is_closed = True
+            for held in self._held.values():
+                held.drop()
             self._changed.notify_all()
             if self._errands is not None:
                 self._errands.close()

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tap_lexer_activity import turns
 from tap_lexer_activity.http.limiter import Limiter, shared_file
 from tap_lexer_activity.http.session import origin
 from tap_lexer_activity.lexer.client import LexerClient
@@ -150,6 +151,7 @@ def _limiter(settings: Settings, logger: logging.Logger, on_wait: Callable[[floa
         settings.rate_limit_seconds,
         max_calls=settings.max_requests,
         file=file,
+        sleep=turns.sleep,
         on_wait=on_wait,
         on_trouble=on_trouble,
     )

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from typing_extensions import override
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed import ReadableBuffer
 
 
 _PAUSE: Final = 1.0
 """Longest wait in seconds for a reader, before it is looked again whether there is room."""
+_PIECE: Final = 1 << 13
+"""Bytes of lines that are written at once, about: a slow reader takes the rows of a block for minutes."""
 
 
 class StdoutError(OSError):
@@ -50,6 +54,26 @@ def write_all(file: BinaryIO | io.RawIOBase, data: ReadableBuffer) -> None:
             return file.flush()
         except BlockingIOError:
             _wait_for_room(file)
+
+
+def write_lines(file: BinaryIO, lines: bytes, is_over: Callable[[], bool]) -> None:
+    """Write lines, and no more of them once the run is over.
+
+    Args:
+        file: Where to.
+        lines: Whole lines.
+        is_over: Whether the lines that are left are not wanted.
+
+    Raises:
+        OSError: If they can't be written. How many of them were is not known then.
+    """
+    view, begin = memoryview(lines), 0
+    while begin < len(lines):
+        end = lines.find(b"\n", begin + _PIECE) + 1 or len(lines)
+        write_all(file, view[begin:end])
+        begin = end
+        if is_over():
+            return
 
 
 def _wait_for_room(file: BinaryIO | io.RawIOBase) -> None:

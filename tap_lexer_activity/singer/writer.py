@@ -12,7 +12,7 @@ from singer_sdk.singerlib.messages import RecordMessage, SchemaMessage, StateMes
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
-from tap_lexer_activity.singer.stdout import discard_stdout, write_all
+from tap_lexer_activity.singer.stdout import discard_stdout, write_lines
 from tap_lexer_activity.values import null_first
 
 if TYPE_CHECKING:
@@ -86,15 +86,19 @@ class MessageWriter(SingerWriter):
         self._writing = True
         self.state_came_last = False
         try:
-            write_all(sys.stdout.buffer, lines)
+            write_lines(sys.stdout.buffer, lines, self._is_over)
         except OSError as error:
             discard_stdout()
             msg = f"stdout can't be written ({error.strerror}). The next run continues from the last state that was kept [see: stdout-unwritable]"
             raise EndOfRun(_NOBODY_LISTENS if isinstance(error, BrokenPipeError) else msg, exit_code=1) from error
         finally:
             self._writing = False
-        if self._end is not None and not self._together:
+        if self._end is not None and self._is_over():
             raise self._end
+
+    def _is_over(self) -> bool:
+        """True if a signal came, and nothing that is being written belongs together."""
+        return self._end is not None and not self._together
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:

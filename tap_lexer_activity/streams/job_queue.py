@@ -69,8 +69,6 @@ class JobQueue:
                     self.start_ahead()
                 yield request, self._claimed(errand)
         finally:
-            for left in (self._requests, self._again):
-                left.clear()
             self.close()
 
     @property
@@ -115,10 +113,11 @@ class JobQueue:
         errand.requests = 0
 
     def close(self) -> None:
-        """Give up the jobs that were started ahead."""
-        with self._errands.changed:
+        """Give up the jobs that were started ahead, and start no more."""
+        with self._errands.changed:  # a thread may be about to start the next
             left = [errand for _, errand in self._jobs]
-            self._jobs.clear()
+            for each in (self._requests, self._again, self._jobs):
+                each.clear()
         for errand in left:
             self._errands.drop(errand)
             self._credit(errand)

@@ -21,7 +21,7 @@ from tap_lexer_activity.errors import (
     see_last,
 )
 from tap_lexer_activity.singer.encode import as_lines
-from tap_lexer_activity.singer.stdout import discard_stdout, write_all
+from tap_lexer_activity.singer.stdout import discard_stdout, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ class Messages:
             self._writing = True
         try:
             with self._lock:
-                write_all(self._file, as_lines(messages))
+                write_lines(self._file, as_lines(messages), lambda: is_main and self._end is not None)
         except OSError as error:
             discard_stdout()
             msg = f"stdout can't be written ({error.strerror}). The next run continues from the last state that was kept [see: stdout-unwritable]"
