@@ -54,6 +54,27 @@ def _threads_ahead() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead-")]
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_machine_that_allows_few_threads_gives_the_same_rows(
+    new_sandbox: NewSandbox, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    given = config(new_sandbox(**QUICK), concurrency=16)
+    streams = "users", "summary", "case_details", "mention_sla_export"
+    expected = list(Lexer(given).read_all(*streams))
+    start = threading.Thread.start
+
+    def start_few(thread: threading.Thread) -> None:
+        if thread.name.startswith("ahead-") and len(_threads_ahead()) >= most:
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        start(thread)
+
+    while _threads_ahead():
+        time.sleep(0.01)
+    monkeypatch.setattr(threading.Thread, "start", start_few)
+    assert list(Lexer(given).read_all(*streams)) == expected
+
+
 ENDS_EARLY = """
 import json, sys, time
 from itertools import islice

@@ -170,9 +170,8 @@ class LexerClient:
         """
         threads = self._settings.concurrency
         schedule = Schedule(((part, ask) for part, asks in parts for ask in asks), concurrency=threads)
-        self.lookahead = Lookahead(
-            schedule, threads, limiter=self.limiter, while_waiting=while_waiting, errands=errands
-        )
+        lookahead = Lookahead(schedule, threads, limiter=self.limiter, while_waiting=while_waiting, errands=errands)
+        self.lookahead = lookahead if lookahead.threads else None
 
     def _in_turn(self, ask: Ask) -> Reply:
         """The answer to a request in its turn, which may have been sent ahead of it."""

@@ -7,6 +7,7 @@ threads. Whoever reads gets each answer, error, warning and count in the order o
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -198,8 +199,12 @@ class Lookahead:
         self._is_closed = False
         self.part: Part = None
         """The part that is read now."""
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
+        self.threads = 0
+        """Threads that ask: fewer than were wanted where the machine, or its container, allows no more."""
+        with suppress(RuntimeError):
+            for number in range(threads):
+                threading.Thread(target=self._work, name=f"ahead-{number}", daemon=True).start()
+                self.threads += 1
 
     def begin(self) -> None:
         """From now on, send the requests of the schedule, and not errands alone."""
