@@ -499,5 +499,5 @@ def test_an_export_asks_for_every_day_once_in_one_window_each(
     for request in requests:
         assert request.asked.end <= present
         assert len({windows.export_window(day.start, per_job, zone) for day in request.windows}) == 1
-        assert request.asked.length <= timedelta(days=per_job, hours=1)
+        assert request.asked.length <= timedelta(days=per_job, hours=2)
     assert len(requests) == len({windows.export_window(day.start, per_job, zone) for day in wanted}), "and no more"
