@@ -137,6 +137,7 @@ def test_the_time_of_a_call_is_known_of_those_of_other_limiters_too(tmp_path: Pa
             clock.now += seconds
     assert two.seconds_per_call() == 2
     clock.now += 2 * 86_400
+    assert two.seconds_per_call() is None, "though nothing has cleared the old ones away yet"
     with two.call():
         clock.now += 5
     assert one.seconds_per_call() == 5

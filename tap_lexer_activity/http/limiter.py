@@ -168,8 +168,9 @@ class Limiter:
 
     def seconds_per_call(self) -> float | None:
         """Seconds that a call of the last two days took on average, those of other processes included; `None` if there was none."""
-        query = "SELECT avg(ended - begun) FROM calls WHERE begun <= ? AND ended > begun"
-        found: float | None = self._guarded(lambda: self._database.execute(query, (self._clock(),)).fetchone()[0])
+        now = self._clock()
+        query = "SELECT avg(ended - begun) FROM calls WHERE begun BETWEEN ? AND ? AND ended > begun"
+        found: float | None = self._guarded(lambda: self._database.execute(query, (now - _KEPT, now)).fetchone()[0])
         return found
 
     def hold(self, seconds: float) -> None:
