@@ -9,12 +9,10 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NoReturn
+from types import FrameType
+from typing import Final, NoReturn
 
 from tap_lexer_activity.singer.stdout import make_stdout_whole
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 _LEVELS: Final = ("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL")
 """Environment variables with a level for the log. The first that is set counts, as the SDK reads them."""

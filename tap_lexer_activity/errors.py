@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import Final
 from urllib.parse import quote
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 _SHORTEST_PART: Final = 8
 """Fewest characters that count as a part of a token."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Final, TypeVar
-
-if TYPE_CHECKING:
-    from threading import RLock
+from threading import RLock
+from typing import Final, TypeVar
 
 _PATIENCE: Final = 5.0
 """Seconds that a fork waits for a lock at most."""

@@ -5,14 +5,11 @@ They go one way: once into the log when the difference is first met, and into th
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import see_last
-
-if TYPE_CHECKING:
-    import logging
 
 
 @dataclass(slots=True)

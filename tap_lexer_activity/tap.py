@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from copy import deepcopy
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+from typing import IO, Any, ClassVar, cast
 
 import click
 from singer_sdk.exceptions import ConfigurationError
@@ -16,15 +17,10 @@ from typing_extensions import override
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.settings.environment import is_pasted, unused_variables
 from tap_lexer_activity.settings.schema import SETTINGS
-from tap_lexer_activity.singer.command import command_of, read_json
+from tap_lexer_activity.singer.command import ConfigInput, command_of, read_json
 from tap_lexer_activity.singer.plugin import SingerTap, values_of_bookmarks
 from tap_lexer_activity.sync.checks import check_token, describe_plan
 from tap_lexer_activity.sync.outcome import say_outcome, say_trial
-
-if TYPE_CHECKING:
-    import logging
-
-    from tap_lexer_activity.singer.command import ConfigInput
 
 
 class TapLexerActivity(SingerTap):

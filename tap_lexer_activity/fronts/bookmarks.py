@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tap_lexer_activity import forks
 from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import to_text
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 _VALUE: Final = "replication_key_value"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
@@ -24,11 +25,8 @@ from tap_lexer_activity.sync.checks import check_token, describe_plan
 from tap_lexer_activity.sync.engine import Engine
 from tap_lexer_activity.sync.outcome import say_outcome
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
-
-    Record = dict[str, Any]
-    """One row: its columns by name, with the values that JSON has. A time is text in UTC."""
+Record: TypeAlias = dict[str, Any]
+"""One row: its columns by name, with the values that JSON has. A time is text in UTC."""
 
 _LOGGER = logging.getLogger("tap_lexer_activity")
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.run.columns import Columns
-from tap_lexer_activity.run.events import Block
+from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.settings.schema import OWN_SETTINGS
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.singer.encode import as_lines
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
 from tap_lexer_activity.sync.checks import discover_columns
-from tap_lexer_activity.sync.engine import Engine
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Collection, Mapping, Sequence
-
-    from tap_lexer_activity.run.events import Row
-    from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.sync.engine import Step
+from tap_lexer_activity.sync.engine import Engine, Step
 
 _DECODER: Final = msgspec.json.Decoder()
 

@@ -10,17 +10,14 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from tap_lexer_activity import forks
 from tap_lexer_activity.errors import RequestsSpentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 _MEMORY: Final = ":memory:"
 _LONGEST_PERIOD: Final = 86_400.0

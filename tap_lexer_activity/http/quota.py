@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tap_lexer_activity.http.retry import retry_after
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _PREFIXES: Final = ("X-RateLimit-", "X-Rate-Limit-", "RateLimit-", "X-RateLimit-Requests-")
 _EPOCH: Final = 1e9

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -16,10 +17,6 @@ from urllib3.exceptions import (
 )
 
 from tap_lexer_activity.http.transport import ContradictionError, ProxyVariableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 CA_HINT: Final = ". If your network has its own CA, set REQUESTS_CA_BUNDLE to its file [see: ca-file]"
 """Advice for a certificate that is not valid."""

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import backoff
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import QuotaExceededError, TruncatedError, without_see
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Generator
-
 
 QUOTA_PERIODS: Final = 6
 """Most periods of the quota that one request waits for a place."""

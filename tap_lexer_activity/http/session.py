@@ -9,26 +9,19 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+import requests
 from typing_extensions import override
 
 from tap_lexer_activity import turns
-from tap_lexer_activity.http.reasons import RefusedRedirectError
-from tap_lexer_activity.http.retry import retry
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.http.reasons import Failures, RefusedRedirectError
+from tap_lexer_activity.http.retry import NextWait, retry
 from tap_lexer_activity.http.transport import TimedAdapter, TimedSession
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    import requests
-
-    from tap_lexer_activity.http.limiter import Limiter
-    from tap_lexer_activity.http.reasons import Failures
-    from tap_lexer_activity.http.retry import NextWait
-
 
 TOKEN_HEADER: Final = "Auth-Api-Token"  # noqa: S105 (a header's name)
 

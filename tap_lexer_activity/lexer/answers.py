@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import requests
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import UnexpectedAnswerError, without_token
 from tap_lexer_activity.http.transport import PIECE
 from tap_lexer_activity.values import json_text, read_decimal, read_integer, storable_json
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import requests
-
 
 QUOTE: Final = 200
 """Most characters of an answer that are quoted in an error."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import tempfile
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from tap_lexer_activity.errors import TruncatedError, UnexpectedAnswerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CHUNK: Final = 1 << 18
 GZIP: Final = b"\x1f\x8b"

@@ -6,43 +6,37 @@ How a request is sent is the matter of `http/`: there are the quota, the token, 
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+import requests
 from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import QuotaExceededError, RefusedAheadError, UnreachableError
+from tap_lexer_activity.http.limiter import Limiter
 from tap_lexer_activity.http.quota import wait_when_spent
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
 from tap_lexer_activity.http.retry import ApiWaits
 from tap_lexer_activity.http.session import HttpClient, SessionWithToken, Slots, ThrottledAdapter, origin
 from tap_lexer_activity.lexer.answers import NOT_SHOWN, is_nothing, parse_json, quoted, read_body, text_of_body
-from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Schedule
+from tap_lexer_activity.lexer.envelopes import Expected
+from tap_lexer_activity.lexer.errands import Errands
+from tap_lexer_activity.lexer.lookahead import Ask, Lookahead, Part, Schedule
 from tap_lexer_activity.lexer.verdicts import Verdicts
 from tap_lexer_activity.lexer.whole import Reply, WholeAnswers
 from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.checks import SANDBOX
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterable, Mapping
-
-    import requests
-
-    from tap_lexer_activity.http.limiter import Limiter
-    from tap_lexer_activity.lexer.envelopes import Expected
-    from tap_lexer_activity.lexer.errands import Errands
-    from tap_lexer_activity.lexer.lookahead import Part
-    from tap_lexer_activity.settings.settings import Settings
-
+from tap_lexer_activity.settings.settings import Settings
 
 TRIES: Final = 5
 """Tries of one request in case of server errors, broken connections and timeouts."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Final, TextIO
+from typing import IO, Final, TextIO
 
 import requests
 from singer_sdk.exceptions import FatalAPIError
@@ -28,10 +29,6 @@ from tap_lexer_activity.lexer.encodings import (
     broken_cells,
     in_another_encoding,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 _LONGEST_HEADER: Final = 1 << 16
 _NO_CSV: Final = re.compile(r'[<{]|\[\s*[\[{"\]]')

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 from urllib.parse import urlsplit
 
+import requests
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
@@ -23,19 +26,10 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.http.reasons import Failures
 from tap_lexer_activity.http.retry import FileWaits, is_transient, retry_after
-from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.lexer.client import TRIES, LexerClient
 from tap_lexer_activity.lexer.decode import spooled
 from tap_lexer_activity.settings.checks import is_this_machine
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-
-    import requests
-
-    from tap_lexer_activity.lexer.client import LexerClient
-    from tap_lexer_activity.settings.settings import Settings
-
+from tap_lexer_activity.settings.settings import Settings
 
 DOWNLOADS: Final = 3
 """Times that a file is fetched before it counts as cut off for good."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, Final
+from typing import Final, TextIO
 
 from tap_lexer_activity.csv_exports.lines import from_header
 from tap_lexer_activity.csv_exports.rows import read_rows
 from tap_lexer_activity.errors import UnexpectedAnswerError
-
-if TYPE_CHECKING:
-    from typing import TextIO
-
 
 _QUICKLY_DECODED: Final = 1 << 16  # bytes; three times as fast as a whole chunk
 BYTE_ORDER_MARKS: Final = (  # (That of UTF-32 begins with that of UTF-16.)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 Shape: TypeAlias = Literal["list", "object", "series", "surveys"]
 """A list of rows, one object of metrics, an object of lists of buckets, or the list of the days of surveys.

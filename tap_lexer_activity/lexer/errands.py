@@ -8,13 +8,11 @@ from __future__ import annotations
 import math
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tap_lexer_activity import forks, turns
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 FILES_AHEAD: Final = 2
 """Most files on disk that wait for their turn, or are being fetched ahead of it."""

@@ -7,12 +7,10 @@ any word, and a word that nobody knows is no end: only time ends such a wait.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 COMPLETE: Final = frozenset({"complete", "completed", "success", "succeeded", "done", "finished", "ready"})
 """Words for a job that is over and has a file."""

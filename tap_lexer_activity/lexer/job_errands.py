@@ -5,9 +5,11 @@ A start or a poll that fails is left for the job's turn, which meets the error a
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import override
@@ -15,12 +17,7 @@ from typing_extensions import override
 from tap_lexer_activity import turns
 from tap_lexer_activity.errors import RangeTooLongError
 from tap_lexer_activity.lexer.errands import Errand
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Mapping
-
-    from tap_lexer_activity.lexer.jobs import Exporter, Job
+from tap_lexer_activity.lexer.jobs import Exporter, Job
 
 
 class JobErrand(Errand):

@@ -6,13 +6,15 @@ Every way in which a job can end has a name of its own here. Only one of them gi
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final, TextIO
+from typing import IO, Any, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
@@ -26,7 +28,7 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     without_token,
 )
-from tap_lexer_activity.lexer.client import TRIES, request_label
+from tap_lexer_activity.lexer.client import TRIES, LexerClient, request_label
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.errands import FILES_AHEAD, Errands
 from tap_lexer_activity.lexer.job_answers import (
@@ -34,21 +36,14 @@ from tap_lexer_activity.lexer.job_answers import (
     CompleteWithoutUrl,
     Failed,
     Pending,
+    Status,
     drafts,
     opened,
     parse_status,
     token_of,
 )
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Mapping
-
-    from tap_lexer_activity.lexer.client import LexerClient
-    from tap_lexer_activity.lexer.job_answers import Status
-    from tap_lexer_activity.notices import Notices
-    from tap_lexer_activity.settings.settings import Settings
-
+from tap_lexer_activity.notices import Notices
+from tap_lexer_activity.settings.settings import Settings
 
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0

@@ -7,18 +7,15 @@ threads. Whoever reads gets each answer, error, warning and count in the order o
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from tap_lexer_activity import forks, turns
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator
-
-    from tap_lexer_activity.http.limiter import Limiter
-    from tap_lexer_activity.lexer.errands import Errand, Errands
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.lexer.errands import Errand, Errands
 
 MOST_AHEAD: Final = 100
 """Answers that wait for their turn, or are under way."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 USUAL_SIZES: Final = frozenset({50, 100, 200, 250, 500, 1_000, 5_000, 10_000})
 """Numbers of rows that a server may give at once."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import requests
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_lexer_activity import turns
@@ -27,11 +29,6 @@ from tap_lexer_activity.lexer.answers import (
     plain_words,
 )
 from tap_lexer_activity.lexer.envelopes import error_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import requests
 
 _OF_RANGES: Final = frozenset(
     {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
@@ -16,14 +17,10 @@ from tap_lexer_activity.errors import (
 )
 from tap_lexer_activity.lexer.envelopes import Content, Expected, opened
 from tap_lexer_activity.lexer.pages import USUAL_SIZES, Signs, same_host, signs_of_pages
+from tap_lexer_activity.notices import Notices
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tap_lexer_activity.notices import Notices
-
-    Ask = Callable[[str, Mapping[str, Any] | None, int | None], "Reply"]
-    """Sends a request for another page: with its address, its parameters, and the number of tries, if not the usual one."""
+Ask: TypeAlias = Callable[[str, Mapping[str, Any] | None, int | None], "Reply"]
+"""Sends a request for another page: with its address, its parameters, and the number of tries, if not the usual one."""
 
 MOST_PAGES: Final = 1_000
 """Most pages of one answer. More are taken for an error."""

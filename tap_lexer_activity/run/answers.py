@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.fitting import fitted
+from tap_lexer_activity.fitting import Findings, fitted
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.readings import KINDS
+from tap_lexer_activity.run.columns import Columns
+from tap_lexer_activity.run.events import Row
 from tap_lexer_activity.shapes import ADDITIONAL, answer_validator, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-
     from jsonschema.protocols import Validator
-
-    from tap_lexer_activity.fitting import Findings
-    from tap_lexer_activity.notices import Notices
-    from tap_lexer_activity.run.columns import Columns
-    from tap_lexer_activity.run.events import Row
 
 
 class Answers:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from tap_lexer_activity.run.events import Row
 from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, stream_schema
 from tap_lexer_activity.values import to_utc
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from tap_lexer_activity.run.events import Row
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
 """A name that every database takes for a column."""

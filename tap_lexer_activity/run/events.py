@@ -6,15 +6,13 @@ the bookmark.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
-    from datetime import datetime
-
-    from tap_lexer_activity.windows import Request
+from tap_lexer_activity.windows import Request
 
 Row = dict[str, Any]
 """One row: its columns by name."""

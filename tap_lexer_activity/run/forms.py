@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError, FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.errors import AccessDeniedError, RequestsSpentError, UnexpectedAnswerError, UnreachableError
-from tap_lexer_activity.lexer.client import TRIES
+from tap_lexer_activity.lexer.client import TRIES, LexerClient
+from tap_lexer_activity.notices import Notices
+from tap_lexer_activity.run.answers import Answers
+from tap_lexer_activity.run.events import Row
 from tap_lexer_activity.run.lists import fetch_list
+from tap_lexer_activity.run.progress import Progress
 from tap_lexer_activity.shapes import ADDITIONAL
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tap_lexer_activity.lexer.client import LexerClient
-    from tap_lexer_activity.notices import Notices
-    from tap_lexer_activity.run.answers import Answers
-    from tap_lexer_activity.run.events import Row
-    from tap_lexer_activity.run.progress import Progress
 
 NAME: Final = "forms"
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tap_lexer_activity.lexer.client import LexerClient
 from tap_lexer_activity.lexer.envelopes import Expected
-
-if TYPE_CHECKING:
-    from tap_lexer_activity.lexer.client import LexerClient
-    from tap_lexer_activity.run.answers import Answers
-    from tap_lexer_activity.run.events import Row
-    from tap_lexer_activity.run.progress import Progress
+from tap_lexer_activity.run.answers import Answers
+from tap_lexer_activity.run.events import Row
+from tap_lexer_activity.run.progress import Progress
 
 
 def fetch_list(name: str, client: LexerClient, progress: Progress, answers: Answers, *, tries: int) -> list[Row]:

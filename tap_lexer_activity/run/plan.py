@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from tap_lexer_activity import windows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.windows import Request
-
+from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.windows import Request
 
 _SHORTEST_TOLD: Final = 10
 """Seconds of the shortest time that is told of answers."""

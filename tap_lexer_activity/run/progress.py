@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from tap_lexer_activity.run.plan import dates, in_words, seconds_within, table
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Sequence
-    from zoneinfo import ZoneInfo
-
-    from tap_lexer_activity.http.limiter import Limiter
-    from tap_lexer_activity.run.plan import Plan
-    from tap_lexer_activity.windows import Request
-
+from tap_lexer_activity.http.limiter import Limiter
+from tap_lexer_activity.run.plan import Plan, dates, in_words, seconds_within, table
+from tap_lexer_activity.windows import Request
 
 PACE_OF_A_TERMINAL: Final = 10.0
 PACE_OF_A_FILE: Final = 60.0

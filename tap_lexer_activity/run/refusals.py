@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from tap_lexer_activity.errors import NotAllowedError
-
-if TYPE_CHECKING:
-    from tap_lexer_activity.run.progress import Progress
+from tap_lexer_activity.run.progress import Progress
 
 
 class Refusals:

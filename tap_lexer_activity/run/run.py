@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import time
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from tap_lexer_activity import turns
 from tap_lexer_activity.http.limiter import Limiter, shared_file
@@ -20,15 +23,9 @@ from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.forms import Forms
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL, Progress
 from tap_lexer_activity.run.refusals import Refusals
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.shapes import row_schema, stream_schema
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Hashable, Mapping
-    from datetime import datetime, timedelta
-
-    from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.windows import Interval, Request
+from tap_lexer_activity.windows import Interval, Request
 
 
 @dataclass(frozen=True, kw_only=True)

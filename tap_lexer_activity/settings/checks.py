@@ -5,18 +5,16 @@ from __future__ import annotations
 import codecs
 import difflib
 import ipaddress
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+from jsonschema import ValidationError
 
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.shapes import answer_validator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from collections.abc import Set as AbstractSet
-
-    from jsonschema import ValidationError
 
 SANDBOX: Final = "sandbox"
 """Meltano's environment for invented data."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import available_timezones
+from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 from tap_lexer_activity import zones
 from tap_lexer_activity.windows import EARLIEST, Window, resolve, start_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from collections.abc import Set as AbstractSet
-    from zoneinfo import ZoneInfo
 
 _DATE_FORMS: Final = "a date (2026-03-01) or a date-time (2026-03-01T00:00:00+11:00)"
 _DATE_OR_TIME: Final = re.compile(

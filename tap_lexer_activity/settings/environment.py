@@ -8,14 +8,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tap_lexer_activity.errors import without_token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 _BOOLEANS: Final = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
 """The words of the SDK, which takes any other word for a no."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 
 def _expressions(stream_maps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

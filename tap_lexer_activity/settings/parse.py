@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
@@ -23,11 +26,6 @@ from tap_lexer_activity.settings.first_contact import format_errors, read_accept
 from tap_lexer_activity.settings.maps import map_errors
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.settings.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-    from datetime import datetime
 
 _SUMMARY: Final = "The configuration can't be used"
 _NOT_AS_GIVEN: Final = frozenset(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import date, datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-    from datetime import date, datetime
-    from zoneinfo import ZoneInfo
-
-    from tap_lexer_activity.windows import Interval, Window
+from tap_lexer_activity.windows import Interval, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator, ValidationError
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from collections.abc import Set as AbstractSet
-
-    from tap_lexer_activity.streams.base import LexerStream
-
+from tap_lexer_activity.streams.base import LexerStream
 
 _CATALOG: Final[dict[str, Any]] = {
     "type": "object",

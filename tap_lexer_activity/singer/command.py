@@ -9,22 +9,19 @@ import json
 import logging
 import sys
 import warnings
-from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import IO, Any, Final, NoReturn
 
 import click
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, SingerSDKError, SyncLifecycleSignal
+from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun, see_last
 from tap_lexer_activity.singer.stdout import StdoutError, discard_stdout, flush_stdout
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from singer_sdk.plugin_base import _ConfigInput
-
-    ConfigInput = _ConfigInput
-    """The value of `--config`."""
+ConfigInput = _ConfigInput
+"""The value of `--config`."""
 
 
 class _OnlyWhenDebugging(logging.Filter):

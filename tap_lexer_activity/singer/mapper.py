@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 from types import NoneType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigurationError, MapExpressionError, MappingError
 from singer_sdk.helpers._catalog import get_selected_schema
-from singer_sdk.mapper import CustomStreamMap, PluginMapper
+from singer_sdk.mapper import CustomStreamMap, PluginMapper, StreamMap
+from singer_sdk.singerlib import Catalog
 
+from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.singer.catalog import without_effect
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Mapping
-
-    from singer_sdk.helpers.types import Record
-    from singer_sdk.mapper import StreamMap
-    from singer_sdk.singerlib import Catalog
-
-    from tap_lexer_activity.run.events import Block
 
 _PLAIN: Final = frozenset({NoneType, bool, int, float, Decimal, str})
 """Types of values that flattening leaves as they are."""
@@ -58,18 +52,18 @@ def mend(stream_map: StreamMap) -> None:
     stream_map._eval = named  # type: ignore[assignment]  # noqa: SLF001 (as above)
 
 
-def _flattener(flatten: Callable[[Record], Record]) -> Callable[[Record], Record]:
+def _flattener(flatten: Callable[[Row], Row]) -> Callable[[Row], Row]:
     """The flattening of the SDK, which has a look at each value, left to do it for objects and arrays alone."""
 
     @lru_cache
     def flat_names(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(next(iter(flatten({name: None}))) for name in names)
 
-    def flattened(record: Record) -> Record:
+    def flattened(record: Row) -> Row:
         names = flat_names(keys := tuple(record))
         if names == keys and _PLAIN.issuperset(map(type, record.values())):
             return record
-        result: Record = {}
+        result: Row = {}
         for name, (key, value) in zip(names, record.items(), strict=True):
             if type(value) in _PLAIN:
                 result[name] = value

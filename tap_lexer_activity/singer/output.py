@@ -12,23 +12,19 @@ Three things make a run's output:
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import chain
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
-from tap_lexer_activity.run.events import Block, ReadUpTo
+from tap_lexer_activity.run.events import Block, Event, ReadUpTo, Row
+from tap_lexer_activity.run.progress import Progress
 from tap_lexer_activity.singer.mapper import stays_flat
 from tap_lexer_activity.singer.sinks import BatchBuffer, BlockEncoder
+from tap_lexer_activity.singer.stream import SingerStream
+from tap_lexer_activity.singer.writer import MessageWriter
+from tap_lexer_activity.sync.engine import Step
 from tap_lexer_activity.windows import to_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from tap_lexer_activity.run.events import Event, Row
-    from tap_lexer_activity.run.progress import Progress
-    from tap_lexer_activity.singer.stream import SingerStream
-    from tap_lexer_activity.singer.writer import MessageWriter
-    from tap_lexer_activity.sync.engine import Step
 
 _ROWS_BETWEEN_LOOKS: Final = 256
 """Rows after which it is looked whether a line of progress is due: a stream map may take long for the rows of one window."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from types import FrameType
+from typing import Any, ClassVar, Final, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
+from singer_sdk.helpers.capabilities import CapabilitiesEnum
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun, without_token
+from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.environment import misspelt_variables, unreadable_variable, without_tokens
 from tap_lexer_activity.settings.parse import parse_settings
@@ -29,15 +34,6 @@ from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
 from tap_lexer_activity.sync.checks import discover_columns
 from tap_lexer_activity.sync.engine import Engine
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-    from types import FrameType
-
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
-
-    from tap_lexer_activity.run.columns import Columns
 
 _SIGNALS_TO_GIVE_UP: Final = 3
 """The signal that ends the process where it stands. The first ends the run at a message boundary, and a second comes from schedulers that

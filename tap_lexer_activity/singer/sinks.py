@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import importlib
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
-from singer_sdk.helpers._batch import SDKBatchMessage
+from singer_sdk.helpers._batch import BatchConfig, SDKBatchMessage
 from singer_sdk.helpers._util import utc_now
 
 from tap_lexer_activity.csv_exports.cells import Numbers
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.singer.encode import as_lines, encode_lines, row_type
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.helpers.types import Record
-
-    from tap_lexer_activity.run.events import Block
-    from tap_lexer_activity.singer.writer import MessageWriter
+from tap_lexer_activity.singer.writer import MessageWriter
 
 _LONGEST_HOLD: Final = 60.0
 """Seconds after which the rows of whole windows are written, though a batch file would hold more: within the quota a file of 10,000
@@ -88,9 +82,9 @@ class BatchBuffer:
         self._count = 0
         self._written_at = monotonic()
 
-    def add(self, records: Iterable[tuple[str, Record]], count: int) -> None:
+    def add(self, records: Iterable[tuple[str, Row]], count: int) -> None:
         """Take what so many rows have become, each with the name of its stream."""
-        found: dict[str, list[Record]] = {}
+        found: dict[str, list[Row]] = {}
         for stream, record in records:
             found.setdefault(stream, []).append(record)
         self.add_lines({stream: as_lines(rows) for stream, rows in found.items()}, count)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._state import StateWriter
+from singer_sdk.io_base import GenericSingerWriter
+from singer_sdk.singerlib.messages import Message
 from typing_extensions import override
 
 from tap_lexer_activity.windows import EARLIEST, to_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-
-    from singer_sdk.helpers.types import TapState
-    from singer_sdk.io_base import GenericSingerWriter
-    from singer_sdk.singerlib.messages import Message
-
 
 _VALUE: Final = "replication_key_value"
 _KEY: Final = "replication_key"
@@ -120,12 +115,12 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
 class UnmovedStateWriter(StateWriter):
     """Writes the state of the start, whatever a stream has put into it since: a backfill leaves the bookmarks as they were."""
 
-    def __init__(self, message_writer: GenericSingerWriter[Any, Message], state: TapState) -> None:
+    def __init__(self, message_writer: GenericSingerWriter[Any, Message], state: Any) -> None:
         super().__init__(message_writer)
         self._given = deepcopy(state)
 
     @override
-    def write_state(self, state: TapState) -> None:
+    def write_state(self, state: Any) -> None:
         if self._given:
             super().write_state(self._given)
 

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from singer_sdk import Tap
+from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.helpers._state import get_state_if_exists
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.singerlib.messages import RecordMessage
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.run.columns import Columns
-from tap_lexer_activity.run.events import Block
+from tap_lexer_activity.run.events import Block, Row
+from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.singer.mapper import MapFailedError
+from tap_lexer_activity.streams.base import LexerStream
 from tap_lexer_activity.streams.exports import Export
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-
-    from singer_sdk import Tap
-    from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib.messages import RecordMessage
-
-    from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.streams.base import LexerStream
 
 
 class SingerStream(Stream):
@@ -108,7 +103,7 @@ class SingerStream(Stream):
         (stream_map, *others) = self.stream_maps
         return type(stream_map) is SameRecordTransform and not others and self.columns.keep_additional
 
-    def messages(self, row: Record) -> Iterator[RecordMessage]:
+    def messages(self, row: Row) -> Iterator[RecordMessage]:
         """The RECORD messages of a row: with selection and stream maps applied.
 
         Raises:
@@ -117,7 +112,7 @@ class SingerStream(Stream):
         with self._map_errors():
             yield from self._generate_record_messages(row)
 
-    def mapped(self, rows: Iterable[Record]) -> Iterator[list[tuple[str, Record]]]:
+    def mapped(self, rows: Iterable[Row]) -> Iterator[list[tuple[str, Row]]]:
         """The rows that stream maps make of each row of an export, with the names of streams.
 
         Columns that are not selected have been left out, and the values are of their columns' types.
@@ -170,7 +165,7 @@ class SingerStream(Stream):
     # What the SDK calls by itself
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
+    def get_records(self, context: Mapping[str, Any] | None) -> Iterator[Row]:
         stream = self.kind(self._current_run())
         for event in stream.events((context or {}).get("form_id")):
             if isinstance(event, dict):
@@ -180,16 +175,16 @@ class SingerStream(Stream):
 
     @override
     def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
+        self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Write the messages of the stream: `sync` calls this, for a dry run."""
         self._write_messages(self)
         yield from ()
 
     @override
-    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:
+    def _sync_batches(self, batch_config: BatchConfig, context: Mapping[str, Any] | None = None) -> None:
         self._write_messages(self)
 
     @override
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+    def get_replication_key_signpost(self, context: Mapping[str, Any] | None = None) -> None:
         """No bookmark is ever beyond what was read, so there is nothing to hold it back from."""

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from singer_sdk.io_base import SingerWriter
-from singer_sdk.singerlib.messages import RecordMessage, SchemaMessage, StateMessage
+from singer_sdk.singerlib.messages import Message, RecordMessage, SchemaMessage, StateMessage
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.run.events import Row
 from tap_lexer_activity.singer.stdout import discard_stdout, write_lines
 from tap_lexer_activity.values import null_first
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from singer_sdk.helpers.types import Record
-    from singer_sdk.singerlib.messages import Message
-
 
 _NOBODY_LISTENS: Final = (
     "The target ended before the tap did; its own log says why. "
@@ -59,7 +54,7 @@ class MessageWriter(SingerWriter):
         except ENCODE_ERRORS:
             return f"{self.format_message(message)}\n".encode()
 
-    def write_records(self, records: Sequence[tuple[str, Record]]) -> None:
+    def write_records(self, records: Sequence[tuple[str, Row]]) -> None:
         """Write many rows as RECORD messages, each with the name of its stream."""
         from tap_lexer_activity.singer.encode import ENCODE_ERRORS, encode_lines  # noqa: PLC0415 (as above)
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime
+from typing import Any, cast
 
-from tap_lexer_activity.streams.base import NEVER, WindowedStream
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from tap_lexer_activity.run.plan import Plan
-    from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.streams.base import LexerStream
+from tap_lexer_activity.run.plan import Plan
+from tap_lexer_activity.run.run import Run
+from tap_lexer_activity.settings.settings import Settings
+from tap_lexer_activity.streams.base import NEVER, LexerStream, WindowedStream
 
 
 def order_by_oldest_bookmark(streams: Sequence[LexerStream], plans: Sequence[Plan]) -> list[LexerStream]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.errors import AccessDeniedError, NotAllowedError, QuotaUsedUpError, UnreachableError, see_last
 from tap_lexer_activity.run.plan import Plan, format_plan, in_words, seconds_within
+from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import alternatives, cautions
-from tap_lexer_activity.sync.engine import ask_for_zone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.sync.engine import Engine
+from tap_lexer_activity.sync.engine import Engine, ask_for_zone
 
 
 def check_token(run: Run) -> None:

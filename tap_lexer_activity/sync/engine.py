@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Hashable, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from typing_extensions import TypeIs
@@ -17,20 +18,14 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     see_last,
 )
-from tap_lexer_activity.run.events import ReadUpTo
+from tap_lexer_activity.run.events import Event, ReadUpTo
 from tap_lexer_activity.run.plan import Plan
-from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.run.run import Run
+from tap_lexer_activity.streams.base import LexerStream, WindowedStream
 from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.lists import Users
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.agenda import cautions, order_by_length, order_by_oldest_bookmark
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Hashable, Sequence
-
-    from tap_lexer_activity.run.events import Event
-    from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.streams.base import LexerStream
 
 
 @dataclass(frozen=True, slots=True)

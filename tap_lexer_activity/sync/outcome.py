@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tap_lexer_activity.errors import EndOfRun
-
-if TYPE_CHECKING:
-    from tap_lexer_activity.sync.engine import Engine
+from tap_lexer_activity.sync.engine import Engine
 
 
 def say_outcome(engine: Engine, *, got_further: bool) -> None:

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final
 
 from singer_sdk.exceptions import SingerSDKError
 
@@ -19,14 +20,10 @@ from tap_lexer_activity.fronts.airbyte.read import read
 from tap_lexer_activity.fronts.airbyte.spec import catalog, specification
 from tap_lexer_activity.fronts.running import all_columns, settings_of
 from tap_lexer_activity.run.run import Run
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.singer.stdout import make_stdout_whole
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.checks import check_token
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from tap_lexer_activity.settings.settings import Settings
 
 _SIGNALS_TO_GIVE_UP: Final = 3
 """The signal that ends the process where it stands: whoever reads no more keeps it in a write for ever."""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 
 from tap_lexer_activity.fronts.airbyte.messages import NO_CURSOR
-from tap_lexer_activity.fronts.airbyte.spec import is_object
+from tap_lexer_activity.fronts.airbyte.spec import Schema, is_object
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.settings.schema import OWN_SETTINGS
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.streams.registry import BY_NAME
-
-if TYPE_CHECKING:
-    from tap_lexer_activity.fronts.airbyte.spec import Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from singer_sdk.exceptions import ConfigurationError, RetriableAPIError
 from typing_extensions import override
@@ -20,15 +21,11 @@ from tap_lexer_activity.errors import (
     UnreachableError,
     see_last,
 )
+from tap_lexer_activity.run.events import Row
 from tap_lexer_activity.singer.encode import as_lines
 from tap_lexer_activity.singer.stdout import discard_stdout, write_lines
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from tap_lexer_activity.run.events import Row
-
-    Message = Mapping[str, Any]
+Message: TypeAlias = Mapping[str, Any]
 
 NO_CURSOR: Final = "__ab_no_cursor_state_message"
 """The one member of the state of a stream that was read whole: Airbyte's mark for a state that nothing goes on from."""

@@ -5,27 +5,24 @@ As in `singer/output.py`, a `ReadUpTo` moves the bookmark when all rows before i
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singer_sdk.exceptions import ConfigurationError
 
 from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.fronts.airbyte import messages as m
+from tap_lexer_activity.fronts.airbyte.given import Wanted
 from tap_lexer_activity.fronts.bookmarks import Bookmarks
 from tap_lexer_activity.fronts.running import new_engine, rows_of
 from tap_lexer_activity.run.events import Block, ReadUpTo
+from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.streams.registry import BY_NAME
+from tap_lexer_activity.sync.engine import Engine, Step
 from tap_lexer_activity.sync.outcome import say_outcome
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from tap_lexer_activity.fronts.airbyte.given import Wanted
-    from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.sync.engine import Engine, Step
 
 _OF_A_WINDOW = {"date_from", "interval", "form_id", "timestamp"}
 """Columns whose values are one for each window: a stream whose key has no other has one row a window."""

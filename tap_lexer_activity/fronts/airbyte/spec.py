@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
+from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.settings.schema import OWN_SETTINGS
 from tap_lexer_activity.shapes import stream_schema
+from tap_lexer_activity.streams.base import LexerStream
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.values import null_first
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tap_lexer_activity.run.columns import Columns
-    from tap_lexer_activity.streams.base import LexerStream
-
-    Schema = dict[str, Any]
+Schema: TypeAlias = dict[str, Any]
 
 
 def is_object(definition: Mapping[str, Any]) -> bool:
