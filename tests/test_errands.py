@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import threading
 import time
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -21,11 +23,15 @@ JOBS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_siz
 """Polls that each job takes, and whether one of them fails."""
 
 
+def no_step(_: object) -> NoReturn:
+    raise AssertionError
+
+
 class Job(Errand):
     """A start, some polls a second apart, a file."""
 
     def __init__(self, number: int, clock: Clock, polls: int = 1, *, fails: bool = False) -> None:
-        super().__init__((0, number))
+        super().__init__((0, number), no_step, logging.getLogger("errands"))
         self.clock = clock
         self.polls = polls
         self.fails = fails
@@ -68,10 +74,6 @@ class Job(Errand):
             self.steps.append("file")
             self.is_open = True
         self.next_poll = self.clock() + 1
-
-    @override
-    def after(self) -> None:
-        pass
 
     @override
     def discard(self) -> None:

@@ -26,7 +26,7 @@ import tap_lexer_activity
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.http.limiter import shared_file
-from tap_lexer_activity.lexer.jobs import FIRST_WAIT, LONGEST_WAIT
+from tap_lexer_activity.lexer.job_answers import FIRST_WAIT, LONGEST_WAIT
 from tap_lexer_activity.run.progress import PACE_OF_A_FILE, PACE_OF_A_TERMINAL
 from tap_lexer_activity.sandbox.cli import main as sandbox_command
 from tap_lexer_activity.streams.export_files import OWN_COLUMNS

@@ -1,28 +1,36 @@
-"""Errands: work ahead of its turn, in several steps with waits between them, by whichever thread is free.
+"""Errands: export jobs that are worked on ahead of their turn, by whichever thread is free: the start, each poll when it is due, the file.
 
-Which step is next is said here, and is pure but for the lock. Threads do the steps in `lookahead.py`; what they are, `job_errands.py` says.
+Which step is next is said here, and is pure but for the lock; `Exporter.work_ahead` does it, in the threads of `lookahead.py`. A start or a
+poll that fails is left for the job's turn, which meets the error again. What becomes of the file is kept for it, be it an error.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
 from tap_lexer_activity import forks, turns
+from tap_lexer_activity.errors import RangeTooLongError
+from tap_lexer_activity.lexer.job_answers import Job
 
 FILES_AHEAD: Final = 2
 """Most files on disk that wait for their turn, or are being fetched ahead of it."""
 
 
-class Errand(ABC):
-    """The work for one turn, ahead of it.
+class Errand:
+    """A job that is worked on ahead of its turn.
 
     Attributes:
         rank: Its place in the order of the run.
+        job: The job, once it has been started.
+        may_go_on: Whether the next job may be started ahead, after what became of this one's start.
         held: What it has to say when its turn comes.
         requests: How many requests threads have sent for it.
         is_under_way: Whether a thread is at one of its steps.
@@ -30,46 +38,84 @@ class Errand(ABC):
         bug: An error that no step should have.
     """
 
-    def __init__(self, rank: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        rank: tuple[int, int],
+        work: Callable[[Job | None], tuple[Job, bool]],
+        logger: logging.Logger,
+        *,
+        job: Job | None = None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare the next step of a job, or of one that is not started.
+
+        Args:
+            rank: See above.
+            work: Does one step, and says whether the next is due ahead of its turn, too.
+            logger: Told of a step that failed.
+            job: See above.
+            after: Called after each step that a thread has done, under the lock.
+        """
         self.rank = rank
+        self.job = job
+        self.may_go_on = True
         self.held = turns.Held()
         self.requests = 0
         self.is_under_way = False
         self.is_left = False
         self.bug: BaseException | None = None
+        self._work = work
+        self._logger = logger
+        self._after = after
         self._is_dropped = False
 
     @property
-    @abstractmethod
-    def due(self) -> float:
-        """The time of the next step, in seconds of the clock; infinity if there is none ahead of its turn."""
-
-    @property
-    @abstractmethod
     def is_begun(self) -> bool:
-        """True if its first step is done."""
+        """True if it has been started."""
+        return self.job is not None
 
     @property
-    @abstractmethod
+    def is_complete(self) -> bool:
+        """True if it is known where the file lies, or that there is none."""
+        return self.job is not None and (self.job.url is not None or self.job.is_empty)
+
+    @property
+    def is_ready(self) -> bool:
+        """True if its turn would not wait: no thread is at work on it, and it is complete or left for its turn."""
+        return not self.is_under_way and (self.is_complete or self.is_left or self.bug is not None)
+
+    @property
     def wants_file(self) -> bool:
-        """True if the next step is to fetch a file, for which there has to be room."""
+        """True if the next step is to fetch its file, for which there has to be room."""
+        return self.job is not None and self.job.url is not None and not self.has_file and not self.is_left
 
     @property
-    @abstractmethod
     def has_file(self) -> bool:
         """True if it has taken that room."""
+        return self.job is not None and self.job.fetched is not None
 
-    @abstractmethod
+    @property
+    def due(self) -> float:
+        """The time of the next step, in seconds of the clock; infinity if there is none ahead of its turn."""
+        if self.is_left or self.has_file or (self.job is not None and self.job.is_empty):
+            return math.inf
+        return -math.inf if self.job is None or self.is_complete else self.job.due
+
     def step(self) -> None:
         """Do the next step."""
-
-    @abstractmethod
-    def after(self) -> None:
-        """The consequences of a step that a thread has done, under the lock."""
-
-    @abstractmethod
-    def discard(self) -> None:
-        """Free what it has taken: nobody needs it."""
+        with turns.ahead(self.held):
+            try:
+                self.job, goes_on = self._work(self.job)
+                self.is_left = not goes_on
+            except (FatalAPIError, RetriableAPIError) as error:
+                self.is_left = True
+                self.may_go_on = self.job is not None or isinstance(error, RangeTooLongError)  # its turn shortens it
+                said = (
+                    "%s; left for its turn"
+                    if self.job is not None
+                    else "A job could not be started ahead of its turn: %s"
+                )
+                turns.in_turn(partial(self._logger.debug, said, error))
 
     def done(self, requests: int) -> None:
         """The step that a thread has begun is done, by so many requests."""
@@ -78,7 +124,7 @@ class Errand(ABC):
         if self._is_dropped:
             self.discard()
         else:
-            self.after()
+            self._after()
 
     def drop(self) -> None:
         """Drop it: nobody needs it any more. A step that is under way is not waited for."""
@@ -86,6 +132,11 @@ class Errand(ABC):
         self.held.drop()
         if not self.is_under_way:
             self.discard()
+
+    def discard(self) -> None:
+        """Free what it has taken: nobody needs it."""
+        if self.job is not None:
+            self.job.discard()
 
 
 class Errands:

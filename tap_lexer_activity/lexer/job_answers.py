@@ -1,4 +1,4 @@
-"""Answers about export jobs: whatever shape they have, read as one of the ways in which a job can stand. Pure functions.
+"""Export jobs and the answers about them: whatever shape these have, read as one of the ways in which a job can stand.
 
 Lexer documents the words `pending` and `complete`, the names `status`, `url` and `token`, and nothing else. So a link counts for more than
 any word, and a word that nobody knows is no end: only time ends such a wait.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 COMPLETE: Final = frozenset({"complete", "completed", "success", "succeeded", "done", "finished", "ready"})
@@ -18,6 +18,8 @@ FAILED: Final = frozenset(
     {"failed", "failure", "error", "errored", "cancelled", "canceled", "expired", "rejected", "aborted"}
 )
 """Words for a job that is over and has none."""
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
 
 _STATUS: Final = ("status", "state", "job_status")
 _TOKEN: Final = ("token", "report_token", "job_token", "id", "report_id", "job_id", "uuid")
@@ -71,6 +73,62 @@ class Failed:
 
 
 Status: TypeAlias = Pending | Complete | CompleteWithoutUrl | Failed
+
+
+@dataclass(slots=True)
+class Job:
+    """An export that has been asked for. Only `advance` (after each poll), `take_link`, and the fetch of its file ahead of its turn change it.
+
+    Attributes:
+        what: What was asked for, for people.
+        body: The request.
+        token: Lexer's name for the job, which is a secret: whoever has it can ask for the file. Empty if the first answer named the file,
+            and no token.
+        begun: When it was started, in seconds of the clock.
+        due: When the next poll is due, in seconds of the clock.
+        wait: Seconds between the next poll and the one after it.
+        url: Where the file lies, if that is known and has not been tried.
+        fetched: The file behind `url`, or why there is none, if it has been fetched ahead of its turn.
+        is_empty: Whether Lexer has said that there is no data, and so no file.
+        is_sought: Whether it has been asked for at other addresses, after one that does not know it.
+    """
+
+    what: str
+    body: Mapping[str, Any]
+    token: str
+    begun: float
+    due: float
+    wait: float = FIRST_WAIT
+    url: str | None = None
+    fetched: IO[bytes] | Exception | None = None
+    is_empty: bool = False
+    is_sought: bool = False
+
+    def advance(self, found: Status, *, now: float, until: float) -> None:
+        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at `until`."""
+        self.due = min(now + self.wait, until)
+        self.wait = min(2 * self.wait, LONGEST_WAIT)
+        if isinstance(found, Complete):
+            self.url = found.url
+        self.is_empty = found == CompleteWithoutUrl(has_no_data=True)
+
+    def take_link(self) -> str | None:
+        """The link to the file, once: if it has expired, the next poll brings a fresh one."""
+        url, self.url = self.url, None
+        return url
+
+    def take_file(self) -> IO[bytes] | None:
+        """The file that was fetched ahead of its turn, once; or the error that was met instead."""
+        fetched, self.fetched = self.fetched, None
+        if isinstance(fetched, Exception):
+            raise fetched
+        return fetched
+
+    def discard(self) -> None:
+        """Close the file that was fetched ahead, if there is one. Its link is kept."""
+        if self.fetched is not None and not isinstance(self.fetched, Exception):
+            self.fetched.close()
+            self.fetched = None
 
 
 def opened(answer: Any) -> Mapping[str, Any] | None:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import IO, Any, Final, TextIO
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -32,9 +31,11 @@ from tap_lexer_activity.lexer.client import TRIES, LexerClient, request_label
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.errands import FILES_AHEAD, Errands
 from tap_lexer_activity.lexer.job_answers import (
+    FIRST_WAIT,
     Complete,
     CompleteWithoutUrl,
     Failed,
+    Job,
     Pending,
     Status,
     drafts,
@@ -45,69 +46,11 @@ from tap_lexer_activity.lexer.job_answers import (
 from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.settings import Settings
 
-FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 60.0
 GRACE: Final = 30.0
 """Seconds after its start in which Lexer may not know a job yet."""
 LINKS: Final = 2
 """Links that are tried for one job: the first, and a fresh one. After that a new job is started, once."""
 _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
-
-
-@dataclass(slots=True)
-class Job:
-    """An export that has been asked for. Only `advance` (after each poll), `take_link`, and the fetch of its file ahead of its turn change it.
-
-    Attributes:
-        what: What was asked for, for people.
-        body: The request.
-        token: Lexer's name for the job, which is a secret: whoever has it can ask for the file. Empty if the first answer named the file,
-            and no token.
-        begun: When it was started, in seconds of the clock.
-        due: When the next poll is due, in seconds of the clock.
-        wait: Seconds between the next poll and the one after it.
-        url: Where the file lies, if that is known and has not been tried.
-        fetched: The file behind `url`, or why there is none, if it has been fetched ahead of its turn.
-        is_empty: Whether Lexer has said that there is no data, and so no file.
-        is_sought: Whether it has been asked for at other addresses, after one that does not know it.
-    """
-
-    what: str
-    body: Mapping[str, Any]
-    token: str
-    begun: float
-    due: float
-    wait: float = FIRST_WAIT
-    url: str | None = None
-    fetched: IO[bytes] | Exception | None = None
-    is_empty: bool = False
-    is_sought: bool = False
-
-    def advance(self, found: Status, *, now: float, until: float) -> None:
-        """The status that a poll found. Whatever it is, the waits grow, and the last poll is due at `until`."""
-        self.due = min(now + self.wait, until)
-        self.wait = min(2 * self.wait, LONGEST_WAIT)
-        if isinstance(found, Complete):
-            self.url = found.url
-        self.is_empty = found == CompleteWithoutUrl(has_no_data=True)
-
-    def take_link(self) -> str | None:
-        """The link to the file, once: if it has expired, the next poll brings a fresh one."""
-        url, self.url = self.url, None
-        return url
-
-    def take_file(self) -> IO[bytes] | None:
-        """The file that was fetched ahead of its turn, once; or the error that was met instead."""
-        fetched, self.fetched = self.fetched, None
-        if isinstance(fetched, Exception):
-            raise fetched
-        return fetched
-
-    def discard(self) -> None:
-        """Close the file that was fetched ahead, if there is one. Its link is kept."""
-        if self.fetched is not None and not isinstance(self.fetched, Exception):
-            self.fetched.close()
-            self.fetched = None
 
 
 class Exporter:
@@ -261,20 +204,25 @@ class Exporter:
                 spool = self._file_of(self.start(job.body))
         return None if spool is None else io.TextIOWrapper(spool, encoding="utf-8-sig", errors="replace", newline="")
 
-    def fetch_ahead(self, job: Job) -> bool:
-        """Fetch the file of a complete job ahead of its turn, and keep it, or its error.
+    def work_ahead(self, body: Mapping[str, Any], job: Job | None) -> tuple[Job, bool]:
+        """Do the next step of a job ahead of its turn: start it, poll it, or fetch its file, and keep that or its error.
 
         Returns:
-            Whether that went well enough: not if there is no room for the file, for when its turn comes there may be.
+            The job, and whether it may go on: not if there is no room for its file, for when its turn comes there may be.
         """
+        if job is None:
+            return self.start(body, tries=1), True
+        if job.url is None:
+            self.poll(job, tries=1)
+            return job, True
         try:
-            job.fetched = self._downloader.fetch(job.url or "", job.what)
+            job.fetched = self._downloader.fetch(job.url, job.what)
         except NoRoomError:
             self.errands.most_files = 0
-            return False
+            return job, False
         except (FatalAPIError, RetriableAPIError) as error:
             job.fetched = error
-        return True
+        return job, True
 
     def _file_of(self, job: Job) -> IO[bytes] | None:
         for link in range(1, LINKS + 1):

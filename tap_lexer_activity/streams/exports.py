@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from datetime import datetime
 
-    from tap_lexer_activity.lexer.jobs import Job
+    from tap_lexer_activity.lexer.job_answers import Job
     from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Block, Event
     from tap_lexer_activity.run.run import Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -13,14 +14,14 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, ExportTimedOutError, RangeTooLongError, see_last
 from tap_lexer_activity.lexer.client import TRIES
-from tap_lexer_activity.lexer.job_errands import JobErrand
+from tap_lexer_activity.lexer.errands import Errand
 from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from tap_lexer_activity.lexer.jobs import Job
+    from tap_lexer_activity.lexer.job_answers import Job
     from tap_lexer_activity.run.run import Run
 
 JOBS_AHEAD: Final = 3
@@ -44,7 +45,7 @@ class JobQueue:
         """Its place among the queues of the run, which are made in their order."""
         self._planned = tuple(requests)
         self._requests = deque(self._planned)
-        self._jobs: deque[tuple[Request, JobErrand]] = deque()
+        self._jobs: deque[tuple[Request, Errand]] = deque()
         self._count = 0
         self._again: deque[Request] = deque()
         """Requests that come before all others: their jobs failed, or are for a part of what failed."""
@@ -77,7 +78,7 @@ class JobQueue:
         with self._errands.changed:
             return bool(self._again) or not self._jobs or self._jobs[0][1].is_ready
 
-    def _next(self) -> tuple[Request, JobErrand]:
+    def _next(self) -> tuple[Request, Errand]:
         """The next job, started."""
         if self._jobs:
             request, errand = self._jobs[0]
@@ -94,19 +95,19 @@ class JobQueue:
         request, job = self._started(self._requests)
         return request, self._errand_of(request, job)
 
-    def _errand_of(self, request: Request, job: Job | None) -> JobErrand:
+    def _errand_of(self, request: Request, job: Job | None) -> Errand:
         self._count += 1
         rank = self._place, self._count
-        body = self._body(request)
-        return JobErrand(rank, self._run.exporter, body, self._logger, job=job, after=self._start_more)
+        work = partial(self._run.exporter.work_ahead, self._body(request))
+        return Errand(rank, work, self._logger, job=job, after=self._start_more)
 
-    def _claimed(self, errand: JobErrand) -> Job:
+    def _claimed(self, errand: Errand) -> Job:
         """The job of an errand whose turn has come."""
         self._errands.claim(errand, self._run.work_while_waiting)
         self._credit(errand)
         return cast("Job", errand.job)
 
-    def _credit(self, errand: JobErrand) -> None:
+    def _credit(self, errand: Errand) -> None:
         """Count the requests that other threads have sent for an errand."""
         with self._run.progress.requests_of(self._name):
             self._run.client.limiter.credit(errand.requests)

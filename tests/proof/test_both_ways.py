@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.names import column_name
-from tap_lexer_activity.lexer.jobs import Exporter, Job
+from tap_lexer_activity.lexer.job_answers import Job
+from tap_lexer_activity.lexer.jobs import Exporter
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:
