@@ -19,11 +19,7 @@ _SEE: Final = re.compile(r" ?\[see: ([a-z0-9-]+(?:, [a-z0-9-]+)*)\]")
 class AccessDeniedError(FatalAPIError):
     """The token is missing, wrong, of the wrong type, or not allowed from this address: no other call will work either.
 
-    A 403 may also be for what was asked for alone: that shows when another call is accepted.
-
-    Attributes:
-        status: 401 or 403.
-        said: What Lexer answered, without advice.
+    A 403 may also be for what was asked for alone: that shows when another call is accepted. `said` is Lexer's answer, without advice.
     """
 
     def __init__(self, said: str, advice: str, status: int) -> None:
@@ -33,12 +29,7 @@ class AccessDeniedError(FatalAPIError):
 
 
 class NotAllowedError(FatalAPIError):
-    """Lexer answered 401 or 403 though it had accepted the token before, in this run.
-
-    Attributes:
-        status: Which of the two.
-        accepted: How many calls had been accepted before.
-    """
+    """Lexer answered 401 or 403 though it had accepted the token before, in this run: for so many calls."""
 
     def __init__(self, message: str, status: int, accepted: int) -> None:
         super().__init__(message)
@@ -65,8 +56,7 @@ class NotFoundError(FatalAPIError):
 class RangeTooLongError(FatalAPIError):
     """Lexer refused a request for the length of its range, or did not answer all of it as asked: a shorter one may be answered.
 
-    Attributes:
-        longest: The length that is known to be answered; None if none is.
+    `longest` is the length that is known to be answered, if one is.
     """
 
     def __init__(self, message: str, longest: timedelta | None = None) -> None:
@@ -79,11 +69,7 @@ class RangeTooShortError(FatalAPIError):
 
 
 class UnavailableError(RetriableAPIError):
-    """A host answered that it can't answer now.
-
-    Attributes:
-        wait: Seconds that it asks to wait before the next try; 0 if it asks for none.
-    """
+    """A host answered that it can't answer now. It asks to wait so many seconds before the next try, if any."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)

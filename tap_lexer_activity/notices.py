@@ -14,13 +14,7 @@ from tap_lexer_activity.errors import see_last
 
 @dataclass(slots=True)
 class Notice:
-    """A difference that was accepted.
-
-    Attributes:
-        kind: Its name, such as `text for numbers`.
-        said: What the log said of it.
-        count: How often it was met.
-    """
+    """A difference that was accepted: a name for it, what the log said of it, and how often it was met."""
 
     stream: str
     kind: str
@@ -38,10 +32,7 @@ class Notices:
     def accept(self, stream: str, kind: str, said: str) -> None:
         """Take note of a difference, and warn of it if it is the first of its kind for the stream.
 
-        Args:
-            stream: The stream.
-            kind: A name for the difference: the same for all that one sentence is enough for.
-            said: A sentence for people: what came, what is made of it, and which setting to set, if any. No value that a log may not have.
+        What is said is a sentence for people: what came, what is made of it, and which setting to set, if any. No value that a log may not have.
         """
         turns.in_turn(lambda: self._accept(stream, kind, said))
 

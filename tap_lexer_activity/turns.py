@@ -19,13 +19,9 @@ class NotNeededError(Exception):
 
 @dataclass(slots=True)
 class Held:
-    """The messages of one request.
+    """The messages of one request, in their order.
 
-    Attributes:
-        actions: In their order.
-        size: Bytes of its last answer.
-        when_received: Called with each answer's size, before it is read: may wait until there is room for it.
-        is_its_turn: Whether its turn has come.
+    `when_received` is called with each answer's size, before it is read: it may wait until there is room.
     """
 
     actions: list[Callable[[], None]] = field(default_factory=list)
@@ -113,11 +109,7 @@ def check_needed() -> None:
 
 
 def sleep(seconds: float, by: Callable[[float], None] = time.sleep) -> None:
-    """Wait so many seconds. A wait ahead of its turn ends with the need for it.
-
-    Args:
-        seconds: How long.
-        by: Waits in its turn.
+    """Wait so many seconds, in its turn by `by`. A wait ahead of its turn ends with the need for it.
 
     Raises:
         NotNeededError: If nobody needs what this thread asks for.

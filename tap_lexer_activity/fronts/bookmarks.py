@@ -20,11 +20,7 @@ class Bookmarks:
     """The bookmarks of all streams, for any number of threads."""
 
     def __init__(self, state: Mapping[str, Any] | None, *, are_kept: bool = False) -> None:
-        """Take the bookmarks of a state.
-
-        Args:
-            state: A state, as the tap writes it; None for a first load.
-            are_kept: Whether they stay as they are, whatever is read, as in a backfill.
+        """Take the bookmarks of a state. In a backfill they are kept as they are, whatever is read.
 
         Raises:
             ConfigurationError: If it is not a state of the tap.

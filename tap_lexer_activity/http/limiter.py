@@ -62,17 +62,9 @@ class Limiter:
         on_wait: Callable[[float], None] = lambda _: None,
         on_trouble: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Make a limiter.
+        """Without a file, the calls of this limiter are all there are; processes that share one have to share the clock, too.
 
-        Args:
-            calls: Most calls in any period.
-            seconds: Length of the period.
-            max_calls: Most calls of this limiter altogether.
-            file: Where the calls are kept for all processes of this machine. None: the calls of this limiter are all there are.
-            clock: Seconds that never run backwards. Processes that share a file have to share the clock, too.
-            sleep: Waits that many seconds.
-            on_wait: Told the seconds before each wait.
-            on_trouble: Told why a file can't be used. The limiter goes on without it.
+        `on_wait` is told the seconds before each wait, and `on_trouble` why a file can't be used: the limiter goes on without it.
         """
         self._calls = calls
         self._seconds = seconds

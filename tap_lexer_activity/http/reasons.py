@@ -49,14 +49,7 @@ class Failures:
     """The setting to check where the certificate is not valid, beside the CA."""
 
     def __init__(self, prefix: str, host: str, *, timeout: int, quote: Callable[[str], str]) -> None:
-        """Say what is asked for.
-
-        Args:
-            prefix: What each error begins with: what is asked for, and a colon.
-            host: The host, as errors name it.
-            timeout: Seconds of `request_timeout`.
-            quote: Makes a library's text fit for a log.
-        """
+        """Errors begin with `prefix`: what is asked for, and a colon. `quote` makes a library's text fit for a log."""
         self.prefix = prefix
         self.host = host
         self.quote = quote

@@ -35,15 +35,7 @@ def retry(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> _Result:
-    """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one.
-
-    Args:
-        attempt: One try.
-        next_wait: Says how long to wait after each error, in seconds, and when to give up.
-        logger: Told of each error that is followed by another try.
-        clock: Seconds that never run backwards.
-        sleep: Waits that many seconds.
-    """
+    """The result of the first try that does not raise a `RetriableAPIError`, or that error of the last one."""
     begun = clock()
 
     def waits() -> Generator[float, RetriableAPIError, None]:
@@ -61,12 +53,7 @@ class ApiWaits:
     """The waits of a request to Lexer: for its quota, and after other trouble."""
 
     def __init__(self, tries: int, period: int) -> None:
-        """Begin to count.
-
-        Args:
-            tries: Tries in a row without a 429. If it is one, the quota is not waited for either.
-            period: Seconds of a period of the quota. The waits for a place end after six.
-        """
+        """Begin to count: tries in a row without a 429. If it is one try, the quota is not waited for either."""
         self._waits_for_quota = tries > 1
         self._period = period
         self._least = 1.0
@@ -89,13 +76,7 @@ class FileWaits:
     """The waits of a download: after trouble of the file host, and after a file that came cut off."""
 
     def __init__(self, tries: int, downloads: int, longest: float) -> None:
-        """Begin to count.
-
-        Args:
-            tries: Tries altogether of which no file comes.
-            downloads: Files in a row that may come cut off.
-            longest: Most seconds to wait, whatever the host asks for.
-        """
+        """Begin to count: tries altogether of which no file comes, and files in a row that come cut off."""
         self._others = _Tries(tries, longest)
         self._cut_off = _Tries(downloads, math.inf)
 

@@ -51,16 +51,7 @@ class HttpClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Make one.
-
-        Args:
-            new_session: Makes what requests go by, with the token or without it: a session for each thread.
-            adapter: Sends, and counts against the quota. All threads share it, and its connections.
-            logger: Told before a request is tried again.
-            timeout: Seconds for an answer.
-            clock: Seconds that never run backwards.
-            sleep: Waits that many seconds.
-        """
+        """Each thread has a session of its own, with the token or without it. All share the adapter, and its connections."""
         self._new_session = new_session
         self._here = threading.local()
         self._adapter = adapter
@@ -89,13 +80,7 @@ class HttpClient:
     def without_token(
         self, *, headers: Mapping[str, str], check_redirect: Callable[[str], None], logger: logging.Logger
     ) -> HttpClient:
-        """A client for any other host, with the same quota, timeout and clock.
-
-        Args:
-            headers: Sent with each request.
-            check_redirect: Raises if a redirect to this URL is not to be followed.
-            logger: Told before a request is tried again.
-        """
+        """A client for any other host, with the same quota, timeout and clock. `check_redirect` raises if a URL is not to be followed."""
 
         def new_session() -> requests.Session:
             session = SessionWithoutToken(check_redirect)
@@ -108,16 +93,10 @@ class HttpClient:
 
     @contextmanager
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
-        """Send a request once, and give its answer for a block, which reads its body.
-
-        Args:
-            method: Of HTTP.
-            url: Where to.
-            failures: Which errors to raise where no answer comes, or where it breaks off in the block.
-            content: `params` or `json`, as requests takes them.
+        """Send a request once, with the `params` or `json` of `content`, and give its answer for a block, which reads its body.
 
         Raises:
-            FatalAPIError, RetriableAPIError: As `failures` says.
+            FatalAPIError, RetriableAPIError: As `failures` says, where no answer comes, or where it breaks off in the block.
             RequestsSpentError: If `max_requests` is used up.
         """
         try:
@@ -169,8 +148,7 @@ class Slots:
 class ThrottledAdapter(TimedAdapter):
     """A transport that takes a place in the quota for each request it sends to the given origins.
 
-    Attributes:
-        slots: Bound how many requests are under way, to whatever host.
+    Its slots bound how many requests are under way, to whatever host.
     """
 
     def __init__(self, limiter: Limiter, origins: frozenset[Origin], *, slots: Slots | None = None) -> None:

@@ -82,12 +82,7 @@ def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
 def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:
     """The JSON of an answer, its decimals as `Decimal` with all their digits.
 
-    `NaN` and `Infinity`, which Python and others write, are read as that text.
-
-    Args:
-        text: The answer.
-        what: What was asked for, for errors.
-        quote: Makes a part of the answer fit for an error. `None`: errors show nothing of it.
+    `NaN` and `Infinity`, which Python and others write, are read as that text. Errors show of the answer what `quote` makes fit for a log.
 
     Raises:
         RetriableAPIError: If it is not JSON: it may have been cut off.

@@ -108,12 +108,8 @@ class LexerClient:
     ) -> Any:
         """The answer to a report request with `type`, `date_from`, `date_to` and what else `body` has.
 
-        Args:
-            body: The request.
-            what: What is asked for, for errors and the log.
-            is_secret: Whether the answer has something in it that no log may have, such as the token of an export job.
-            tries: Tries of the request.
-            expected: What is expected, to be taken out of its envelope and read from all pages; nothing is `[]`, `{}` or `None` then.
+        No log may have one that `is_secret`, such as that with the token of an export job. One that is `expected` comes out of its envelope and
+        with all its pages; nothing is `[]`, `{}` or `None` then.
         """
         if is_secret:
             return self._reply("POST", self._reports, what=what, is_secret=True, tries=tries, json=body).answer
@@ -155,13 +151,7 @@ class LexerClient:
         while_waiting: Callable[[], float],
         errands: Errands | None = None,
     ) -> None:
-        """From now on, send requests ahead of their turn.
-
-        Args:
-            parts: The parts of the run in their order, each with its requests.
-            while_waiting: Does other work while an answer is waited for, and says for how many seconds there is none.
-            errands: Export jobs, if there may be any. They alone are worked on until `lookahead.begin()`.
-        """
+        """From now on, send the requests of the run's parts ahead of their turn; until `lookahead.begin()`, do errands alone, if there may be any."""
         threads = self._settings.concurrency
         schedule = Schedule(((part, ask) for part, asks in parts for ask in asks), concurrency=threads)
         lookahead = Lookahead(schedule, threads, limiter=self.limiter, while_waiting=while_waiting, errands=errands)

@@ -43,16 +43,10 @@ def spooled(
     *,
     say: Callable[[str], None] = lambda _: None,
 ) -> IO[bytes]:
-    """The body in a temporary file, decompressed and in UTF-8, if it is whole.
+    """The body, which is not read yet, in a temporary file, decompressed and in UTF-8, if it is whole.
 
-    Where a letter could not be read, the file has a byte that no UTF-8 has.
-
-    Args:
-        response: Its body is not read yet.
-        what: What was asked for, for errors.
-        timeout: Seconds of `request_timeout`, for errors.
-        encoding: Of the file, if it does not begin with a byte order mark.
-        say: Told how many cells have a letter that can't be read.
+    It is in `encoding` if it does not begin with a byte order mark. Where a letter could not be read, the file has a byte that no UTF-8 has,
+    and `say` is told how many cells have one.
 
     Raises:
         TruncatedError: If it is shorter than announced, if what it is packed as has no end, or, where its length was not announced, if
@@ -87,11 +81,7 @@ def spooled(
 def write_and_verify(
     spool: IO[bytes], response: requests.Response, what: str, encoding: str, say: Callable[[str], None]
 ) -> None:
-    """Write the body to a file, see that it is whole, and go back to its beginning.
-
-    Raises:
-        TruncatedError, UnexpectedAnswerError: As `spooled` does.
-    """
+    """Write the body to a file, see that it is whole, and go back to its beginning. Raises what `spooled` does."""
     seen = _write(spool, response, what, encoding)
     spool.flush()
     spool.seek(0)
@@ -107,14 +97,7 @@ def write_and_verify(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Facts about a file, seen while it was written.
-
-    Attributes:
-        is_packed: Whether it came packed, and so with an end of its own.
-        quotes: Number of quotes.
-        last: The last byte, if there is any.
-        letters: Its encoding, and whether a letter could not be read.
-    """
+    """Facts about a file, seen while it was written: whether it came packed, and so with an end of its own; its quotes; its last byte, if any."""
 
     is_packed: bool
     quotes: int

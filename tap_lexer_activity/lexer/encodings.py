@@ -37,12 +37,7 @@ codecs.register_error(AS_BROKEN, _as_broken)
 
 
 class Letters:
-    """Makes UTF-8 of a file in any encoding, piece by piece.
-
-    Attributes:
-        encoding: Of the file.
-        are_broken: Whether one of the letters so far could not be read.
-    """
+    """Makes UTF-8 of a file in any encoding, piece by piece, and notices if a letter can't be read."""
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
@@ -91,14 +86,7 @@ def broken_cells(text: TextIO, what: str, encoding: str) -> int:
 
 
 def in_another_encoding(what: str, encoding: str, said: str, such_as: str = "Windows-1252") -> UnexpectedAnswerError:
-    """The error for a file that is not in the encoding it should be in.
-
-    Args:
-        what: What was asked for.
-        encoding: What it is not in.
-        said: What of it can't be read.
-        such_as: An encoding that it may be in.
-    """
+    """The error for a file that is not in the encoding it should be in: what of it can't be read."""
     return UnexpectedAnswerError(
         f"{what}: the file is not {encoding}: {said} can't be read. Set export_encoding to its encoding, such as {such_as} [see: file-encoding]"
     )

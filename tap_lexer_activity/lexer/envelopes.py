@@ -55,11 +55,9 @@ class Expected:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of an answer.
+    """The content of an answer: a list of rows, an object, a series; or nothing, as `[]`, `None` or `{}`.
 
-    Attributes:
-        rows: A list of rows, an object, a series; or nothing, as `[]`, `None` or `{}`.
-        notice: A kind of difference, if it is not as it was expected, and a sentence about it.
+    If it is not as it was expected, the notice is a kind of difference, and a sentence about it.
     """
 
     rows: Any

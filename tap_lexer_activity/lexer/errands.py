@@ -47,14 +47,10 @@ class Errand:
         job: Job | None = None,
         after: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare the next step of a job, or of one that is not started.
+        """Prepare.
 
-        Args:
-            rank: See above.
-            work: Does one step, and says whether the next is due ahead of its turn, too.
-            logger: Told of a step that failed.
-            job: See above.
-            after: Called after each step that a thread has done, under the lock.
+        `work` does the next step of the job, or starts it, and says whether the one after that is due ahead of its turn, too. `after` is called
+        after each step that a thread has done, under the lock.
         """
         self.rank = rank
         self.job = job
@@ -140,12 +136,7 @@ class Errand:
 
 
 class Errands:
-    """All errands of a run, in its order.
-
-    Attributes:
-        changed: The lock, told of each change.
-        most_files: Most files that wait for their turn, or are being fetched ahead of it.
-    """
+    """All errands of a run, in its order, and the lock, which is told of each change. So many files at most are ahead of their turn."""
 
     def __init__(self, clock: Callable[[], float], most_files: int) -> None:
         self.changed = forks.new_condition()

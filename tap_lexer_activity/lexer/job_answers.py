@@ -36,12 +36,7 @@ _COUNTS: Final = frozenset({"rows", "row_count", "count", "total", "records", "s
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Lexer is still at work.
-
-    Attributes:
-        word: Its word for that; empty if it has none.
-        is_known: Whether the documents name it.
-    """
+    """Lexer is still at work. Its word for that may be empty, or not one that the documents name."""
 
     word: str = "pending"
     is_known: bool = True
@@ -56,11 +51,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class CompleteWithoutUrl:
-    """Complete, but without a link to the file: polled again, as if it were pending.
-
-    Attributes:
-        has_no_data: Whether the answer says that there is nothing to fetch.
-    """
+    """Complete, but without a link to the file: polled again, as if it were pending, unless the answer says that there is nothing to fetch."""
 
     has_no_data: bool = False
 
@@ -81,10 +72,8 @@ class Job:
 
     Attributes:
         what: What was asked for, for people.
-        body: The request.
         token: Lexer's name for the job, which is a secret: whoever has it can ask for the file. Empty if the first answer named the file,
             and no token.
-        begun: When it was started, in seconds of the clock.
         due: When the next poll is due, in seconds of the clock.
         wait: Seconds between the next poll and the one after it.
         url: Where the file lies, if that is known and has not been tried.

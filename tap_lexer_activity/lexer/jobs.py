@@ -54,13 +54,9 @@ _PLAIN_WORD: Final = re.compile(r"[\w -]{1,30}", re.ASCII)
 
 
 class Exporter:
-    """Runs export jobs. One for the whole tap.
+    """Runs export jobs. One for the whole tap, which knows the most days that Lexer takes, and the jobs that are worked on ahead of their turn.
 
     Before a wait, `while_waiting` does other work, and says when it wants to be called again, in seconds of the clock.
-
-    Attributes:
-        longest_days: Days of the longest export that Lexer starts, as far as that is known.
-        errands: Jobs that are worked on ahead of their turn.
     """
 
     def __init__(  # noqa: PLR0913 (what it works with)

@@ -32,12 +32,7 @@ Key: TypeAlias = "tuple[Part, Hashable]"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request.
-
-    Attributes:
-        name: What tells it apart from the other requests of its part.
-        send: Sends it, or with other arguments one like it, and returns its answer.
-    """
+    """A request: what tells it apart from the others of its part, and what sends it, or with other arguments one like it."""
 
     name: Any
     send: Callable[..., Any]
@@ -45,12 +40,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Outcome:
-    """The outcome of a request.
-
-    Attributes:
-        size: Bytes of the answer.
-        requests: How many requests it took.
-    """
+    """The outcome of a request: the bytes of its answer, and how many requests it took."""
 
     answer: Any = None
     error: BaseException | None = None
@@ -176,14 +166,9 @@ class Lookahead:
         while_waiting: Callable[[], float],
         errands: Errands | None = None,
     ) -> None:
-        """Begin to ask; if there may be errands, when `begin` is called.
+        """Begin to ask; if there may be errands, when `begin` is called, and then the threads stay for them until the end of the run.
 
-        Args:
-            schedule: What to ask.
-            threads: How many threads ask.
-            limiter: The quota. A request is drawn when there is a place for it, so that they go out in their order.
-            while_waiting: Does other work before a wait for an answer, and says for how many seconds there is none.
-            errands: What is done beside the schedule, if there may be any. The threads stay for them until the end of the run.
+        A request is drawn when the limiter has a place for it, so that they go out in their order.
         """
         self._schedule = schedule
         self._limiter = limiter

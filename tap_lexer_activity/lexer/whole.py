@@ -33,12 +33,7 @@ _NOT_OF_PAGES: Final = (AccessDeniedError, RequestsSpentError, UnreachableError)
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it came.
-
-    Attributes:
-        answer: Its JSON; `None` if it has no body.
-        url: What was asked, without parameters.
-    """
+    """The JSON of an answer, `None` if it has no body, and what was asked, without parameters."""
 
     answer: Any
     status: int

@@ -18,12 +18,7 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one stream.
-
-    Attributes:
-        properties: JSON schema of each column that the catalog names.
-        selected: The same, of those that are selected.
-    """
+    """The columns of one stream that the catalog names, and those of them that are selected: the JSON schema of each."""
 
     properties: Mapping[str, Any]
     selected: Mapping[str, Any]

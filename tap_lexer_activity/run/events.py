@@ -20,12 +20,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Many rows, column by column, ready to be written.
+    """Many rows, column by column, ready to be written. There is at least one.
 
-    Attributes:
-        names: Names of the columns.
-        columns: The values of each; those of a column that is the same for all rows may go on for ever.
-        count: Rows in it, at least one.
+    The values of a column that is the same for all rows may go on for ever.
     """
 
     names: tuple[str, ...]

@@ -56,13 +56,7 @@ def reason_for(requests: Sequence[Request], *, bookmark: datetime | None, first:
 
 
 def seconds_within(quota: tuple[int, int], requests: int, *, free: int | None = None) -> int:
-    """The least time that so many requests take.
-
-    Args:
-        quota: Requests, and seconds of a period.
-        requests: How many there are to send.
-        free: How many of them may go at once; a whole burst, if nothing has been sent before.
-    """
+    """The least time that so many requests take. So many of them may go at once as are `free`: a whole burst, if nothing has been sent before."""
     calls, seconds = quota
     return max(0, math.ceil((requests - (calls if free is None else free)) / calls)) * seconds
 

@@ -35,13 +35,7 @@ class _Stream:
 
 
 class Progress:
-    """Counts what the streams do, and logs it, with `pace` seconds between two lines. A quota is requests, and seconds of a period.
-
-    Attributes:
-        records: Records so far, by stream.
-        failures: Streams that failed, and why.
-        errors: What made each of them fail first.
-    """
+    """Counts what the streams do, and logs it, with `pace` seconds between two lines. A quota is requests, and seconds of a period."""
 
     def __init__(  # noqa: PLR0913 (what it counts, and what it says it with)
         self,
@@ -67,6 +61,7 @@ class Progress:
         self.records: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
         self.errors: dict[str, Exception] = {}
+        """What made each stream fail first."""
 
     def expect(self, plans: Sequence[Plan]) -> None:
         """This is what the run will ask for."""

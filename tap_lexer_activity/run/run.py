@@ -33,11 +33,6 @@ class Run:
     """All that the streams of a run share.
 
     Attributes:
-        client: Talks to Lexer, within the quota.
-        exporter: Starts, polls and fetches export jobs.
-        progress: How far the run has come.
-        refusals: What to do about streams that are refused.
-        notices: Where answers differ from Lexer's documents, and were accepted.
         bookmarks: Where each stream had come to when the run began, by its name and the id of the NPS form (None: not by forms).
         columns: The columns of streams, as a catalog has them; a stream that is not named has those of its schema.
         polls_ahead: What polls export jobs ahead of their turn: each returns when it wants to be called again, in seconds of the clock.

@@ -52,14 +52,7 @@ def parse_settings(
     report_streams: AbstractSet[str] = frozenset(),
     environment: str | None = None,
 ) -> Settings:
-    """Read a configuration.
-
-    Args:
-        config: The settings as the user gave them; one that is null counts as not given.
-        now: The present instant.
-        schema: JSON schema of all settings, those of the SDK included.
-        report_streams: Names of the streams that `report_parameters` and `start_dates` may name.
-        environment: Meltano's environment, if Meltano runs the tap.
+    """Read a configuration. A setting that is null counts as not given.
 
     Raises:
         ConfigValidationError: With one line in `errors` for everything that is wrong: the setting, its value (never the

@@ -53,10 +53,6 @@ _CATALOG: Final[dict[str, Any]] = {
 def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> dict[str, Any]:
     """The catalog, with the keys of streams that it names without one: a table without a key doubles every row that is re-read.
 
-    Args:
-        catalog: What was given as `--catalog`.
-        streams: The tap's streams by their names.
-
     Raises:
         ConfigurationError: If it is not a catalog of this tap: what is wrong with it, and what to do.
     """
@@ -111,13 +107,9 @@ def _method(name: str, stream: type[LexerStream], given: object) -> str:
 
 
 def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> set[str]:
-    """The streams that `--select` chooses.
+    """The streams that `--select` chooses by patterns with commas between them, such as `summary,nps_*` or `!users`.
 
-    Args:
-        select: Patterns with commas between them, such as `summary,nps_*` or `!users`. A `!` takes away what others have chosen;
-            if there is nothing else, from those that are selected anyway.
-        streams: All there are.
-        default: Those that are selected without it.
+    A `!` takes away what others have chosen; if there is nothing else, from those that are selected by default.
 
     Raises:
         ConfigurationError: If there is a pattern that no stream is like.
@@ -142,12 +134,7 @@ def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> 
 
 
 def without_effect(stream_maps: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Parts of `stream_maps` that do nothing, one sentence each: such a slip lets data through that should stay out.
-
-    Args:
-        stream_maps: The setting.
-        schemas: JSON schema of each stream.
-    """
+    """Parts of `stream_maps` that do nothing, one sentence each: such a slip lets data through that should stay out."""
     found = []
     for name, definition in stream_maps.items():
         columns = definition if isinstance(definition, dict) else {}

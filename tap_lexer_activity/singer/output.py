@@ -34,14 +34,6 @@ class StreamOutput:
     """The messages of one stream."""
 
     def __init__(self, stream: SingerStream, writer: MessageWriter, progress: Progress, *, limit: int | None) -> None:
-        """Prepare.
-
-        Args:
-            stream: The stream.
-            writer: Writes messages.
-            progress: Counts rows.
-            limit: Most rows to write.
-        """
         self._stream = stream
         self._writer = writer
         self._progress = progress
@@ -163,12 +155,7 @@ class StreamOutput:
 
 
 def write_steps(steps: Iterable[Step], open_output: Callable[[str], StreamOutput]) -> None:
-    """Write the messages of a run. If the number of rows is limited, it ends with the first stream that has as many.
-
-    Args:
-        steps: What the engine yields.
-        open_output: Begins the output of a stream.
-    """
+    """Write the messages of a run. If the number of rows is limited, it ends with the first stream that has as many."""
     outputs: dict[str, StreamOutput] = {}
     try:
         for step in steps:

@@ -35,12 +35,6 @@ class BlockEncoder:
     """Turns blocks with the same columns into lines of JSON."""
 
     def __init__(self, stream: str, names: Sequence[str]) -> None:
-        """Prepare.
-
-        Args:
-            stream: Name of the stream as targets see it.
-            names: The rows' columns.
-        """
         fields = [("stream", str), ("record", Any), ("time_extracted", str)]
         self._message = msgspec.defstruct("Record", fields, tag="RECORD", tag_field="type", gc=False)
         self._row = row_type(names)
@@ -70,12 +64,6 @@ class BatchBuffer:
     """Rows that wait until there are enough of them for a BATCH message: those of a stream, and of the streams that maps make of it."""
 
     def __init__(self, writer: MessageWriter, config: BatchConfig) -> None:
-        """Prepare.
-
-        Args:
-            writer: Writes the messages.
-            config: The setting `batch_config`.
-        """
         self._writer = writer
         self._config = config
         self._files: dict[str, _Content] = {}

@@ -56,12 +56,7 @@ def write_all(file: BinaryIO | io.RawIOBase, data: ReadableBuffer) -> None:
 
 
 def write_lines(file: BinaryIO, lines: bytes, is_over: Callable[[], bool]) -> None:
-    """Write lines, and no more of them once the run is over.
-
-    Args:
-        file: Where to.
-        lines: Whole lines.
-        is_over: Whether the lines that are left are not wanted.
+    """Write whole lines, and no more of them once the run is over.
 
     Raises:
         OSError: If they can't be written. How many of them were is not known then.

@@ -39,14 +39,6 @@ class SingerStream(Stream):
         current_run: Callable[[], Run],
         write_messages: Callable[[SingerStream], None],
     ) -> None:
-        """Prepare.
-
-        Args:
-            tap: The tap, for the SDK.
-            kind: The engine's stream.
-            current_run: Gives the run, once there is one: a catalog is made without it.
-            write_messages: Writes the messages of this stream, but for its SCHEMA.
-        """
         self.kind = kind
         self.selected_by_default = kind.selected_by_default
         if issubclass(kind, Export):

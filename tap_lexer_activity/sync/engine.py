@@ -32,8 +32,7 @@ from tap_lexer_activity.sync.agenda import cautions, order_by_length, order_by_o
 class Step:
     """One event of one stream, or that the stream begins or has ended (also by an error), or that one of its parts has ended.
 
-    Attributes:
-        form_id: The NPS form that the event is of; None if the stream is not read by forms.
+    It is of an NPS form if the stream is read by forms.
     """
 
     stream: LexerStream
@@ -43,12 +42,7 @@ class Step:
 
 @dataclass(slots=True)
 class _Reading:
-    """A stream that is being read.
-
-    Attributes:
-        steps: What is left of it.
-        part: The part whose turn it was when it was read last.
-    """
+    """A stream that is being read: what is left of it, and the part whose turn it was when it was read last."""
 
     steps: Generator[Step]
     part: Hashable = None

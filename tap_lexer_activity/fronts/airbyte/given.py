@@ -19,12 +19,7 @@ from tap_lexer_activity.streams.registry import BY_NAME
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One configured stream.
-
-    Attributes:
-        is_incremental: Whether to go on from its state.
-        replaces: Whether what is read replaces the table.
-    """
+    """One configured stream: whether to go on from its state, and whether what is read replaces the table."""
 
     is_incremental: bool
     replaces: bool

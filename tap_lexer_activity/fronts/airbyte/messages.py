@@ -71,13 +71,9 @@ def estimate(stream: str, rows: int) -> Message:
 
 
 def failure(text: str, kind: str, stream: str | None = None, stack_trace: str | None = None) -> Message:
-    """An error.
+    """An error, of one stream if it names one.
 
-    Args:
-        text: What happened, and what to do.
-        kind: `config_error`, `transient_error` or `system_error`: who has to do something, and whether another try may help.
-        stream: The stream that failed, if it is one alone.
-        stack_trace: Where it happened, if it is a defect.
+    Its kind is `config_error`, `transient_error` or `system_error`: who has to do something, and whether another try may help.
     """
     more: dict[str, Any] = {} if stream is None else {"stream_descriptor": {"name": stream}}
     if stack_trace is not None:
