@@ -20,7 +20,7 @@ from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.singer.command import ConfigInput, command_of, read_json
 from tap_lexer_activity.singer.plugin import SingerTap, values_of_bookmarks
 from tap_lexer_activity.sync.checks import check_token, describe_plan
-from tap_lexer_activity.sync.outcome import say_outcome, say_trial
+from tap_lexer_activity.sync.outcome import say_counts, say_outcome, say_trial
 
 
 class TapLexerActivity(SingerTap):
@@ -48,10 +48,7 @@ class TapLexerActivity(SingerTap):
                 # Of an open window. There are targets that forget a state at the next record.
                 self.write_message(StateMessage(value=state))
         finally:
-            for line in self.current.progress.summary([stream.name for stream in self.selected]):
-                self.logger.info("%s", line)
-            for line in self.current.notices.summary():
-                self.logger.info("%s", line)
+            say_counts(self.current, [stream.name for stream in self.selected])
         say_outcome(self.engine, got_further=values_of_bookmarks(self.state) != values_of_bookmarks(before))
 
     def check(self) -> None:

@@ -12,12 +12,11 @@ from tap_lexer_activity.errors import without_see
 from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.singer.writer import MessageWriter
 
-COLUMNS = {"users": None, "summary": "date_from", "nps_volume": "date"}
 A_DAY = "2026-03-01T00:00:00Z"
 
 
 def check(state: Any) -> dict[str, Any]:
-    return checked_state(state, COLUMNS, per_form={"nps_volume"})
+    return checked_state(state)
 
 
 def bookmark(value: Any, key: str = "date_from") -> dict[str, Any]:

@@ -6,14 +6,12 @@ import threading
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from tap_lexer_activity import forks
-from tap_lexer_activity.singer.state import checked_state
+from tap_lexer_activity.singer.state import checked_state, instants
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import to_text
-
-_VALUE: Final = "replication_key_value"
 
 
 class Bookmarks:
@@ -25,9 +23,7 @@ class Bookmarks:
         Raises:
             ConfigurationError: If it is not a state of the tap.
         """
-        columns = {name: kind.bookmark_column for name, kind in BY_NAME.items()}
-        per_form = {name for name, kind in BY_NAME.items() if kind.is_per_form}
-        self._state = checked_state(deepcopy(state or {}), columns, per_form=per_form)
+        self._state = checked_state(deepcopy(state or {}))
         self._are_kept = are_kept
         self._lock = forks.free_in_children(threading.RLock())
         self.have_moved = False
@@ -46,20 +42,14 @@ class Bookmarks:
 
     def instants(self, streams: Collection[str]) -> dict[tuple[str, int | None], datetime]:
         """The bookmarks of some streams, as the engine wants them: by the stream, and the id of the NPS form."""
-        found = {}
-        for name in streams:
-            state = self._state["bookmarks"].get(name, {})
-            for part in state.get("partitions", ()) if BY_NAME[name].is_per_form else (state,):
-                if _VALUE in part:
-                    form_id = part["context"]["form_id"] if BY_NAME[name].is_per_form else None
-                    found[name, form_id] = datetime.fromisoformat(part[_VALUE])
-        return found
+        found = self._state["bookmarks"]
+        return {key: at for name in streams for key, at in instants(name, found.get(name, {})).items()}
 
     def move(self, stream: str, form_id: int | None, instant: datetime) -> None:
         """Put a bookmark where everything has been read, unless it is beyond that."""
         with self._lock:
             part, text = self._part(stream, form_id), to_text(instant)
-            if text > part.get(_VALUE, ""):
+            if text > part.get("replication_key_value", ""):
                 part.update(replication_key=BY_NAME[stream].bookmark_column, replication_key_value=text)
                 self.have_moved = True
 

@@ -23,7 +23,7 @@ from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.checks import check_token, describe_plan
 from tap_lexer_activity.sync.engine import Engine
-from tap_lexer_activity.sync.outcome import say_outcome
+from tap_lexer_activity.sync.outcome import say_counts, say_outcome
 
 Record: TypeAlias = dict[str, Any]
 """One row: its columns by name, with the values that JSON has. A time is text in UTC."""
@@ -170,6 +170,5 @@ class Lexer:
                                 each.move(name, step.form_id, instant)
                         case "end of part":
                             self._reached.note(name, step.form_id)
-            for line in (*progress.summary([stream.name for stream in engine.streams]), *engine.run.notices.summary()):
-                _LOGGER.info("%s", line)
+            say_counts(engine.run, [stream.name for stream in engine.streams])
             say_outcome(engine, got_further=bookmarks.have_moved)

@@ -1,4 +1,4 @@
-"""Settings that are dates or a time zone: the values that they stand for, or what is wrong with them."""
+"""Settings that are dates or a time zone: the values that they stand for. What is wrong with them is added to the errors."""
 
 from __future__ import annotations
 
@@ -19,32 +19,35 @@ _DATE_OR_TIME: Final = re.compile(
 )
 
 
-def read_zone(name: str, now: datetime) -> ZoneInfo | str:
-    """The zone of a name, or what is wrong with the name."""
+def read_zone(name: str, now: datetime, errors: list[str]) -> ZoneInfo | None:
+    """The zone of a name."""
     if found := zones.of_abbreviation(name, now):
-        return (
+        errors.append(
             f"timezone: {name!r} is an abbreviation of {', '.join(found)}; set your account's zone. "
             "If it is not set, --check shows your users' zones [see: zone-abbreviation]"
         )
-    if zone := zones.named(name):
-        return zone
-    close = difflib.get_close_matches(name, available_timezones(), n=1)
-    hint = f"did you mean {close[0]}?" if close else "use one such as Australia/Sydney"
-    return f"timezone: {name!r} is not an IANA time zone; {hint} [see: zone-unknown]"
+        return None
+    if (zone := zones.named(name)) is None:
+        close = difflib.get_close_matches(name, available_timezones(), n=1)
+        hint = f"did you mean {close[0]}?" if close else "use one such as Australia/Sydney"
+        errors.append(f"timezone: {name!r} is not an IANA time zone; {hint} [see: zone-unknown]")
+    return zone
 
 
-def read_instant(name: str, text: str, zone: ZoneInfo) -> datetime | str:
-    """The instant that a date or date-time stands for, or what is wrong with it."""
+def read_instant(name: str, text: str, zone: ZoneInfo, errors: list[str]) -> datetime | None:
+    """The instant that a date or date-time stands for."""
     try:
         moment = datetime.fromisoformat(text) if _DATE_OR_TIME.fullmatch(text) else None
     except ValueError:
         moment = None
     if moment is None:
-        return f"{name}: {text!r} should be {_DATE_FORMS} [see: setting-value]"
+        errors.append(f"{name}: {text!r} should be {_DATE_FORMS} [see: setting-value]")
+        return None
     try:
         return _in_utc(moment, text, zone)
     except OverflowError:
-        return f"{name}: {text!r} is out of range [see: year-out-of-range]"
+        errors.append(f"{name}: {text!r} is out of range [see: year-out-of-range]")
+        return None
 
 
 def _in_utc(moment: datetime, text: str, zone: ZoneInfo) -> datetime:
@@ -75,22 +78,26 @@ def _start_error(name: str, text: str, start: datetime, now: datetime) -> str | 
     return None
 
 
-def read_starts(
-    given: Mapping[str, Any], zone: ZoneInfo, report_streams: AbstractSet[str], end: datetime, now: datetime
-) -> tuple[dict[str, datetime], list[str]]:
-    """The setting `start_dates`, and a line for everything that is wrong with it."""
+def read_starts(  # noqa: PLR0913 (what a start is compared with)
+    given: Mapping[str, Any],
+    zone: ZoneInfo,
+    report_streams: AbstractSet[str],
+    *,
+    end: datetime,
+    now: datetime,
+    errors: list[str],
+) -> dict[str, datetime]:
+    """The setting `start_dates`."""
     starts: dict[str, datetime] = {}
-    errors = []
     for stream, text in given.get("start_dates", {}).items():
         name = f"start_dates[{stream}]"
-        start = read_instant(name, text, zone)
         if stream not in report_streams:
             close = difflib.get_close_matches(stream, report_streams, n=1)
             hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(report_streams))}"
             wrong = f"there is no stream {stream!r} that is read in windows; {hint} [see: no-such-stream]"
             errors.append(f"{name}: {wrong}")
-        elif isinstance(start, str):
-            errors.append(start)
+        elif (start := read_instant(name, text, zone, errors)) is None:
+            continue
         elif error := _start_error(name, text, start, now):
             errors.append(error)
         elif start >= end:
@@ -99,23 +106,32 @@ def read_starts(
             errors.append(f"{name}: {text!r} {wrong}")
         else:
             starts[stream] = start
-    return starts, errors
+    return starts
 
 
-def read_backfill(given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime) -> Window | str | None:
-    """The range of the backfill, `None` if there is none, or what is wrong with it."""
+def read_backfill(
+    given: Mapping[str, Any], zone: ZoneInfo, present: datetime, now: datetime, errors: list[str]
+) -> Window | None:
+    """The range of the backfill, if there is one."""
     if "backfill_start" not in given:
-        is_half = "backfill_end" in given
-        return "backfill_end: needs backfill_start, too [see: backfill-without-start]" if is_half else None
-    start = read_instant("backfill_start", given["backfill_start"], zone)
-    end = read_instant("backfill_end", given["backfill_end"], zone) if "backfill_end" in given else present
-    if isinstance(start, str):
-        return start
-    if isinstance(end, str):
-        return end
+        if "backfill_end" in given:
+            errors.append("backfill_end: needs backfill_start, too [see: backfill-without-start]")
+        return None
+    start = read_instant("backfill_start", given["backfill_start"], zone, errors)
+    if start is None:
+        return None
+    end = read_instant("backfill_end", given["backfill_end"], zone, errors) if "backfill_end" in given else present
+    if end is None:
+        return None
+    given_start, given_end = given["backfill_start"], given.get("backfill_end", given.get("end_date"))
     if not EARLIEST <= start <= now:
-        return f"backfill_start: {given['backfill_start']!r} should be in the year 2000 or later, and not in the future [see: backfill-start]"
-    if end <= start:
-        given_end = given.get("backfill_end", given.get("end_date"))
-        return f"backfill_end: {given_end!r} is not after backfill_start ({given['backfill_start']!r}); it is exclusive [see: backfill-end]"
-    return Window(start, min(end, now))
+        errors.append(
+            f"backfill_start: {given_start!r} should be in the year 2000 or later, and not in the future [see: backfill-start]"
+        )
+    elif end <= start:
+        errors.append(
+            f"backfill_end: {given_end!r} is not after backfill_start ({given_start!r}); it is exclusive [see: backfill-end]"
+        )
+    else:
+        return Window(start, min(end, now))
+    return None

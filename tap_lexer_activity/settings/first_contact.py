@@ -28,11 +28,11 @@ _LISTS: Final = frozenset({"users", "groups", "forms"})
 
 
 def read_accepted(
-    given: Mapping[str, Any], report_streams: AbstractSet[str]
-) -> tuple[dict[str, frozenset[str]], list[str]]:
-    """The setting `accept`, and a line for everything that is wrong with it."""
+    given: Mapping[str, Any], report_streams: AbstractSet[str], errors: list[str]
+) -> dict[str, frozenset[str]]:
+    """The setting `accept`. What is wrong with it is added to the errors."""
     accepted = {stream: frozenset(words) for stream, words in given.get("accept", {}).items()}
-    errors = _stream_errors("accept", accepted, report_streams | _LISTS if report_streams else frozenset())
+    errors += _stream_errors("accept", accepted, report_streams | _LISTS if report_streams else frozenset())
     for stream, words in accepted.items():
         for word in sorted(words):
             kind, colon, name = word.partition(":")
@@ -40,34 +40,33 @@ def read_accepted(
                 errors.append(
                     f"accept[{stream}]: {word!r} is not a known word; choose from {', '.join(WORDS)} [see: accept-unknown]"
                 )
-    return accepted, errors
+    return accepted
 
 
 def read_skipped(
-    given: Mapping[str, Any], report_streams: AbstractSet[str]
-) -> tuple[dict[str, frozenset[date]], list[str]]:
-    """The setting `skip_windows`, and a line for everything that is wrong with it."""
-    skipped: dict[str, frozenset[date]] = {}
-    errors = _stream_errors("skip_windows", given.get("skip_windows", {}), report_streams)
+    given: Mapping[str, Any], report_streams: AbstractSet[str], errors: list[str]
+) -> dict[str, frozenset[date]]:
+    """The setting `skip_windows`. What is wrong with it is added to the errors."""
+    skipped: dict[str, set[date]] = {}
+    errors += _stream_errors("skip_windows", given.get("skip_windows", {}), report_streams)
     for stream, texts in given.get("skip_windows", {}).items():
-        days = set()
+        skipped[stream] = set()
         for text in texts:
             try:
-                days.add(date.fromisoformat(text))
+                skipped[stream].add(date.fromisoformat(text))
             except ValueError:
                 errors.append(
                     f"skip_windows[{stream}]: {text!r} should be the first date of a window (2026-03-01) [see: skip-windows-date]"
                 )
-        skipped[stream] = frozenset(days)
-    return skipped, errors
+    return {stream: frozenset(days) for stream, days in skipped.items()}
 
 
-def read_series_zone(given: Mapping[str, Any], now: datetime) -> tuple[ZoneInfo | None, list[str]]:
-    """The setting `series_zone`, `None` without one, and what is wrong with it."""
-    if "series_zone" not in given:
-        return None, []
-    found = read_zone(given["series_zone"], now)
-    return (None, [found.replace("timezone:", "series_zone:", 1)]) if isinstance(found, str) else (found, [])
+def read_series_zone(given: Mapping[str, Any], now: datetime, errors: list[str]) -> ZoneInfo | None:
+    """The setting `series_zone`, if there is one. What is wrong with it is added to the errors."""
+    wrong: list[str] = []
+    zone = read_zone(given["series_zone"], now, wrong) if "series_zone" in given else None
+    errors += [line.replace("timezone:", "series_zone:", 1) for line in wrong]
+    return zone
 
 
 def format_errors(formats: Iterable[str]) -> Iterator[str]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.settings.checks import (
     encoding_errors,
     form_id_errors,
@@ -64,9 +65,9 @@ def parse_settings(
             given.setdefault(name, definition["default"])
     errors = schema_errors(given, schema)
     if errors:
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+        _refuse(errors, config)
 
-    errors = [
+    errors += [
         *token_errors(given["api_token"]),
         *stray_token_errors(given, environment),
         *url_errors("api_url", given["api_url"]),
@@ -78,26 +79,20 @@ def parse_settings(
         *map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
         *format_errors(given.get("export_time_formats", ())),
     ]
-    accepted, wrong_words = read_accepted(given, report_streams)
-    skipped, wrong_windows = read_skipped(given, report_streams)
-    series_zone, wrong_zone = read_series_zone(given, now)
-    errors += [*wrong_words, *wrong_windows, *wrong_zone]
-    zone = read_zone(given["timezone"], now)
-    if isinstance(zone, str):
-        raise ConfigValidationError(_SUMMARY, errors=[*errors, zone])
-    start = read_instant("start_date", given["start_date"], zone)
-    end = read_instant("end_date", given["end_date"], zone) if "end_date" in given else now
-    if isinstance(start, str) or isinstance(end, str):
-        wrong = [found for found in (start, end) if isinstance(found, str)]
-        raise ConfigValidationError(_SUMMARY, errors=[*errors, *wrong])
-    starts, wrong_starts = read_starts(given, zone, report_streams, end, now)
-    errors += wrong_starts
-    backfill = read_backfill(given, zone, end, now)
-    if isinstance(backfill, str):
-        errors.append(backfill)
+    accepted = read_accepted(given, report_streams, errors)
+    skipped = read_skipped(given, report_streams, errors)
+    series_zone = read_series_zone(given, now, errors)
+    if (zone := read_zone(given["timezone"], now, errors)) is None:
+        _refuse(errors, config)
+    start = read_instant("start_date", given["start_date"], zone, errors)
+    end = read_instant("end_date", given["end_date"], zone, errors) if "end_date" in given else now
+    if start is None or end is None:
+        _refuse(errors, config)
+    starts = read_starts(given, zone, report_streams, end=end, now=now, errors=errors)
+    backfill = read_backfill(given, zone, end, now, errors)
     errors += range_errors(given, start, end, now)
-    if errors or isinstance(backfill, str):
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+    if errors:
+        _refuse(errors, config)
     form_ids = given.get("form_ids")
     # (The last window of a backfill may end after `end_date`.)
     present = (now if "backfill_end" in given else min(end, now)).replace(microsecond=0)
@@ -128,3 +123,9 @@ def parse_settings(
             if name in SETTINGS["properties"] and name not in _NOT_AS_GIVEN
         },
     )
+
+
+def _refuse(errors: list[str], config: Mapping[str, Any]) -> NoReturn:
+    # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
+    token = str(config.get("api_token") or "").strip()
+    raise ConfigValidationError(_SUMMARY, errors=[without_token(line, token) for line in errors])

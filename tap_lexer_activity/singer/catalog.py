@@ -15,6 +15,7 @@ from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 from tap_lexer_activity.streams.base import LexerStream
+from tap_lexer_activity.streams.registry import BY_NAME
 
 _CATALOG: Final[dict[str, Any]] = {
     "type": "object",
@@ -50,7 +51,7 @@ _CATALOG: Final[dict[str, Any]] = {
 """The parts of a catalog that the tap needs."""
 
 
-def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> dict[str, Any]:
+def checked_catalog(catalog: Any) -> dict[str, Any]:
     """The catalog, with the keys of streams that it names without one: a table without a key doubles every row that is re-read.
 
     Raises:
@@ -63,15 +64,16 @@ def checked_catalog(catalog: Any, streams: Mapping[str, type[LexerStream]]) -> d
         where = f"at {error.json_path} " if error.absolute_path else ""
         msg = f"The catalog can't be used: {where}it is not a valid catalog; make one with --discover [see: catalog-refused]"
         raise ConfigurationError(msg) from error
-    if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - streams.keys()):
-        named, known = ", ".join(strangers), ", ".join(sorted(streams))
+    if strangers := sorted({entry["tap_stream_id"] for entry in content["streams"]} - BY_NAME.keys()):
+        named, known = ", ".join(strangers), ", ".join(sorted(BY_NAME))
         msg = f"The catalog can't be used: it names {named}, and this tap's streams are {known} [see: catalog-refused]"
         raise ConfigurationError(msg)
-    return {**content, "streams": [_with_keys(entry, streams[entry["tap_stream_id"]]) for entry in content["streams"]]}
+    return {**content, "streams": [_with_keys(entry) for entry in content["streams"]]}
 
 
-def _with_keys(entry: dict[str, Any], stream: type[LexerStream]) -> dict[str, Any]:
+def _with_keys(entry: dict[str, Any]) -> dict[str, Any]:
     name = entry["tap_stream_id"]
+    stream = BY_NAME[name]
     root: dict[str, Any] = next((item["metadata"] for item in entry.get("metadata", []) if not item["breadcrumb"]), {})
     keys = entry.get("key_properties") or root.get("table-key-properties") or list(stream.keys)
     if missing := [key for key in keys if key not in entry["schema"]["properties"]]:

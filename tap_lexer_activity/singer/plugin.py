@@ -18,7 +18,7 @@ from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum
 from typing_extensions import override
 
-from tap_lexer_activity.errors import EndOfRun, without_token
+from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.environment import misspelt_variables, unreadable_variable, without_tokens
@@ -63,13 +63,9 @@ class SingerTap(Tap):
         self._signals: list[int] = []
         self._discovers = True
         if kwargs.get("state") is not None:
-            kwargs["state"] = checked_state(
-                kwargs["state"],
-                {name: kind.bookmark_column for name, kind in BY_NAME.items()},
-                per_form={name for name, kind in BY_NAME.items() if kind.is_per_form},
-            )
+            kwargs["state"] = checked_state(kwargs["state"])
         if kwargs.get("catalog") is not None:
-            kwargs["catalog"] = checked_catalog(kwargs["catalog"], BY_NAME)
+            kwargs["catalog"] = checked_catalog(kwargs["catalog"])
         self.append_builtin_config(self.config_jsonschema)  # from 0.55 on, the SDK appends to copies alone
         self._reads_environment = bool(kwargs.get("parse_env_config"))
         prefix = self._env_var_prefix
@@ -113,8 +109,6 @@ class SingerTap(Tap):
                 environment=os.environ.get("MELTANO_ENVIRONMENT") or None,
             )
         except ConfigValidationError as error:
-            # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
-            error.errors = [without_token(line, str(self._config.get("api_token") or "")) for line in error.errors]
             if raise_errors:
                 raise
             self._settings = error  # discovery alone needs no settings

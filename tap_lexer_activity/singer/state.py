@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.singerlib.messages import Message
 from typing_extensions import override
 
+from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import EARLIEST, to_text
 
 _VALUE: Final = "replication_key_value"
@@ -21,15 +21,8 @@ _KEY: Final = "replication_key"
 _PARTS: Final = frozenset({_VALUE, _KEY, "context", "partitions"})
 
 
-def checked_state(
-    state: Any, bookmark_columns: Mapping[str, str | None], *, per_form: AbstractSet[str] = frozenset()
-) -> dict[str, Any]:
-    """The state, with every bookmark in the one form of the tap.
-
-    Args:
-        state: What was given as `--state`.
-        bookmark_columns: Name of each stream, and its replication key.
-        per_form: Names of the streams that have a bookmark for each NPS form.
+def checked_state(state: Any) -> dict[str, Any]:
+    """The state that was given as `--state`, with every bookmark in the one form of the tap.
 
     Raises:
         ConfigurationError: If it is not a state that this tap wrote: what is wrong with it, and what to do.
@@ -43,20 +36,15 @@ def checked_state(
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
         raise _UnusableStateError("bookmarks is not an object")
-    strangers = sorted(bookmarks.keys() - bookmark_columns.keys())
-    if strangers:
+    if strangers := sorted(bookmarks.keys() - BY_NAME.keys()):
         raise _UnusableStateError(
             f"it has bookmarks of {', '.join(strangers)}, which this tap does not have; is it the state of another tap?"
         )
-    return state | {
-        "bookmarks": {
-            name: _checked_stream(name, bookmark, bookmark_columns[name], is_per_form=name in per_form)
-            for name, bookmark in bookmarks.items()
-        }
-    }
+    return state | {"bookmarks": {name: _checked_stream(name, bookmark) for name, bookmark in bookmarks.items()}}
 
 
-def _checked_stream(name: str, bookmark: Any, column: str | None, *, is_per_form: bool) -> dict[str, Any]:
+def _checked_stream(name: str, bookmark: Any) -> dict[str, Any]:
+    column, is_per_form = BY_NAME[name].bookmark_column, BY_NAME[name].is_per_form
     if not isinstance(bookmark, dict):
         raise _UnusableStateError(f"the bookmark of {name} is not an object")
     checked = _checked_bookmark(name, bookmark, column)
@@ -110,6 +98,16 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
             f"the bookmark of {name} is {bookmark[_VALUE]!r} and should be like 2026-03-01T00:00:00Z, and not before the year 2000"
         )
     return bookmark | {_KEY: column, _VALUE: text}
+
+
+def instants(stream: str, state: Mapping[str, Any]) -> dict[tuple[str, int | None], datetime]:
+    """The bookmarks in the part of a state that one stream has, as the engine wants them: by the stream, and the id of the NPS form."""
+    is_per_form = BY_NAME[stream].is_per_form
+    return {
+        (stream, part["context"]["form_id"] if is_per_form else None): datetime.fromisoformat(text)
+        for part in (state.get("partitions", ()) if is_per_form else (state,))
+        if (text := part.get(_VALUE))
+    }
 
 
 class UnmovedStateWriter(StateWriter):

@@ -24,6 +24,7 @@ from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.shapes import stream_schema
 from tap_lexer_activity.singer.mapper import MapFailedError
+from tap_lexer_activity.singer.state import instants
 from tap_lexer_activity.streams.base import LexerStream
 from tap_lexer_activity.streams.exports import Export
 
@@ -66,13 +67,7 @@ class SingerStream(Stream):
         """The bookmarks in the state, by the stream's name and the id of the NPS form; none if it is read whole each time."""
         if self.replication_method == REPLICATION_FULL_TABLE:
             return {}
-        state = get_state_if_exists(self.tap_state, self.name) or {}
-        parts = state.get("partitions", []) if self.kind.is_per_form else [state]
-        return {
-            (self.name, part["context"]["form_id"] if self.kind.is_per_form else None): datetime.fromisoformat(text)
-            for part in parts
-            if (text := part.get("replication_key_value"))
-        }
+        return instants(self.name, get_state_if_exists(self.tap_state, self.name) or {})
 
     def discover(self, properties: dict[str, Any]) -> None:
         """Take the properties that discovery has found."""

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.sync.engine import Engine
+
+
+def say_counts(run: Run, names: Sequence[str]) -> None:
+    """Log the table of streams, and what was accepted."""
+    for line in (*run.progress.summary(names), *run.notices.summary()):
+        run.logger.info("%s", line)
 
 
 def say_outcome(engine: Engine, *, got_further: bool) -> None:

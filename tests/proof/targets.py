@@ -257,10 +257,10 @@ def retry_header(data: bytes) -> None:
 def state(data: bytes) -> None:
     """Any state is refused, or taken in the one form that is taken again."""
     try:
-        found = checked_state(of_json(data), COLUMNS)
+        found = checked_state(of_json(data))
     except ConfigurationError:
         return
-    assert checked_state(found, COLUMNS) == found
+    assert checked_state(found) == found
     for bookmark in found["bookmarks"].values():
         text = bookmark.get("replication_key_value")
         assert text is None or text == windows.to_text(datetime.fromisoformat(text))

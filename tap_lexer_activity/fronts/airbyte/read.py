@@ -22,7 +22,7 @@ from tap_lexer_activity.run.events import Block, ReadUpTo
 from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.engine import Engine, Step
-from tap_lexer_activity.sync.outcome import say_outcome
+from tap_lexer_activity.sync.outcome import say_counts, say_outcome
 
 _OF_A_WINDOW = {"date_from", "interval", "form_id", "timestamp"}
 """Columns whose values are one for each window: a stream whose key has no other has one row a window."""
@@ -119,8 +119,7 @@ def read(
     finally:
         for output in outputs.values():
             output.end(is_complete=False)
-        for line in (*progress.summary([stream.name for stream in engine.streams]), *engine.run.notices.summary()):
-            logger.info("%s", line)
+        say_counts(engine.run, [stream.name for stream in engine.streams])
     return _end(engine, cut_off, messages, has_moved=bookmarks.have_moved)
 
 
