@@ -6,7 +6,7 @@ import logging
 import os
 from copy import deepcopy
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, ClassVar, Self, cast
 
 import click
 from singer_sdk.exceptions import ConfigurationError
@@ -103,6 +103,24 @@ class TapLexerActivity(SingerTap):
 
     # The command
 
+    @classmethod
+    def _of(
+        cls,
+        config: ConfigInput | None,
+        *,
+        state: IO[bytes] | None = None,
+        catalog: IO[bytes] | None = None,
+        **more: Any,
+    ) -> Self:
+        """The tap for options of the command."""
+        return cls(
+            config=config.config if config else {},
+            parse_env_config=bool(config and config.parse_env),
+            state=None if state is None else read_json("--state", state),
+            catalog=None if catalog is None else read_json("--catalog", catalog),
+            **more,
+        )
+
     @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> ConfigInput:
@@ -122,13 +140,7 @@ class TapLexerActivity(SingerTap):
     def cb_discover(cls, ctx: click.Context, param: click.Option, value: bool) -> None:
         if value and (select := ctx.params.get("select")) is not None:
             config = ctx.params.get("config")
-            tap = cls(
-                config=config.config if config else {},
-                parse_env_config=bool(config and config.parse_env),
-                validate_config=cls.dynamic_catalog,
-                setup_mapper=False,
-                select=select,
-            )
+            tap = cls._of(config, validate_config=cls.dynamic_catalog, setup_mapper=False, select=select)
             tap.run_discovery()
             ctx.exit()
         super().cb_discover(ctx, param, value)
@@ -139,12 +151,7 @@ class TapLexerActivity(SingerTap):
         config, catalog, select = (ctx.params.get(name) for name in ("config", "catalog", "select"))
         is_chosen = catalog is not None or select is not None
         if value == CliTestOptionValue.All.value or (value == CliTestOptionValue.Schema.value and is_chosen):
-            tap = cls(
-                config=config.config if config else {},
-                catalog=None if catalog is None else read_json("--catalog", catalog),
-                parse_env_config=bool(config and config.parse_env),
-                select=select,
-            )
+            tap = cls._of(config, catalog=catalog, select=select)
             tap.test() if value == CliTestOptionValue.All.value else tap.write_selected_schemas()
             ctx.exit()
         super().cb_test(ctx, param, value)
@@ -181,14 +188,8 @@ class TapLexerActivity(SingerTap):
                 "Ignored, because --config ENV is missing: %s [see: variables-not-read]",
                 ", ".join(unused),
             )
-        tap = cls(
-            config=given,
-            state=None if state is None else read_json("--state", state),
-            catalog=None if catalog is None else read_json("--catalog", catalog),
-            parse_env_config=bool(config and config.parse_env),
-            setup_mapper=not (check or plan or doctor),
-            select=select,
-        )
+        setup_mapper = not (check or plan or doctor)
+        tap = cls._of(config, state=state, catalog=catalog, setup_mapper=setup_mapper, select=select)
         if check:
             tap.check()
         elif doctor:

@@ -17,37 +17,23 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INC
 from tap_lexer_activity.streams.base import LexerStream
 from tap_lexer_activity.streams.registry import BY_NAME
 
-_CATALOG: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        "streams": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "tap_stream_id": {"type": "string"},
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "properties": {"type": "object", "additionalProperties": {"type": "object"}},
-                        },
-                        "required": ["properties"],
-                    },
-                    "metadata": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {"breadcrumb": {"type": "array"}, "metadata": {"type": "object"}},
-                            "required": ["breadcrumb", "metadata"],
-                        },
-                    },
-                },
-                "required": ["tap_stream_id", "schema"],
-            },
-        }
-    },
-    "required": ["streams"],
-}
+
+def _object(*required: str, **properties: Any) -> dict[str, Any]:
+    """A JSON schema of objects."""
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+_ANY_OBJECT: Final = {"type": "object"}
+_METADATA: Final = _object("breadcrumb", "metadata", breadcrumb={"type": "array"}, metadata=_ANY_OBJECT)
+_SCHEMA: Final = _object("properties", properties={"type": "object", "additionalProperties": _ANY_OBJECT})
+_STREAM: Final = _object(
+    "tap_stream_id",
+    "schema",
+    tap_stream_id={"type": "string"},
+    schema=_SCHEMA,
+    metadata={"type": "array", "items": _METADATA},
+)
+_CATALOG: Final = _object("streams", streams={"type": "array", "items": _STREAM})
 """The parts of a catalog that the tap needs."""
 
 
