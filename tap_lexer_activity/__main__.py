@@ -7,12 +7,10 @@ import logging
 import os
 import signal
 import sys
-import threading
-from contextlib import suppress
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
-from tap_lexer_activity.singer.stdout import make_stdout_whole
+from tap_lexer_activity.singer.stdout import end_around_threads, make_stdout_whole
 
 _LEVELS: Final = ("TAP_LEXER_ACTIVITY_LOGLEVEL", "LOGLEVEL")
 """Environment variables with a level for the log. The first that is set counts, as the SDK reads them."""
@@ -38,18 +36,8 @@ def main() -> None:
     try:
         TapLexerActivity.cli()
     except SystemExit as end:
-        if threading.active_count() > 1:
-            _end_with_threads(end.code)
+        end_around_threads(end.code)
         raise
-
-
-def _end_with_threads(code: str | int | None) -> NoReturn:
-    """End the process while threads still wait for answers that nobody needs: Python may crash when it ends around them."""
-    logging.shutdown()
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # `None` if it was closed before the start
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _end(signum: int, _: FrameType | None) -> None:

@@ -48,6 +48,20 @@ class Outcome:
     requests: int = 0
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A request that is under way, or whose answer waits for its turn.
+
+    Attributes:
+        size: Bytes of memory of the answer that has come.
+        is_read: Whether it is read as JSON, or being read. Else it waits until there is room.
+    """
+
+    size: int = 0
+    is_read: bool = False
+    outcome: Outcome | None = None
+
+
 class Schedule:
     """The choice of the next request, and the answers that wait for their turn.
 
@@ -68,13 +82,7 @@ class Schedule:
         self._concurrency = concurrency
         self._most_ahead = most_ahead
         self._most_bytes = most_bytes
-        self._under_way: set[Key] = set()
-        self._kept: dict[Key, Outcome] = {}
-        self._bytes = 0
-        """Of answers that are kept, and of those that have come and are not kept yet."""
-        self._unread: dict[Key, int] = {}
-        """Bytes of answers that have come, and are to be read as JSON when there is room."""
-        self._reading: dict[Key, int] = {}
+        self._asked: dict[Key, _Asked] = {}
         self.is_drawn = False
         """True if all requests have been drawn."""
         self._dropped: set[Part] = set()
@@ -85,59 +93,61 @@ class Schedule:
 
     def next(self) -> tuple[Part, Ask] | None:
         """The request to ask now; `None` if there is none, or no room."""
-        is_full = len(self._under_way) + len(self._kept) >= self._most_ahead or self._bytes >= self._most_bytes
-        if is_full or len(self._under_way) >= self._concurrency:
+        under_way = sum(asked.outcome is None for asked in self._asked.values())
+        is_full = len(self._asked) >= self._most_ahead or self._bytes() >= self._most_bytes
+        if is_full or under_way >= self._concurrency:
             return None
         for part, ask in self._asks:
             key = part, ask.name
             if part in self._dropped or part in self._failed or key in self._taken:
                 self._taken.discard(key)
                 continue
-            self._under_way.add(key)
+            self._asked[key] = _Asked()
             return part, ask
         self.is_drawn = True
         return None
 
+    def _bytes(self, *, but_unread: bool = False) -> int:
+        """Bytes of answers that have come, with or without those that wait to be read."""
+        return sum(asked.size for asked in self._asked.values() if asked.is_read or not but_unread)
+
     def receive(self, part: Part, name: Hashable, size: int) -> None:
         """The answer to a request under way has come, and takes so many bytes once it is read."""
-        key = part, name
-        self._bytes += size - self._unread.pop(key, 0) - self._reading.pop(key, 0)
-        self._unread[key] = size
+        asked = self._asked[part, name]
+        asked.size, asked.is_read = size, False
 
     def may_read(self, part: Part, name: Hashable, *, is_its_turn: bool) -> bool:
         """True if an answer that has come may be read now: there is room, or its turn has come."""
-        key = part, name
-        read = self._bytes - sum(self._unread.values())
-        if read + self._unread[key] > self._most_bytes and not is_its_turn:
+        asked = self._asked[part, name]
+        if self._bytes(but_unread=True) + asked.size > self._most_bytes and not is_its_turn:
             return False
-        self._reading[key] = self._unread.pop(key)
+        asked.is_read = True
         return True
 
     def finish(self, part: Part, name: Hashable, outcome: Outcome) -> None:
         """A request has been answered."""
-        key = part, name
-        self._under_way.discard(key)
-        self._bytes -= self._unread.pop(key, 0) + self._reading.pop(key, 0)
         if outcome.error is not None:
             self._failed.add(part)
-        if part not in self._dropped:
-            self._kept[key] = outcome
-            self._bytes += outcome.size
+        if part in self._dropped:
+            del self._asked[part, name]
+        else:
+            self._asked[part, name] = _Asked(outcome.size, is_read=True, outcome=outcome)
 
     def take(self, part: Part, name: Hashable) -> Outcome | Literal["under way", "not asked"]:
         """The outcome of a request, once. One that has not been asked will not be asked ahead: its reader asks."""
-        if (part, name) in self._under_way:
-            return "under way"
-        outcome = self._kept.pop((part, name), None)
-        if outcome is None:
+        asked = self._asked.get((part, name))
+        if asked is None:
             self._taken.add((part, name))
             return "not asked"
-        self._bytes -= outcome.size
-        return outcome
+        if asked.outcome is None:
+            return "under way"
+        del self._asked[part, name]
+        return asked.outcome
 
     def is_under_way(self, part: Part, name: Hashable) -> bool:
         """True if a request has been asked, and not answered."""
-        return (part, name) in self._under_way
+        asked = self._asked.get((part, name))
+        return asked is not None and asked.outcome is None
 
     def is_dropped(self, part: Part) -> bool:
         """True if a part has ended."""
@@ -146,8 +156,7 @@ class Schedule:
     def drop(self, part: Part) -> None:
         """Drop the rest of a part: nobody will take it."""
         self._dropped.add(part)
-        for key in [key for key in self._kept if key[0] == part]:
-            self._bytes -= self._kept.pop(key).size
+        self._asked = {key: asked for key, asked in self._asked.items() if key[0] != part or asked.outcome is None}
         self._taken = {key for key in self._taken if key[0] != part}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -28,17 +27,13 @@ from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.singer.catalog import checked_catalog, chosen
 from tap_lexer_activity.singer.mapper import mapper_for
 from tap_lexer_activity.singer.output import StreamOutput, write_steps
+from tap_lexer_activity.singer.signals import Signals
 from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.singer.stream import SingerStream
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
 from tap_lexer_activity.sync.checks import discover_columns
 from tap_lexer_activity.sync.engine import Engine
-
-_SIGNALS_TO_GIVE_UP: Final = 3
-"""The signal that ends the process where it stands. The first ends the run at a message boundary, and a second comes from schedulers that
-are stopped themselves; but a target that reads no more keeps the tap in a write for ever."""
-
 
 _LEFT_OUT: Final = frozenset(
     {
@@ -60,7 +55,7 @@ class SingerTap(Tap):
     def __init__(self, *, select: str | None = None, **kwargs: Any) -> None:
         self._select = select
         self._settings: Settings | ConfigValidationError | None = None
-        self._signals: list[int] = []
+        self._signals = Signals(self._interrupt)
         self._discovers = True
         if kwargs.get("state") is not None:
             kwargs["state"] = checked_state(kwargs["state"])
@@ -263,16 +258,9 @@ class SingerTap(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        self._signals.append(signum)
-        if len(self._signals) >= _SIGNALS_TO_GIVE_UP:
-            os._exit(128 + self._signals[0])
-        if len(self._signals) > 1:
-            return  # it would strike while the run ends, where nothing catches it
-        name = signal.Signals(signum).name
-        end = EndOfRun(
-            f"Ended by {name}. The next run continues from the last state [see: ended-by-signal]",
-            exit_code=128 + signum,
-        )
+        self._signals.handle(signum, frame)
+
+    def _interrupt(self, end: EndOfRun) -> None:
         writer = getattr(self, "message_writer", None)  # not there yet in the first moments
         if writer is None:
             raise end

@@ -7,10 +7,13 @@ or a stopped process cuts a write short; and a pipe that another process has mad
 from __future__ import annotations
 
 import io
+import logging
 import os
 import select
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from typing_extensions import override
@@ -130,3 +133,14 @@ def flush_stdout() -> None:
 def discard_stdout() -> None:
     """Let what is still to be written go nowhere: the interpreter would try once more at its end, and fail with an exit code of its own."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end_around_threads(code: str | int | None) -> None:
+    """End the process, if threads still wait for answers that nobody needs: Python may crash when it ends around them."""
+    if threading.active_count() == 1:
+        return
+    logging.shutdown()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # `None` if it was closed before the start
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
-import threading
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from singer_sdk.exceptions import SingerSDKError
 
@@ -21,12 +18,10 @@ from tap_lexer_activity.fronts.airbyte.spec import catalog, specification
 from tap_lexer_activity.fronts.running import all_columns, settings_of
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.settings import Settings
-from tap_lexer_activity.singer.stdout import make_stdout_whole
+from tap_lexer_activity.singer.signals import Signals
+from tap_lexer_activity.singer.stdout import end_around_threads, make_stdout_whole
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.sync.checks import check_token
-
-_SIGNALS_TO_GIVE_UP: Final = 3
-"""The signal that ends the process where it stands: whoever reads no more keeps it in a write for ever."""
 
 
 def main() -> None:
@@ -36,17 +31,16 @@ def main() -> None:
         sys.exit("stdout is closed, but messages are written there [see: stdout-closed]")
     make_stdout_whole()
     messages = m.Messages(sys.stdout.buffer)
-    _handle_signals(messages)
+    signals = Signals(messages.interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signals.handle)
     logger = logging.getLogger("source_lexer_activity")
     for each in (logger, logging.getLogger()):
         each.setLevel(logging.INFO if each is logger else logging.WARNING)
     logging.getLogger().addHandler(m.LogHandler(messages))
     logging.captureWarnings(capture=True)
     code = _run(arguments, messages, logger)
-    # Threads of requests that nobody waits for any more: Python may crash when it ends around them.
-    if threading.active_count() > 1:
-        sys.stderr.flush()
-        os._exit(code)
+    end_around_threads(code)
     sys.exit(code)
 
 
@@ -61,23 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     reading.add_argument("--catalog", required=True)
     reading.add_argument("--state")
     return parser
-
-
-def _handle_signals(messages: m.Messages) -> None:
-    """End the run at the first signal, between two messages."""
-    came: list[int] = []
-
-    def handle(signum: int, _: FrameType | None) -> None:
-        came.append(signum)
-        if len(came) >= _SIGNALS_TO_GIVE_UP:
-            os._exit(128 + came[0])
-        if len(came) == 1:
-            name = signal.Signals(signum).name
-            msg = f"Ended by {name}. The next run continues from the last state [see: ended-by-signal]"
-            messages.interrupt(EndOfRun(msg, exit_code=128 + signum))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
 
 
 def _run(arguments: argparse.Namespace, messages: m.Messages, logger: logging.Logger) -> int:
