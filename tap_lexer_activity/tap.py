@@ -31,11 +31,7 @@ class TapLexerActivity(SingerTap):
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
 
     def run(self) -> None:
-        """Read every selected stream.
-
-        Raises:
-            EndOfRun: With exit code 1 if a stream failed or nothing can work, 143 or 130 after a signal.
-        """
+        """Read every selected stream."""
         is_backfill = self.settings.backfill is not None
         if is_backfill:
             self.keep_state()
@@ -52,30 +48,16 @@ class TapLexerActivity(SingerTap):
         say_outcome(self.engine, got_further=values_of_bookmarks(self.state) != values_of_bookmarks(before))
 
     def check(self) -> None:
-        """Say whether the token works, and whether `timezone` is that of the users.
-
-        Raises:
-            FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
-        """
+        """Say whether the token works, and whether `timezone` is that of the users."""
         check_token(self.current)
 
     def describe_plan(self) -> list[str]:
-        """The requests that a run would send, as lines for people.
-
-        Raises:
-            ConfigValidationError: If `form_ids` names a form that does not exist.
-            FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
-        """
+        """The requests that a run would send, as lines for people."""
         discovers = self.leave_discovery_out()
         return describe_plan(self.engine, discovers)
 
     def doctor(self, *, first: str | None, with_exports: bool, report: str | None) -> None:
-        """Find out what the documents leave open, and print it.
-
-        Raises:
-            EndOfRun: With exit code 1 if something is different and open, or could not be told.
-            NoSuchDaysError: If the days can't be asked about.
-        """
+        """Find out what the documents leave open, and print it. The exit code is 1 if something is different and open, or could not be told."""
         from tap_lexer_activity.doctor.doctor import examine  # noqa: PLC0415 (a run needs none of it, and starts sooner)
         from tap_lexer_activity.doctor.report import as_json, as_text  # noqa: PLC0415
 
@@ -88,11 +70,7 @@ class TapLexerActivity(SingerTap):
             raise EndOfRun(msg, exit_code=1)
 
     def test(self) -> None:
-        """Read one record of every selected stream.
-
-        Raises:
-            EndOfRun: With exit code 1 if a stream fails, or is not tried because `max_requests` are spent.
-        """
+        """Read one record of every selected stream."""
         self.run_sync_dry_run(dry_run_record_limit=1, streams=self.selected)
         say_trial(self.engine)
 

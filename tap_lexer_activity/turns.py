@@ -52,11 +52,7 @@ class Held:
         self._dropped.set()
 
     def check(self, wait: float = 0.0) -> None:
-        """Wait so many seconds, unless nobody needs its answer.
-
-        Raises:
-            NotNeededError: If nobody does.
-        """
+        """Wait so many seconds, unless nobody needs its answer."""
         if self._dropped.wait(wait) if wait else self._dropped.is_set():
             raise NotNeededError
 
@@ -99,21 +95,13 @@ def received(size: int) -> None:
 
 
 def check_needed() -> None:
-    """End what this thread asks ahead of its turn, if nobody needs it any more.
-
-    Raises:
-        NotNeededError: If nobody does.
-    """
+    """End what this thread asks ahead of its turn, if nobody needs it any more."""
     if _HERE.held is not None:
         _HERE.held.check()
 
 
 def sleep(seconds: float, by: Callable[[float], None] = time.sleep) -> None:
-    """Wait so many seconds, in its turn by `by`. A wait ahead of its turn ends with the need for it.
-
-    Raises:
-        NotNeededError: If nobody needs what this thread asks for.
-    """
+    """Wait so many seconds, in its turn by `by`. A wait ahead of its turn ends with the need for it."""
     if _HERE.held is None:
         by(seconds)
     else:

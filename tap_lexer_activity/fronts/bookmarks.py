@@ -18,11 +18,7 @@ class Bookmarks:
     """The bookmarks of all streams, for any number of threads."""
 
     def __init__(self, state: Mapping[str, Any] | None, *, are_kept: bool = False) -> None:
-        """Take the bookmarks of a state. In a backfill they are kept as they are, whatever is read.
-
-        Raises:
-            ConfigurationError: If it is not a state of the tap.
-        """
+        """Take the bookmarks of a state. In a backfill they are kept as they are, whatever is read."""
         self._state = checked_state(deepcopy(state or {}))
         self._are_kept = are_kept
         self._lock = forks.free_in_children(threading.RLock())

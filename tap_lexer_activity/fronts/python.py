@@ -48,11 +48,7 @@ def _lexer_errors() -> Generator[None]:
 
 
 def _refuse_another(process: int) -> None:
-    """Refuse to go on in a fork: both processes would have the same connections, and get each other's answers.
-
-    Raises:
-        LexerError: If this is another process.
-    """
+    """Refuse to go on in a fork: both processes would have the same connections, and get each other's answers."""
     if os.getpid() != process:
         msg = "this read was begun before the process was forked, and can't continue in the new one: begin another there [see: read-in-a-fork]"
         raise LexerError(msg)

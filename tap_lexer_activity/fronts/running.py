@@ -27,11 +27,7 @@ _DECODER: Final = msgspec.json.Decoder()
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
-    """The settings of a configuration.
-
-    Raises:
-        ConfigValidationError: With a line in `errors` for everything that is wrong, without the token.
-    """
+    """The settings of a configuration."""
     return parse_settings(config, now=datetime.now(UTC), schema=OWN_SETTINGS, report_streams=REPORTS)
 
 
@@ -47,11 +43,7 @@ def discovered(settings: Settings, names: Collection[str]) -> list[str]:
 
 
 def all_columns(run: Run, names: Collection[str]) -> dict[str, Columns]:
-    """All columns of some streams, with those that discovery finds, if the settings want it.
-
-    Raises:
-        FatalAPIError, RetriableAPIError: If they can't be read.
-    """
+    """All columns of some streams, with those that discovery finds, if the settings want it."""
     found = dict(discover_columns(run, discovered(run.settings, names)))
     return {name: Columns(found[name], found[name]) if name in found else Columns.of_schema(name) for name in names}
 
@@ -63,12 +55,7 @@ def new_engine(
     bookmarks: Mapping[tuple[str, int | None], datetime],
     columns: Mapping[str, Columns] | None = None,
 ) -> Engine:
-    """An engine that reads some streams, in the tap's order, with all columns that there are unless some are given.
-
-    Raises:
-        ConfigValidationError: If `max_requests` would be spent for the columns.
-        FatalAPIError, RetriableAPIError: If columns are discovered, and can't be read.
-    """
+    """An engine that reads some streams, in the tap's order, with all columns that there are unless some are given."""
     if settings.max_requests and settings.discover_export_columns and columns is None:
         msg = (
             "max_requests: can't be used with discover_export_columns or discover_columns here: "

@@ -96,11 +96,7 @@ class Limiter:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Wait for a place in the quota, and take it for the time of the block.
-
-        Raises:
-            RequestsSpentError: If `max_calls` calls have been made.
-        """
+        """Wait for a place in the quota, and take it for the time of the block, unless `max_calls` calls have been made."""
         if self.max_calls is not None and self.spent >= self.max_calls:
             msg = f"max_requests ({self.max_calls}) is used up [see: max-requests-spent]"
             raise RequestsSpentError(msg)

@@ -41,11 +41,7 @@ _NO_WORD: Final = re.compile(
 
 
 def read_body(response: requests.Response, what: str) -> bytearray:
-    """The body of an answer, decompressed.
-
-    Raises:
-        UnexpectedAnswerError: If it is too long.
-    """
+    """The body of an answer, decompressed, unless it is too long."""
     body = bytearray()
     for piece in response.iter_content(PIECE):
         turns.check_needed()

@@ -183,11 +183,7 @@ class Errands:
                 self.changed.notify_all()
 
     def free_room(self, while_waiting: Callable[[], float]) -> bool:
-        """Give up the files that were fetched ahead of their turn, once none is on its way. No more are: each is fetched in its turn.
-
-        Returns:
-            Whether there was any, so that there may be more room now.
-        """
+        """Give up the files that were fetched ahead of their turn, once none is on its way; then whether there was any. No more are fetched so."""
         with self.changed:
             self.most_files = 0
             was_fetching = self._is_fetching_ahead

@@ -145,12 +145,9 @@ def _number(value: Any) -> int | None:
 
 
 def same_host(url: str, address: str, what: str) -> str:
-    """The URL of a next page, on the host that was asked, and by the way that it was asked.
+    """The URL of a next page, on the host that was asked (any other would get the token), and by the way that it was asked.
 
     A server behind a proxy may not know that it is asked by HTTPS.
-
-    Raises:
-        UnexpectedAnswerError: If it is on another host: it would get the token.
     """
     asked, found = urlsplit(url), urlsplit(urljoin(url, address))
     usual = {None, asked.port} | ({80, 443} if asked.port in {None, 443, 80} else set())

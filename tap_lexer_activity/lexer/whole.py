@@ -50,11 +50,7 @@ class WholeAnswers:
         self._without_pages: set[str] = set()
 
     def read(self, reply: Reply, ask: Ask, expected: Expected, what: str) -> Any:
-        """The rows of an answer, or its object.
-
-        Raises:
-            UnexpectedAnswerError: If it says that there is more, and that does not come.
-        """
+        """The rows of an answer, or its object. An answer that says that there is more, which does not come, is refused."""
         content = self._opened(reply, expected, what)
         if ONE_PAGE in expected.accepted:
             return content.rows

@@ -46,11 +46,7 @@ class Answers:
         return answer_validator(self._schema)
 
     def checked(self, answer: Any, label: str) -> Any:
-        """The answer, with values that targets can store, and `additional_columns` for what has no column.
-
-        Raises:
-            UnexpectedAnswerError: If it does not have the documented shape.
-        """
+        """The answer, if it has the documented shape: with values that targets can store, and `additional_columns` for what has no column."""
         answer, found = fitted(answer, self._schema, utc_times="utc_times" in self._accepted)
         check(answer, self._validator, what=label, quote=self._quote)
         self._say(found, label)

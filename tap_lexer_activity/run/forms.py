@@ -46,11 +46,7 @@ class Forms:
         self._outcome: list[Row] | Exception | None = None
 
     def all(self, *, tries: int = TRIES) -> list[Row]:
-        """All forms.
-
-        Raises:
-            FatalAPIError, RetriableAPIError: If the list can't be read.
-        """
+        """All forms."""
         # (A token that was refused may be accepted by others since: then it is the list that it is not allowed.)
         if self._outcome is None or (isinstance(self._outcome, AccessDeniedError) and self._client.is_token_accepted):
             try:

@@ -104,11 +104,7 @@ class Run:
         return run
 
     def poll_ahead(self) -> float:
-        """Poll export jobs that are due, ahead of their turn, unless there are threads for it.
-
-        Returns:
-            When to do so again, in seconds of the clock.
-        """
+        """Poll export jobs that are due, ahead of their turn, unless there are threads for it; then when to do so again, by the clock."""
         if self.client.lookahead is not None:
             return math.inf
         return min((poll() for poll in self.polls_ahead), default=math.inf)

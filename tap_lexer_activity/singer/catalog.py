@@ -98,9 +98,6 @@ def chosen(select: str, streams: Collection[str], default: AbstractSet[str]) -> 
     """The streams that `--select` chooses by patterns with commas between them, such as `summary,nps_*` or `!users`.
 
     A `!` takes away what others have chosen; if there is nothing else, from those that are selected by default.
-
-    Raises:
-        ConfigurationError: If there is a pattern that no stream is like.
     """
     patterns = [pattern.strip() for pattern in select.split(",") if pattern.strip()]
     for pattern in patterns:

@@ -140,11 +140,7 @@ _WAY_OUT: Final = {
 
 
 def read_json(option: str, file: IO[bytes]) -> Any:
-    """The content of a file in UTF-8, whatever the machine's locale, with or without a byte order mark.
-
-    Raises:
-        ConfigurationError: If it is not JSON, or null.
-    """
+    """The content of a file in UTF-8, whatever the machine's locale, with or without a byte order mark."""
     text = file.read()
     try:
         content = json.loads(text)

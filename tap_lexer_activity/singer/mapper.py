@@ -27,11 +27,7 @@ class MapFailedError(Exception):
 
 
 def mend(stream_map: StreamMap) -> None:
-    """Prepare a map: its expressions compute with decimals, its errors name their column, its flattening is fast.
-
-    Raises:
-        MapFailedError: Later, from `transform`.
-    """
+    """Prepare a map: its expressions compute with decimals, its errors name their column, its flattening is fast."""
     if stream_map.flattening_enabled:
         stream_map.flatten_record = _flattener(stream_map.flatten_record)  # type: ignore[assignment,method-assign]  # (of this one alone)
     if not isinstance(stream_map, CustomStreamMap):
@@ -105,9 +101,6 @@ def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logg
 
     As the SDK makes them, but for streams that are not selected: it takes their properties away, keys included, and then a map for all
     streams (`"*"`) fails for want of them.
-
-    Raises:
-        ConfigurationError: If a map can't be used.
     """
     mapper = PluginMapper(plugin_config=dict(config), logger=logger)
     schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in catalog.streams}

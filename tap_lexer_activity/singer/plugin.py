@@ -112,11 +112,7 @@ class SingerTap(Tap):
 
     @property
     def settings(self) -> Settings:
-        """The settings, if they make sense.
-
-        Raises:
-            ConfigValidationError: If they do not (which only discovery tolerates).
-        """
+        """The settings. It is an error if they make no sense, which only discovery tolerates."""
         if not isinstance(self._settings, Settings):
             raise self._settings or ConfigValidationError("There are no settings yet [see: setting-missing]")
         return self._settings
@@ -158,11 +154,7 @@ class SingerTap(Tap):
         return bool(wanted) and self.input_catalog is None
 
     def leave_discovery_out(self) -> list[str]:
-        """Leave discovery out: send no request for columns.
-
-        Returns:
-            The names of the streams that would be asked for.
-        """
+        """Send no request for columns; then the streams that would be asked for."""
         self._discovers = False
         return self._discoverable() if self._should_discover else []
 

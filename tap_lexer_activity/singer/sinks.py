@@ -131,11 +131,7 @@ class _Content:
 
 
 def write_batch_file(config: BatchConfig, stream: str, content: _Content) -> str:
-    """Write a file of its own in the configured folder, gzipped unless that is turned off, and give its URL.
-
-    Raises:
-        EndOfRun: If the file can't be written.
-    """
+    """Write a file of its own in the configured folder, gzipped unless that is turned off, and give its URL."""
     name = f"{config.storage.prefix or ''}tap-lexer-activity--{stream}-{uuid4()}{content.suffix}"
     try:
         with config.storage.open(name, "wb") as file:

@@ -121,11 +121,7 @@ def make_stdout_whole() -> None:
 
 
 def flush_stdout() -> None:
-    """Write what a print has left in the buffer: at the interpreter's end, a failure would have an exit code of its own.
-
-    Raises:
-        OSError: If it can't be written.
-    """
+    """Write what a print has left in the buffer: at the interpreter's end, a failure would have an exit code of its own."""
     if sys.stdout is not None:
         sys.stdout.flush()
 

@@ -91,11 +91,7 @@ class SingerStream(Stream):
         return type(stream_map) is SameRecordTransform and not others and self.columns.keep_additional
 
     def messages(self, row: Row) -> Iterator[RecordMessage]:
-        """The RECORD messages of a row: with selection and stream maps applied.
-
-        Raises:
-            EndOfRun: If a stream map fails.
-        """
+        """The RECORD messages of a row: with selection and stream maps applied."""
         with self._map_errors():
             yield from self._generate_record_messages(row)
 
@@ -103,9 +99,6 @@ class SingerStream(Stream):
         """The rows that stream maps make of each row of an export, with the names of streams.
 
         Columns that are not selected have been left out, and the values are of their columns' types.
-
-        Raises:
-            EndOfRun: If a stream map fails.
         """
         maps = [(stream_map.stream_alias, stream_map.transform) for stream_map in self.stream_maps]
         inside = any(len(place) > 2 and not chosen for place, chosen in self.mask.items())  # noqa: PLR2004 (deeper than a column)

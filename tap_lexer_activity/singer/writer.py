@@ -70,11 +70,7 @@ class MessageWriter(SingerWriter):
         self.write_lines(lines)
 
     def write_lines(self, lines: bytes) -> None:
-        """Write messages that are lines of JSON already.
-
-        Raises:
-            EndOfRun: If nobody reads them, if they can't be written, or if a signal came meanwhile.
-        """
+        """Write messages that are lines of JSON already. If nobody reads them, or if a signal came meanwhile, the run ends."""
         if sys.stdout is None:
             msg = "stdout is closed, but records are written there [see: stdout-closed]"
             raise EndOfRun(msg, exit_code=1)
@@ -97,11 +93,7 @@ class MessageWriter(SingerWriter):
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:
-        """Messages that belong together: a signal ends the run after the last of them, also one that came before the first.
-
-        Raises:
-            EndOfRun: If a signal came.
-        """
+        """Messages that belong together: a signal ends the run after the last of them, also one that came before the first."""
         self._together = True
         try:
             yield
@@ -114,9 +106,6 @@ class MessageWriter(SingerWriter):
         """End the run: now, or after the message that is being written and those that belong to it.
 
         If the interpreter keeps the exception to itself, as it does with one from a finalizer, the run ends after the next message.
-
-        Raises:
-            EndOfRun: `end`, unless messages are being written.
         """
         self._end = end
         if not (self._writing or self._together):

@@ -17,11 +17,7 @@ from tap_lexer_activity.sync.engine import Engine, ask_for_zone
 
 
 def check_token(run: Run) -> None:
-    """Say whether the token works, by one request, and by another one whether `timezone` is that of the users.
-
-    Raises:
-        FatalAPIError, RetriableAPIError: If it does not, or if that can't be found out.
-    """
+    """Say whether the token works, by one request, and by another one whether `timezone` is that of the users."""
     limiter = run.client.limiter
     if not limiter.available():
         wait = in_words(limiter.next_free_at() - time.monotonic())
@@ -35,12 +31,7 @@ def check_token(run: Run) -> None:
 
 
 def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
-    """The requests that a run would send, as lines for people.
-
-    Raises:
-        ConfigValidationError: If `form_ids` names a form that does not exist.
-        FatalAPIError, RetriableAPIError: If the forms are needed to know, and can't be read.
-    """
+    """The requests that a run would send, as lines for people."""
     run = engine.run
     settings = run.settings
     if engine.needs_forms:
@@ -74,9 +65,7 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
 def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The properties of streams with the columns that a short export, or a short read, of each has, by the stream's name.
 
-    Raises:
-        FatalAPIError, RetriableAPIError: If an export can't be had. One that the token may not read is left out; so is any other stream
-            that can't be read.
+    An export that the token may not read is left out; so is any other stream that can't be read.
     """
     for name in names:
         stream = BY_NAME[name](run)

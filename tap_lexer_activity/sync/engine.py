@@ -72,11 +72,7 @@ class Engine:
     # What is asked for
 
     def plans(self) -> list[Plan]:
-        """The requests of this run, in the order of the streams.
-
-        Raises:
-            ConfigValidationError: If `form_ids` names a form that does not exist.
-        """
+        """The requests of this run, in the order of the streams."""
         plans = [plan for stream in self.streams for plan in stream.plans()]
         if self._asks_for_zone(plans):
             plans.insert(0, Plan(stream="users", reason="for timezone", count=1))
@@ -236,11 +232,7 @@ class Engine:
             lookahead.drop(part)
 
     def _events(self, stream: LexerStream, form_id: int | None) -> Generator[Event]:
-        """The events of one part. An error ends the part, and not the run.
-
-        Raises:
-            EndOfRun: If nothing else would work either.
-        """
+        """The events of one part. An error ends the part, and not the run, unless nothing else would work either."""
         progress, name = self.run.progress, stream.name
         progress.begin(name)
         polls = isinstance(stream, WindowedStream) and not stream.is_export  # exports poll while they wait

@@ -16,11 +16,7 @@ def say_counts(run: Run, names: Sequence[str]) -> None:
 
 
 def say_outcome(engine: Engine, *, got_further: bool) -> None:
-    """Log the last lines of a run that came to its end, and in which a bookmark has moved or not.
-
-    Raises:
-        EndOfRun: If not all of it is well.
-    """
+    """Log the last lines of a run that came to its end, and in which a bookmark has moved or not. If not all of it is well, they end it."""
     run = engine.run
     failures, short = run.progress.failures, run.progress.short
     failed = list(dict.fromkeys(name for name, _ in failures))
@@ -58,11 +54,7 @@ def say_outcome(engine: Engine, *, got_further: bool) -> None:
 
 
 def say_trial(engine: Engine) -> None:
-    """Log how a trial of one record of each stream ended.
-
-    Raises:
-        EndOfRun: With exit code 1 if a stream failed, or was not tried because `max_requests` are spent.
-    """
+    """Log how a trial of one record of each stream ended. If one failed, or was not tried, the run ends."""
     progress = engine.run.progress
     lines = []
     if failures := progress.failures:

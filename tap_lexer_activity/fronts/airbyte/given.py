@@ -27,11 +27,7 @@ class Wanted:
 
 
 def read_file(option: str, path: str) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        ConfigurationError: If it can't be read, or is not JSON.
-    """
+    """The content of a JSON file."""
     try:
         return json.loads(Path(path).read_bytes())
     except OSError as error:
@@ -43,11 +39,7 @@ def read_file(option: str, path: str) -> Any:
 
 
 def settings_in(content: Any) -> dict[str, Any]:
-    """The settings: those that are objects may be text, as a form has them, and empty text is not set.
-
-    Raises:
-        ConfigurationError: If it is not an object of settings.
-    """
+    """The settings: those that are objects may be text, as a form has them, and empty text is not set."""
     if not isinstance(content, dict):
         msg = "--config: the file has no JSON object of settings [see: airbyte-file]"
         raise ConfigurationError(msg)
@@ -65,11 +57,7 @@ def settings_in(content: Any) -> dict[str, Any]:
 
 
 def streams_in(content: Any) -> dict[str, Wanted]:
-    """The streams of a configured catalog.
-
-    Raises:
-        ConfigurationError: If it is not a catalog of this source.
-    """
+    """The streams of a configured catalog."""
     try:
         named = {
             str(entry["stream"]["name"]): (
@@ -101,11 +89,7 @@ def _columns(name: str, chosen: Schema) -> Columns:
 
 
 def state_in(content: Any) -> dict[str, Any]:
-    """The state of an earlier run, as the tap has it.
-
-    Raises:
-        ConfigurationError: If it is not a state by streams.
-    """
+    """The state of an earlier run, as the tap has it."""
     entries = [content] if isinstance(content, dict) and content else content or []
     try:
         parts = [entry["stream"] for entry in entries if entry != {"type": "LEGACY", "data": {}}]

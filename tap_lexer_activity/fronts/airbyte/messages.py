@@ -143,11 +143,7 @@ class Messages:
             raise end
 
     def interrupt(self, end: EndOfRun) -> None:
-        """End the run: now, or after the message that is being written.
-
-        Raises:
-            EndOfRun: `end`, unless a message is being written.
-        """
+        """End the run: now, or after the message that is being written."""
         if not self._writing:
             raise end
         self._end = end

@@ -42,11 +42,7 @@ class StreamOutput:
         messages.write(m.status(name, "STARTED"))
 
     def take(self, step: Step) -> int:
-        """Write an event's rows, or move the bookmark to where it says.
-
-        Returns:
-            The number of rows.
-        """
+        """Write an event's rows, or move the bookmark to where it says; then the number of rows."""
         rows = rows_of(step)
         match step.event:
             case Block() | dict():
@@ -124,11 +120,7 @@ def read(
 
 
 def _refuse_part_of_a_table(settings: Settings, wanted: Mapping[str, Wanted]) -> None:
-    """Refuse a backfill whose days would replace a whole table.
-
-    Raises:
-        ConfigurationError: If there is one.
-    """
+    """Refuse a backfill whose days would replace a whole table."""
     names = [name for name, each in wanted.items() if each.replaces and BY_NAME[name].bookmark_column is not None]
     if settings.backfill is not None and names:
         msg = (
