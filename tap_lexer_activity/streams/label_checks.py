@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, RangeTooShortError, UnexpectedAnswerError
-from tap_lexer_activity.streams.grain_checks import GrainChecks, has_values
+from tap_lexer_activity.streams.grain import GrainChecks, has_values
 from tap_lexer_activity.streams.label_texts import read_label
 from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, beside, place
 from tap_lexer_activity.streams.ranges import SHORTEST
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.streams.grain_checks import Bucket
+    from tap_lexer_activity.streams.grain import Bucket
     from tap_lexer_activity.streams.series_shapes import Shaped
     from tap_lexer_activity.windows import Interval
 

@@ -6,8 +6,9 @@ The documents write `2018-04-27 00:00`, which names no zone. Whatever else names
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -15,6 +16,7 @@ from tap_lexer_activity.values import of_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
 Order: TypeAlias = Literal["day_first", "month_first"]
 """The order of day and month in `01/02/2018`."""
@@ -74,7 +76,8 @@ def read_label(value: Any) -> dict[Order, Label]:
         value = Decimal(text) if _EPOCH.fullmatch(text) else None
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return {}
-    return _of_epoch(Decimal(value))
+    moment = of_epoch(Decimal(value))
+    return {} if moment is None else dict.fromkeys(ORDERS, Label(moment))
 
 
 def ends_of(text: str) -> tuple[str, str | None]:
@@ -85,61 +88,41 @@ def ends_of(text: str) -> tuple[str, str | None]:
     return text, None
 
 
-def _of_epoch(number: Decimal) -> dict[Order, Label]:
-    moment = of_epoch(number)
-    return {} if moment is None else dict.fromkeys(ORDERS, Label(moment))
-
-
 def _of_parts(found: re.Match[str], *, is_documented: bool) -> dict[Order, Label]:
     parts = found.groupdict()
     result: dict[Order, Label] = {}
     for order in ORDERS:
-        try:
-            date = _date(parts, order)
-            moment = None if date is None else _at(date, parts)
-        except (ValueError, OverflowError):
-            continue
-        if moment is not None:
+        with suppress(ValueError, OverflowError):
+            year, month, day = map(int, _date(parts, order))
+            moment = datetime(year, month, day, *_clock(parts))  # noqa: DTZ001 (a wall clock time)
+            if parts["zone"]:
+                moment = moment.replace(tzinfo=_zone(parts["offset"])).astimezone(UTC)
             result[order] = Label(moment, is_documented)
     return result
 
 
-def _date(parts: Mapping[str, str | None], order: Order) -> datetime | None:
-    """The date; `None` if a word in it is no month."""
-    name = parts["name"] or parts["name_first"]
-    if name is not None:
-        month = _MONTHS.index(name[:3].lower()) + 1 if name[:3].lower() in _MONTHS else 0
-        year, day = parts["year_named"] or parts["year_second"], parts["day_named"] or parts["day_second"]
-        return _day(year, month, day) if month else None
-    if (compact := parts["compact"]) is not None:
-        return _day(compact[:4], compact[4:6], compact[6:])
-    if parts["one"] is not None:
-        day, month_ = (parts["one"], parts["two"]) if order == "day_first" else (parts["two"], parts["one"])
-        return _day(parts["year_last"], month_, day)
-    return _day(parts["year"], parts["month"], parts["day"])
+def _date(parts: Mapping[str, Any], order: Order) -> tuple[str | int, ...]:
+    """Year, month and day; `ValueError` if a word among them is no month."""
+    if name := parts["name"] or parts["name_first"]:
+        month = _MONTHS.index(name[:3].lower()) + 1
+        return parts["year_named"] or parts["year_second"], month, parts["day_named"] or parts["day_second"]
+    if compact := parts["compact"]:
+        return compact[:4], compact[4:6], compact[6:]
+    if parts["one"]:
+        by_order = ("two", "one") if order == "day_first" else ("one", "two")
+        return parts["year_last"], *(parts[name] for name in by_order)
+    return parts["year"], parts["month"], parts["day"]
 
 
-def _day(year: str | None, month: str | int | None, day: str | None) -> datetime:
-    return datetime(int(year or 0), int(month or 0), int(day or 0))  # noqa: DTZ001 (a wall clock time)
-
-
-def _at(date: datetime, parts: Mapping[str, str | None]) -> datetime:
-    hour = int(parts["hour"] or 0)
+def _clock(parts: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """Hour, minute, second and microsecond; `ValueError` if it is no hour before or after noon."""
+    hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
     if half := parts["half"]:
         if not 1 <= hour <= _NOON:
             raise ValueError(hour)
         hour = hour % _NOON + (_NOON if half in "Pp" else 0)
-    fraction = int((parts["fraction"] or "0").ljust(6, "0")[:6])
-    minute, second = int(parts["minute"] or 0), int(parts["second"] or 0)
-    moment = date.replace(hour=hour, minute=minute, second=second, microsecond=fraction)
-    if not parts["zone"]:
-        return moment
-    return moment.replace(tzinfo=_zone(parts["offset"])).astimezone(UTC)
+    return hour, minute, second, int((parts["fraction"] or "0").ljust(6, "0")[:6])
 
 
-def _zone(offset: str | None) -> timezone:
-    if offset is None:
-        return UTC
-    digits = offset[1:].replace(":", "").ljust(4, "0")
-    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-ahead if offset[0] == "-" else ahead)
+def _zone(offset: str | None) -> tzinfo | None:
+    return datetime.strptime(offset.replace(":", "").ljust(5, "0"), "%z").tzinfo if offset else UTC

@@ -7,7 +7,7 @@ that was asked for, where by the usual one none is, is the right one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 Edge: TypeAlias = Literal["before", "after"]
 
-_TEXT: Final = "%Y-%m-%d %H:%M"
-_LAST: Final = (timedelta(seconds=1), timedelta(minutes=1))
-"""The time from a label to the end of its bucket, where labels are the last second or minute inside."""
+_LAST: Final = (timedelta(0), timedelta(seconds=1), timedelta(minutes=1))
+"""The time from a label to the end of its bucket, where labels are ends, or the last second or minute inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,89 +79,83 @@ def place(  # noqa: PLR0913 (what was asked for, and what settings say)
         ends: Whether the labels are ends; None: what they show.
         accepted: Words of the setting `accept`, of which `day_first`, `month_first` and `utc_labels` are heeded.
     """
-    given = sorted(set(labels))
-    read = {label: read_label(label) for label in given}
+    read = {label: read_label(label) for label in sorted(set(labels))}
     order, is_ambiguous = _order(read, asked, zone, accepted)
-    by_order = {label: found.get(order or "day_first") for label, found in read.items()}
-    usual = Rule(ends=bool(ends), in_utc="utc_labels" in accepted)
-    best = _by_rule(by_order, asked, interval, zone, usual)
-    if best.strays and (interval == "hour" or not best.buckets):
-        rules = [Rule(ends=bool(ends), in_utc=True)]
+    by_order = {text: found.get(order or "day_first") for text, found in read.items()}
+    starts = buckets_by_start(asked, interval, zone)
+    rule = Rule(ends=bool(ends), in_utc="utc_labels" in accepted)
+    buckets = _by_rule(by_order, _names(starts, interval, zone, rule), rule)
+    if len(buckets) < len(read) and (interval == "hour" or not buckets):
+        others = [Rule(ends=bool(ends), in_utc=True)]
         if ends is None:
-            rules += [Rule(ends=True), Rule(ends=True, in_utc=True)]
-        others = [_by_rule(by_order, asked, interval, zone, rule) for rule in rules]
-        best = next((other for other in others if not other.strays and other.buckets), best)
-    is_documented = all(label is not None and label.is_documented for label in by_order.values())
-    is_choice = order if any(len(set(found.values())) > 1 or len(found) == 1 for found in read.values()) else None
-    return replace(best, order=is_choice, is_documented=is_documented, is_ambiguous=is_ambiguous)
-
-
-def _by_rule(
-    labels: Mapping[str, Label | None], asked: Window, interval: Interval, zone: ZoneInfo, rule: Rule
-) -> Placed:
-    buckets: dict[str, Window] = {}
-    by_clock, by_instant = _names(asked, interval, zone, rule)
-    for text, label in labels.items():
-        if label is None:
-            continue
-        moment = label.moment
-        if moment.tzinfo is not None:
-            found = by_instant.get(moment)
-        else:
-            found = by_clock.get(moment.strftime(_TEXT)) if not moment.second and not moment.microsecond else None
-            if found is None and rule.ends:  # 23:59:59
-                found = by_clock.get(moment.isoformat(sep=" ", timespec="seconds"))
-        if found is not None:
-            buckets[text] = found
-    strays = tuple(text for text in labels if text not in buckets)
-    return Placed(buckets, strays, rule, None, is_documented=True, is_ambiguous=False)
-
-
-def _names(
-    asked: Window, interval: Interval, zone: ZoneInfo, rule: Rule
-) -> tuple[dict[str, Window], dict[datetime, Window]]:
-    """The names of the buckets of a request, as a clock shows them and as instants."""
-    starts = buckets_by_label(asked, interval, zone)
-    found = sorted(
-        set(starts.values()), key=lambda bucket: (bucket.start >= asked.end or asked.start >= bucket.end, bucket)
+            others += [Rule(ends=True), Rule(ends=True, in_utc=True)]
+        for other in others:
+            found = _by_rule(by_order, _names(starts, interval, zone, other), other)
+            if len(found) == len(read):
+                rule, buckets = other, found
+                break
+    is_choice = any(len(set(found.values())) > 1 or len(found) == 1 for found in read.values())
+    return Placed(
+        buckets,
+        tuple(text for text in read if text not in buckets),
+        rule,
+        order if is_choice else None,
+        is_documented=all(label is not None and label.is_documented for label in by_order.values()),
+        is_ambiguous=is_ambiguous,
     )
-    if not rule.ends:
-        by_clock = {bucket.start.strftime(_TEXT): bucket for bucket in found} if rule.in_utc else starts
-        return by_clock, {bucket.start: bucket for bucket in found}
-    shown = UTC if rule.in_utc else zone
-    by_clock, by_instant = {}, {}
-    for bucket in found:
-        by_clock.setdefault(bucket.end.astimezone(shown).strftime(_TEXT), bucket)
+
+
+def _by_rule(labels: Mapping[str, Label | None], names: Mapping[datetime, Window], rule: Rule) -> dict[str, Window]:
+    """The bucket of each label that has one of its names."""
+    found: dict[str, Window] = {}
+    for text, label in labels.items():
+        if label is not None:
+            is_cut = rule.ends and not label.is_instant  # 23:59:59.999
+            moment = label.moment.replace(microsecond=0) if is_cut else label.moment
+            if moment in names:
+                found[text] = names[moment]
+    return found
+
+
+def _names(starts: Mapping[datetime, Window], interval: Interval, zone: ZoneInfo, rule: Rule) -> dict[datetime, Window]:
+    """The buckets of a request by their names: as instants, and as a clock shows them."""
+    names: dict[datetime, Window] = {} if rule.ends or rule.in_utc else dict(starts)
+    clock = UTC if rule.in_utc else zone
+    for bucket in dict.fromkeys(starts.values()):
+        if not rule.ends:
+            names[bucket.start] = bucket
+            names.setdefault(bucket.start.astimezone(clock).replace(tzinfo=None), bucket)
+            continue
         if interval == "day" and not rule.in_utc:
-            by_clock.setdefault(f"{windows.local_date(bucket.end, zone)} 00:00", bucket)
-        by_instant[bucket.end] = bucket
+            names.setdefault(datetime.combine(windows.local_date(bucket.end, zone), time()), bucket)
         for before in _LAST:
             last = bucket.end - before
-            by_clock.setdefault(last.astimezone(shown).isoformat(sep=" ", timespec="seconds")[:19], bucket)
-            by_clock.setdefault(last.astimezone(shown).strftime(_TEXT), bucket)
-            by_instant[last] = bucket
-    return by_clock, by_instant
+            shown = last.astimezone(clock).replace(tzinfo=None)
+            names[last] = bucket
+            names.setdefault(shown, bucket)
+            names.setdefault(shown.replace(second=0), bucket)
+    return names
 
 
-def buckets_by_label(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[str, Window]:
-    """The label of each bucket of a request, as a clock in the zone shows its start.
+def buckets_by_start(asked: Window, interval: Interval, zone: ZoneInfo) -> dict[datetime, Window]:
+    """The buckets of a request, by the time without a zone that a clock in the zone shows at their start.
 
     One bucket more on either side is included: an answer may begin or end a bucket further out than was asked.
-    A day may be labelled by midnight also where the clock jumps over it, and an hour by the full hour.
+    A day goes by midnight also where the clock jumps over it, and an hour by the full hour.
     """
     inside = list(windows.windows(asked.start, asked.end, interval, zone))
     before = windows.floor(inside[0].start - windows.SECOND, interval, zone)
     after = windows.following(inside[-1].start, interval, zone)
     outside = [windows.Window(start, windows.following(start, interval, zone)) for start in (before, after)]
-    labels: dict[str, Window] = {}
+    found: dict[datetime, Window] = {}
     for bucket in (*inside, *outside):  # where a clock shows a time twice, the one that was asked for comes first
-        shown = bucket.start.astimezone(zone)
-        labels.setdefault(shown.strftime(_TEXT), bucket)
+        shown = bucket.start.astimezone(zone).replace(tzinfo=None)
+        found.setdefault(shown, bucket)
         if interval == "day":
-            labels.setdefault(f"{windows.local_date(bucket.start, zone)} 00:00", bucket)
+            found.setdefault(datetime.combine(windows.local_date(bucket.start, zone), time()), bucket)
         else:
-            labels.setdefault(shown.strftime("%Y-%m-%d %H:00"), bucket)
-    return labels
+            found.setdefault(shown.replace(minute=0), bucket)
+    return found
 
 
 def _order(

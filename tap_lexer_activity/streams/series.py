@@ -10,7 +10,7 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams.base import WindowedStream
-from tap_lexer_activity.streams.grain_checks import Bucket
+from tap_lexer_activity.streams.grain import Bucket
 from tap_lexer_activity.streams.label_checks import LabelChecks
 from tap_lexer_activity.streams.series_shapes import shaped
 from tap_lexer_activity.streams.states import STATES, canonical_state
