@@ -157,17 +157,9 @@ def read_booleans(cells: Sequence[str]) -> Sequence[bool | None]:
 def reader_for(
     schema: Mapping[str, Any], of_times: Callable[[Sequence[str]], Sequence[Any]] = read_times
 ) -> Callable[[Sequence[str]], Sequence[Any]] | None:
-    """The function that reads the cells of a column with this schema; `None` for text, which stays as it is.
-
-    Args:
-        schema: The column's.
-        of_times: What reads times.
-    """
+    """The function that reads the cells of a column with this schema (times by `of_times`); `None` for text, which stays as it is."""
     kinds = schema.get("type", ())
-    if "boolean" in kinds:
-        return read_booleans
-    if "number" in kinds:
-        return read_numbers
-    if "integer" in kinds:
-        return read_integers
+    for kind, read in ("boolean", read_booleans), ("number", read_numbers), ("integer", read_integers):
+        if kind in kinds:
+            return read
     return of_times if schema.get("format") == "date-time" else None

@@ -63,13 +63,13 @@ class Converter:
             headers: The cells of the first row.
             properties: Properties of the stream's schema.
             wanted: Names of those that are selected; the others are left out altogether.
-            stable: See `Identity`.
-            taken: Columns of the tap's own, which no column of the export may be named as.
-            window: The export's window, as text.
-            by_the_clock: See `Identity`.
-            dated_by: Names of the column that says when a row happened: see `place_of_time`.
+            stable: See `Identity`, as for `window` and `by_the_clock`.
+            taken: See `matched`.
+            window: As `stable`.
+            by_the_clock: As `stable`.
+            dated_by: See `place_of_time`.
             zone: The zone whose calendar dates the rows; without it there is no `local_date`.
-            time_formats: Forms of times that are not written as year, month and day, as `strptime` knows them.
+            time_formats: See `time_reader`.
             before: What converted the rows above, if they are under another header of the same file.
         """
         names = matched(headers, properties, taken)
@@ -119,13 +119,9 @@ class Converter:
         return self._identity.timeless > 0
 
     def convert(self, rows: Sequence[list[str]], *, has_nul: bool = True) -> list[Sequence[Any]]:
-        """Values of rows, column by column in the order of `columns`.
+        """Values of one or more rows, column by column in the order of `columns`; `has_nul` tells whether the file has a NUL.
 
         Nothing in a row is lost: a cell without a column of its own is in the last one, as text, by its header.
-
-        Args:
-            rows: Cells of rows, at least one.
-            has_nul: Whether the file has a NUL.
         """
         extras: Extras = {}
         if set(map(len, rows)) != {self._width}:
@@ -135,8 +131,8 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]  # ids are made of the cells as they are in the file
-        if has_nul:
-            cells = _storable(cells)
+        if has_nul:  # (one look at a whole column tells; hardly any has a NUL)
+            cells = [tuple(map(storable, column)) if "\0" in "".join(column) else column for column in cells]
         columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
         if self._dates is not None:
             column = cells[self._time]
@@ -185,13 +181,11 @@ class Converter:
     def _keep_unread(self, place: int, column: Sequence[str], values: Sequence[Any], extras: Extras) -> None:
         """Keep cells that are not of their column's type as text."""
         key = self._keys[place]
+        said = f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns [see: cell-of-other-type]"
+        self._surprises.setdefault(key, said)
         for number, (cell, value) in enumerate(zip(column, values, strict=True)):
             if cell and value is None:
                 extras.setdefault(number, {})[key] = cell
-                self._surprises.setdefault(
-                    key,
-                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns [see: cell-of-other-type]",
-                )
 
     def _note_unread(self, place: int, column: Sequence[str], values: Sequence[Any]) -> None:
         """Note times that can't be read, for the advice how they could be."""
@@ -229,10 +223,3 @@ class Converter:
                 "rows are alike in all that can't change, and are told apart by their order; if only some come again, "
                 "one may overwrite another [see: rows-alike]",
             )
-
-
-def _storable(cells: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Cells that any table can hold, column by column. Hardly any has a NUL, and one look at a whole column says so."""
-    if any("\0" in "".join(column) for column in cells):
-        return [tuple(map(storable, column)) for column in cells]
-    return cells

@@ -35,11 +35,9 @@ _MOST_HOURS: Final = 20_000
 def place_of_time(headers: Sequence[str], names: Iterable[str] = ()) -> int | None:
     """The place of the column that says when a row happened, or `None` if there is none.
 
-    Args:
-        headers: The cells of the first row.
-        names: Names that the column may have, the best first. Without any, it is the column named as the time of an answer to a survey:
-            submitted, completed, received, answered or created, in this order, best with a word for a time beside it; else a mere
-            `Date` or `Timestamp`. No other word may be in the name, because a question may ask for a date, too.
+    It has one of the `names`, the best first. Without any, it is the column named as the time of an answer to a survey: submitted,
+    completed, received, answered or created, in this order, best with a word for a time beside it; else a mere `Date` or `Timestamp`.
+    No other word may be in the name, because a question may ask for a date, too.
     """
     found = [column_name(header) for header in headers]
     if names := tuple(names):
@@ -80,12 +78,7 @@ class LocalDates(dict[str, str | None]):
         return found
 
     def of(self, times: Sequence[str | None], cells: Sequence[str]) -> Sequence[str | None]:
-        """Dates of the cells of a column, `None` for one that is neither a time nor a date.
-
-        Args:
-            times: The cells as `read_times` reads them.
-            cells: The cells. A date without a time of day stands for itself.
-        """
+        """Dates of the cells of a column and of the times in them; `None` for one that is neither a time nor a date."""
         found = [time and self[time[:13]] for time in times]
         if None in found:
             return [day or self._of(time, cell) for day, time, cell in zip(found, times, cells, strict=True)]

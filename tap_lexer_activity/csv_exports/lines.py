@@ -32,12 +32,8 @@ _find_number: Final = re.compile(r"\d[\d,]*").search
 def from_header(rows: Iterator[Row], names: AbstractSet[str] = frozenset()) -> tuple[Row, int, Iterator[Row]]:
     """The header of a file (empty if there is none), the number of lines above it, and the rows below it.
 
-    The header is the line with the most columns that are known. If no line has any, it is the first that has names for more than half of
-    the columns of what is below it.
-
-    Args:
-        rows: All lines of the file.
-        names: Names of the columns that are known.
+    The header is the line with the most columns that are known, by their `names`. If no line has any, it is the first that has names for
+    more than half of the columns of what is below it.
     """
     header = next(rows, [])
     count = sum(column_name(cell) in names for cell in header)
@@ -82,12 +78,7 @@ class Sections:
     """
 
     def __init__(self, header: Row, names: AbstractSet[str]) -> None:
-        """Begin with the first header.
-
-        Args:
-            header: The cells of the header.
-            names: Names of the columns that are known.
-        """
+        """Begin with the first header, and the names of the columns that are known."""
         self.repeated = self.others = 0
         self._header = header
         self._names = names
@@ -97,14 +88,10 @@ class Sections:
         """The rows, a few at a time, each with their header."""
         first, last = itemgetter(0), itemgetter(-1)
         for chunk in chunks:
-            if self._is_near(map(first, chunk)) or self._is_near(map(last, chunk)):
-                yield from self._split(chunk)
-            else:
+            if self._cells.isdisjoint(map(first, chunk)) and self._cells.isdisjoint(map(last, chunk)):
                 yield self._header, chunk
-
-    def _is_near(self, cells: Iterable[str]) -> bool:
-        """True if one of the cells may be that of a header."""
-        return not self._cells.isdisjoint(cells)
+            else:
+                yield from self._split(chunk)
 
     def _split(self, chunk: list[Row]) -> Iterator[tuple[Row, list[Row]]]:
         """The parts of some rows, each below its own header."""

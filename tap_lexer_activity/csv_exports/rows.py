@@ -80,13 +80,9 @@ def _rows_of(head: Sequence[str], sign: str) -> list[list[str]]:
 
 
 def _columns(rows: Sequence[list[str]], by_comma: int) -> tuple[int, int] | None:
-    """The first row of the table that a sign makes, and the number of its columns, negated: the more, the better.
+    """The first row of the table that a sign makes, and the number of its columns, negated: the more, the better. `None` if it makes none.
 
-    `None` if it makes none. Rows above it, of another width, may be a title.
-
-    Args:
-        rows: What the sign makes of the first lines.
-        by_comma: The first row in which a comma makes columns.
+    Rows above it, of another width, may be a title. A comma makes columns from the row `by_comma` on.
     """
     if rows and len(rows[-1]) == 1 and is_sum(rows[-1]):  # which may be all that is below a header
         rows = rows[:-1]

@@ -16,19 +16,8 @@ if TYPE_CHECKING:
 
 _DATES: Final = (
     *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y"),
-    *(
-        "%Y-%m-%d",
-        "%Y/%m/%d",
-        "%Y/%d/%m",
-        "%Y.%m.%d",
-        "%Y%m%d",
-        "%d %b %Y",
-        "%d-%b-%Y",
-        "%d-%b-%y",
-        "%b %d, %Y",
-        "%b %d %Y",
-    ),
-    *("%d %B %Y", "%B %d, %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%a %d %b %Y"),
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y/%d/%m", "%Y.%m.%d", "%Y%m%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y"),
+    *("%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%a %d %b %Y"),
 )
 _CLOCKS: Final = ("", "%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p", "%H:%M:%S.%f")
 _BETWEEN: Final = (" ", ", ", "T", " at ")
@@ -53,11 +42,9 @@ def is_in_utc(header: str) -> bool:
 
 
 def time_reader(forms: Sequence[str], zone: ZoneInfo | None) -> Callable[[Sequence[str]], Sequence[str | None]]:
-    """A function as `read_times`, which also reads times in these forms.
+    """A function as `read_times`, which also reads times in these forms, as `strptime` knows them: the first that fits.
 
-    Args:
-        forms: As `strptime` knows them, tried in this order.
-        zone: Where times in these forms are, unless they say so themselves; `None` for UTC.
+    Unless they name their zone, they are of `zone`; `None` for UTC.
     """
 
     def read(cells: Sequence[str]) -> Sequence[str | None]:
@@ -95,32 +82,23 @@ def _parsed(cell: str, form: str) -> datetime | None:
 
 def only_form(cells: Iterable[str]) -> str | None:
     """The form that reads all cells, if there is one, and no other reads them as other times."""
-    found: str | None = None
-    first: list[datetime | None] = []
     cells = list(cells)
-    signs = _signs.sub("", cells[0]) if cells else ""
-    for form in FORMS if cells else ():
-        if _signs.sub("", form) != signs:
-            continue  # (at once: a form that is new to `strptime` takes it long)
-        read = [_parsed(cell, form) for cell in cells]
-        if None in read:
-            continue
-        if found is not None and read != first:
-            return None
-        if found is None:
-            found, first = form, read
-    return found
+    if not cells:
+        return None
+    signs = _signs.sub("", cells[0])
+    found: dict[tuple[datetime | None, ...], str] = {}
+    for form in FORMS:
+        if _signs.sub("", form) == signs:  # (a form that is new to `strptime` takes it long)
+            read = tuple(_parsed(cell, form) for cell in cells)
+            if None not in read:
+                found.setdefault(read, form)
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 class UnreadTimes:
     """Times of one column that can't be read."""
 
     def __init__(self, column: str) -> None:
-        """Begin without any.
-
-        Args:
-            column: Its header.
-        """
         self._column = column
         self._cells: dict[str, None] = {}
 

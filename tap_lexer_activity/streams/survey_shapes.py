@@ -48,21 +48,20 @@ def _rows(answer: Any, found: set[str]) -> Any:
     if all(map(read_label, answer)) and all(isinstance(part, dict) for part in answer.values()):
         found.add(OTHER)
         return [_of_date(label, part) for label, part in answer.items()]
-    parts = [name for name, part in answer.items() if isinstance(part, list | dict) and part]
-    if len(answer) == 1 and next(iter(answer)) in _AROUND:
+    parts = (
+        list(answer)
+        if len(answer) == 1
+        else [name for name, part in answer.items() if part and isinstance(part, list | dict)]
+    )
+    if len(parts) == 1 and parts[0] in _AROUND and (len(answer) == 1 or isinstance(answer[parts[0]], list)):
         found.add(OTHER)
-        return _rows(answer[next(iter(answer))], found)
-    if len(parts) == 1 and parts[0] in _AROUND and isinstance(answer[parts[0]], list):
-        found.add(OTHER)
-        return answer[parts[0]]
+        return _rows(answer[parts[0]], found)
     return answer
 
 
 def _of_date(label: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """A row of what stood under its date."""
-    if isinstance(part.get("data"), dict):
-        return {"date": label, **part}
-    return {"date": label, "data": dict(part)}
+    return {"date": label, **(part if isinstance(part.get("data"), dict) else {"data": part})}
 
 
 def _row(row: dict[str, Any], found: set[str]) -> dict[str, Any]:
