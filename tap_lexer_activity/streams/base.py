@@ -26,7 +26,6 @@ from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Interval, Request
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -57,17 +55,9 @@ class LexerStream(ABC):
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.settings = run.settings
+        self.logger = run.logger.getChild(self.name)
         self.columns = run.columns.get(self.name) or Columns.of_schema(self.name)
-
-    @property
-    def settings(self) -> Settings:
-        """The run's settings."""
-        return self.run.settings
-
-    @cached_property
-    def logger(self) -> logging.Logger:
-        """The stream's part of the log."""
-        return self.run.logger.getChild(self.name)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -186,6 +176,7 @@ class WindowedStream(LexerStream):
         if settings.backfill is not None:
             wanted = self._due(settings.backfill.start, until=settings.backfill.end)
             return self._planned(form_id, self._cut(wanted), "backfill")
+        origin = windows.floor(self.start, self.interval, zone)
         bookmark = self.bookmark(form_id)
         caution = None
         if bookmark is not None and bookmark > datetime.now(UTC):
@@ -194,7 +185,7 @@ class WindowedStream(LexerStream):
                 "To re-read from start_date, remove this stream from the state [see: bookmark-in-future]"
             )
             return self._planned(form_id, [], "the bookmark is in the future", caution)
-        if bookmark is not None and bookmark < windows.floor(self.start, self.interval, zone):
+        if bookmark is not None and bookmark < origin:
             named = f"start_dates[{self.name}]" if self.name in settings.starts else "start_date"
             caution = (
                 f"{named} ({windows.to_text(self.start)}) is after the bookmark ({windows.to_text(bookmark)}): "
@@ -203,7 +194,7 @@ class WindowedStream(LexerStream):
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
         key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
         requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
-        since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
+        since = max(bookmark or first, origin)
         reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
         rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(form_id, requests, reason, caution, rereads)
@@ -303,12 +294,8 @@ class WindowedStream(LexerStream):
     def warn_of_strays(self, asked_for: str, dates: Iterable[str]) -> None:
         """Warn of days that were not asked for, if there are any."""
         if shown := ", ".join(sorted(dates)):
-            quoted = self.run.client.quote(shown)
-            self.logger.warning(
-                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
-                asked_for,
-                quoted,
-            )
+            said = "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]"
+            self.logger.warning(said, asked_for, self.run.client.quote(shown))
 
     def body(self, request: Request, form_id: int | None) -> dict[str, Any]:
         """The request's body: times with the offset in force at that moment, the end as the last second inside."""

@@ -63,18 +63,10 @@ class ExportFiles(WindowedStream):
         is_part: bool = False,
         written: AbstractSet[str] = frozenset(),
     ) -> Iterator[Block]:
-        """The rows of a file.
-
-        Args:
-            lines: The file.
-            request: What was asked for.
-            form_id: The form, if it is a stream per form.
-            what: The job's name for errors.
-            is_part: Whether the file is of a part of its window.
-            written: Ids of rows that have been yielded already.
+        """The rows of a file, without those whose ids were `written` before. Errors name it by `what`.
 
         Raises:
-            TimelessError: Before the first rows without a time, if it is of a part.
+            TimelessError: Before the first rows without a time, if the file is of a part of its window.
         """
         file: ExportFile | None = None
         try:
@@ -101,9 +93,8 @@ class ExportFiles(WindowedStream):
             if surprise not in self._said:
                 self.logger.warning("%s: %s", what, surprise)
                 self._said.add(surprise)
-        if file.repeated:
-            said = "lines repeat the header, and are left out [see: header-repeated]"
-            self.logger.warning("%s: %d %s", what, file.repeated, said)
+        if count := file.repeated:
+            self.logger.warning("%s: %d lines repeat the header, and are left out [see: header-repeated]", what, count)
         for kind, said in file.notices():
             self.run.notices.accept(self.name, kind, f"{what}: {said}")
 

@@ -48,15 +48,7 @@ class ExportFile:
     """
 
     def __init__(self, lines: TextIO, names: AbstractSet[str]) -> None:
-        """Read up to the header.
-
-        Args:
-            lines: The file, opened with `newline=""`, of which nothing has been read yet.
-            names: Names of the columns that are known.
-
-        Raises:
-            csv.Error: If it is no CSV.
-        """
+        """Read up to the header, by the names of known columns, of a file opened with `newline=""`; `csv.Error` if it is no CSV."""
         self._lines = lines
         self._has_nul = has_nul(lines.buffer)
         self.header, self._titles, self._rows = from_header(read_rows(lines), names)
@@ -79,15 +71,12 @@ class ExportFile:
         is_part: bool = False,
         written: AbstractSet[str] = frozenset(),
     ) -> Iterator[tuple[Converter, list[Sequence[Any]]]]:
-        """The values of rows, column by column, and what converted them.
+        """The values of rows, column by column, and what converted them, which `converter_under` makes for each header after another.
 
-        Args:
-            converter_under: Makes what converts the rows under a header, after those of another.
-            is_part: Whether the file is of a part of its window.
-            written: Ids of rows that are left out.
+        Rows whose ids are `written` are left out.
 
         Raises:
-            TimelessError: Before the first rows without a time, if it is of a part.
+            TimelessError: Before the first rows without a time, if the file is of a part of its window.
         """
         header: list[str] | None = None
         for under, chunk in self.chunks():
@@ -113,9 +102,8 @@ class ExportFile:
         if self._last.is_found:
             said = "the last line is a total, and is left out"
             if self._last.named is not None and self._last.named != self.count:
-                said += (
-                    f". It names {self._last.named}, and there are {self.count} rows: check whether some are missing"
-                )
+                counts = f"It names {self._last.named}, and there are {self.count} rows"
+                said += f". {counts}: check whether some are missing"
             yield "sum below the rows", said
 
     @property

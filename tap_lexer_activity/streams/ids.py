@@ -53,14 +53,9 @@ class Identified:
 def identified(
     answer: list[Any], column: str, *, beside: Sequence[str] = (), may_be_missing: bool = False, what: str
 ) -> Identified:
-    """The rows of a report by agent or classification.
+    """The rows of a report by agent or classification, whose key is a column and those `beside` it.
 
-    Args:
-        answer: The report's rows.
-        column: The column of the id.
-        beside: Columns of the key beside it.
-        may_be_missing: Whether a row without the column belongs to nobody.
-        what: What was asked for, for errors.
+    A row without the column belongs to nobody, if it `may_be_missing`.
 
     Raises:
         UnexpectedAnswerError: If a row belongs to nobody, and another has the id that it would have.

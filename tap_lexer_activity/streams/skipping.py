@@ -75,12 +75,12 @@ def name_the_setting(error: Exception, stream: str, request: Request, zone: Zone
     if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
         return
     first = windows.local_date(request.windows[0].start, zone).isoformat()
-    if len(request.windows) == 1:
-        advice = f"If it keeps failing, skip this window: set skip_windows to {json.dumps({stream: [first]})} [see: window-not-answered]"
-    else:
-        advice = f"If it keeps failing for one window, skip that: set skip_windows to its first date ({stream}: {first} or later) "
-        advice += "[see: window-not-answered]"
-    error.args = (f"{error}. {advice}", *error.args[1:])
+    advice = (
+        f"If it keeps failing, skip this window: set skip_windows to {json.dumps({stream: [first]})}"
+        if len(request.windows) == 1
+        else f"If it keeps failing for one window, skip that: set skip_windows to its first date ({stream}: {first} or later)"
+    )
+    error.args = (f"{error}. {advice} [see: window-not-answered]", *error.args[1:])
 
 
 def cut(
