@@ -20,6 +20,7 @@ _NOTHING: Final = object()
 _HOURS: Final = "gmtoffset"
 """The column of offsets in hours."""
 
+_CONTAINERS: Final[dict[type, str]] = {dict: "object", list: "array"}
 _WANTED: Final = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -70,7 +71,7 @@ class _Fitting:
         """
         if value is None:
             return None, _NOTHING
-        kinds = schema.get("type") or [_kind_of(value)]
+        kinds = schema.get("type") or _CONTAINERS.get(type(value), "any")
         if "object" in kinds:
             return self._fit_object(value, schema, column)
         if "array" in kinds:
@@ -180,11 +181,6 @@ def _has_large(value: Any) -> bool:
             return not fits_integer(value)
         case _:
             return isinstance(value, OddNumber)
-
-
-def _kind_of(value: Any) -> str:
-    """The type of a value whose schema names none."""
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "any"
 
 
 def _is_blank(value: Any) -> bool:

@@ -17,10 +17,9 @@ from tap_lexer_activity.csv_exports.cells import (
     reader_for,
     usual_numbers,
 )
-from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import matched, unique_headers
-from tap_lexer_activity.csv_exports.times import UnreadTimes, is_in_utc, time_reader
+from tap_lexer_activity.csv_exports.times import LocalDates, UnreadTimes, is_in_utc, place_of_time, time_reader
 from tap_lexer_activity.values import storable
 
 if TYPE_CHECKING:
@@ -57,20 +56,11 @@ class Converter:
         time_formats: Sequence[str] = (),
         before: Converter | None = None,
     ) -> None:
-        """Match a header with a schema.
+        """Match a header with the properties of a schema, of which those that are not `wanted` are left out altogether.
 
-        Args:
-            headers: The cells of the first row.
-            properties: Properties of the stream's schema.
-            wanted: Names of those that are selected; the others are left out altogether.
-            stable: See `Identity`, as for `window` and `by_the_clock`.
-            taken: See `matched`.
-            window: As `stable`.
-            by_the_clock: As `stable`.
-            dated_by: See `place_of_time`.
-            zone: The zone whose calendar dates the rows; without it there is no `local_date`.
-            time_formats: See `time_reader`.
-            before: What converted the rows above, if they are under another header of the same file.
+        For `stable`, `window` and `by_the_clock` see `Identity`, for `taken` `matched`, for `dated_by` `place_of_time`, and for
+        `time_formats` `time_reader`. `zone` is that whose calendar dates the rows; without it there is no `local_date`. `before` is what
+        converted the rows above, if they are under another header of the same file.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]

@@ -124,9 +124,7 @@ def _lines_by_cr(lines: Iterable[str]) -> Iterator[str]:
 def is_cut_off(lines: Iterable[str], *, ends_a_line: bool) -> bool:
     """True if a CSV breaks off, inside a quoted cell or in a row that is too short. Reads all of it.
 
-    Args:
-        lines: A text file opened with `newline=""`.
-        ends_a_line: Whether the file ends with a line break. Then a last row that is too short is merely ragged.
+    If the file ends with a line break, a last row that is too short is merely ragged.
     """
     last: list[str] = []
     try:

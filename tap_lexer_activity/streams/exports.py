@@ -18,10 +18,15 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     see_last,
 )
-from tap_lexer_activity.streams.export_files import OWN_COLUMNS, ExportFiles
-from tap_lexer_activity.streams.export_rows import TimelessError, may_be_cut_short, unreadable
+from tap_lexer_activity.streams.base import PerFormStream
+from tap_lexer_activity.streams.export_files import (
+    OWN_COLUMNS,
+    ExportFiles,
+    TimelessError,
+    may_be_cut_short,
+    unreadable,
+)
 from tap_lexer_activity.streams.job_queue import JobQueue, halves
-from tap_lexer_activity.streams.per_form import PerFormStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

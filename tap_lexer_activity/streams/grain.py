@@ -72,13 +72,7 @@ def silence(starts: Iterable[datetime], asked: Window) -> Window | None:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A number of a series.
-
-    Attributes:
-        key: What is counted.
-        label: The label, as it came.
-        kept: What came that has no column.
-    """
+    """A number of a series: what is counted, the label as it came, and what came that has no column."""
 
     key: str
     label: str
@@ -105,11 +99,7 @@ class GrainChecks:
     def check_lengths(
         self, rows: list[Bucket], shape: Shaped, order: Order | None, request: Request, what_came: str
     ) -> None:
-        """Refuse buckets that are longer than what was asked for.
-
-        Raises:
-            RangeTooLongError: If they are.
-        """
+        """Refuse buckets that are longer than what was asked for, by a `RangeTooLongError`."""
         labels = {row.label for row in rows}
         length = DAY if self._interval == "day" else HOUR
         is_long = any(_is_longer(first, last, length + HOUR) for first, last in shape.ends.items() if first in labels)

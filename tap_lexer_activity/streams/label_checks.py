@@ -101,11 +101,8 @@ class LabelChecks:
         if not self._grain.is_of_hours(found.buckets, request):
             raise RangeTooLongError(self._what_came(labels, asked_for))
         if strays:
-            self._run.logger.getChild(self._stream).warning(
-                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
-                asked_for,
-                self._quoted(strays),
-            )
+            said = "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]"
+            self._run.logger.getChild(self._stream).warning(said, asked_for, self._quoted(strays))
 
     # Edges
 

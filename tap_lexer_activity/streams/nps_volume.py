@@ -13,7 +13,7 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams import grain
-from tap_lexer_activity.streams.per_form import PerFormStream
+from tap_lexer_activity.streams.base import PerFormStream
 from tap_lexer_activity.streams.placing import label_shift
 from tap_lexer_activity.streams.survey_shapes import KINDS, shaped
 
@@ -79,8 +79,9 @@ class NpsVolume(PerFormStream):
         first, last = request.asked.start - windows.DAY, request.asked.end + windows.DAY
         strays = [row["date"] for label, row in rows if not first <= label <= last]
         has_what_was_asked_for = len(strays) < len(rows)
-        if has_what_was_asked_for:
-            self.warn_of_strays(asked_for, strays)
+        if strays and has_what_was_asked_for:
+            said = "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]"
+            self.logger.warning(said, asked_for, self.run.client.quote(", ".join(sorted(strays))))
         for label, row in rows:
             if (label - request.asked.start) % windows.DAY or not has_what_was_asked_for:
                 msg = f"{asked_for}: asked for days of UTC, and got a row of {row['date']} [see: buckets-differ]"

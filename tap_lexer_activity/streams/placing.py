@@ -69,15 +69,10 @@ def place(  # noqa: PLR0913 (what was asked for, and what settings say)
     ends: bool | None = None,
     accepted: Container[str] = (),
 ) -> Placed:
-    """The buckets that labels name.
+    """The buckets that labels name, in the range that was asked for.
 
-    Args:
-        labels: The labels.
-        asked: The range that was asked for.
-        interval: The length of its buckets.
-        zone: The zone whose days they are.
-        ends: Whether the labels are ends; None: what they show.
-        accepted: Words of the setting `accept`, of which `day_first`, `month_first` and `utc_labels` are heeded.
+    Labels are `ends` of buckets, or starts; None: what they show. Of the `accepted` words of the setting, `day_first`, `month_first` and
+    `utc_labels` are heeded.
     """
     read = {label: read_label(label) for label in sorted(set(labels))}
     order, is_ambiguous = _order(read, asked, zone, accepted)

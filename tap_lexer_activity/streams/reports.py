@@ -12,9 +12,8 @@ from typing_extensions import override
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, text_of
-from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 from tap_lexer_activity.streams.ids import NOBODY, TOTAL, Identified, identified
-from tap_lexer_activity.streams.per_form import PerFormStream
 from tap_lexer_activity.streams.states import STATES, by_documented_states
 
 if TYPE_CHECKING:

@@ -99,8 +99,8 @@ class _Shaping:
         """Each thing that is counted, to its buckets; `None` if the shape is no known one."""
         if isinstance(answer, list):
             return self._of_list(answer)
-        if not isinstance(answer, dict) or _looks_like_one(answer):
-            return None
+        if not isinstance(answer, dict) or ("value" in answer and any(name in answer for name in _LABELS)):
+            return None  # (the latter is one bucket, and no series)
         if _is_by_date(answer):
             return self._grouped(self._by_date(answer), "buckets came by their dates")
         found: dict[str, list[Any]] = {}
@@ -228,11 +228,6 @@ def _member(name: str, part: Any) -> tuple[list[Any] | None, str | None]:
         return [_dated(label, inner) for label, inner in part.items()], "buckets came by their dates"
     inner = None if name in _AROUND or any(isinstance(other, dict) for other in part.values()) else _one_list(part)
     return (None, None) if inner is None else (inner[1], "buckets came in objects")
-
-
-def _looks_like_one(answer: Mapping[str, Any]) -> bool:
-    """True if an object is one bucket, and no series."""
-    return "value" in answer and any(name in answer for name in _LABELS)
 
 
 def _dated(label: str, part: Any) -> dict[str, Any]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tap_lexer_activity.streams.label_texts import read_label
 from tap_lexer_activity.values import to_utc
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 OTHER: Final = "another shape"
 NO_ZONE: Final = "dates without a zone"
@@ -47,7 +44,8 @@ def _rows(answer: Any, found: set[str]) -> Any:
         return answer
     if all(map(read_label, answer)) and all(isinstance(part, dict) for part in answer.values()):
         found.add(OTHER)
-        return [_of_date(label, part) for label, part in answer.items()]
+        rows = {label: part if isinstance(part.get("data"), dict) else {"data": part} for label, part in answer.items()}
+        return [{"date": label, **part} for label, part in rows.items()]
     parts = (
         list(answer)
         if len(answer) == 1
@@ -57,11 +55,6 @@ def _rows(answer: Any, found: set[str]) -> Any:
         found.add(OTHER)
         return _rows(answer[parts[0]], found)
     return answer
-
-
-def _of_date(label: str, part: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of what stood under its date."""
-    return {"date": label, **(part if isinstance(part.get("data"), dict) else {"data": part})}
 
 
 def _row(row: dict[str, Any], found: set[str]) -> dict[str, Any]:
