@@ -13,7 +13,7 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.streams.grain import Bucket, GrainChecks
-from tap_lexer_activity.streams.placing import buckets_by_start, label_shift
+from tap_lexer_activity.streams.labels import buckets_by_start, label_shift
 from tap_lexer_activity.windows import DAY, HOUR, Request, Window
 
 SYDNEY = ZoneInfo("Australia/Sydney")

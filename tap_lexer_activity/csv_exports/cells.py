@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, to_utc
+from tap_lexer_activity.values import fits_float, fits_integer, is_whole, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -130,15 +130,8 @@ def _read_number(cell: str) -> Decimal | None:
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
     """Whole numbers of 64 bits, also those written as `15.0`; `None` for any other cell."""
-    return [
-        int(number)
-        if number is not None
-        and number.adjusted() <= MOST_DIGITS
-        and number == number.to_integral_value()
-        and fits_integer(int(number))
-        else None
-        for number in read_numbers(cells)
-    ]
+    wholes = [None if number is None or not is_whole(number) else int(number) for number in read_numbers(cells)]
+    return [None if whole is None or not fits_integer(whole) else whole for whole in wholes]
 
 
 _WORDS: Final = {

@@ -98,11 +98,6 @@ class Converter:
         unread = {f"{self._keys[place]} (times)": said for place, each in self._unread.items() if (said := each.advice)}
         return {**self._surprises, **unread}
 
-    def forget_surprises(self) -> None:
-        """Say nothing of the rows so far."""
-        self._surprises.clear()
-        self._unread.clear()
-
     @property
     def has_timeless(self) -> bool:
         """True if some of the rows so far have no time, so that only their order tells them apart."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.csv_exports.lines import from_header
-from tap_lexer_activity.csv_exports.rows import read_rows
+from tap_lexer_activity.csv_exports.rows import from_header, read_rows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 
 if TYPE_CHECKING:

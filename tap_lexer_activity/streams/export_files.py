@@ -12,9 +12,8 @@ from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.csv_exports.convert import Converter
-from tap_lexer_activity.csv_exports.lines import LastLine, Sections, from_header, is_data
 from tap_lexer_activity.csv_exports.names import matched
-from tap_lexer_activity.csv_exports.rows import has_nul, read_rows
+from tap_lexer_activity.csv_exports.rows import LastLine, Sections, from_header, has_nul, is_data, read_rows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.run.events import Block
 from tap_lexer_activity.streams.base import WindowedStream
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Request, Window
 
-ANY_COLUMNS: Final = "any_columns"
-"""The word of the setting `accept` for files with columns that nobody knows."""
 OWN_COLUMNS: Final = ("record_id", "form_id", "date_from", "date_to", "local_date", "additional_columns")
 """Columns of the tap's own, which no column of an export may be named as."""
 _ROWS_AT_A_TIME: Final = 100
@@ -98,7 +95,7 @@ class ExportFile:
                 header, self.converter = under, converter_under(under, self.converter)
             columns = self.converter.convert(chunk, has_nul=self._has_nul)
             if is_part and self.converter.has_timeless:
-                self.converter.forget_surprises()  # they are said of the file that is read in place of this one
+                self.converter = None  # its surprises are said of the file that is read in place of this one
                 raise TimelessError(self.count)
             self.count += len(chunk)
             if written:
@@ -251,7 +248,7 @@ class ExportFiles(WindowedStream):
         """
         known = self._known_columns
         file = ExportFile(lines, known.keys() - set(OWN_COLUMNS))
-        if ANY_COLUMNS in self.settings.accept.get(self.name, ()) or any(matched(file.header, known, OWN_COLUMNS)):
+        if "any_columns" in self.settings.accept.get(self.name, ()) or any(matched(file.header, known, OWN_COLUMNS)):
             return file
         if self.is_documented and file.header:
             rows = "" if file.first else "no rows, and "
@@ -260,7 +257,7 @@ class ExportFiles(WindowedStream):
             said = "the file does not begin with its header: it begins with a row [see: header-not-first]"
         else:
             return file
-        way = f"set accept: {{{self.name!r}: [{ANY_COLUMNS!r}]}}"
+        way = f"set accept: {{{self.name!r}: ['any_columns']}}"
         msg = f"{what}: {said}. Ask Lexer for its header; if it is right as it is, {way} [see: file-header-unknown]"
         raise UnexpectedAnswerError(msg)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError
-from tap_lexer_activity.streams.label_texts import read_label
+from tap_lexer_activity.streams.labels import read_label
 from tap_lexer_activity.streams.series_shapes import is_coarser
 from tap_lexer_activity.windows import DAY, HOUR, Request, Window, local_date, start_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.settings.settings import Settings
-    from tap_lexer_activity.streams.label_texts import Order
+    from tap_lexer_activity.streams.labels import Order
     from tap_lexer_activity.streams.series_shapes import Shaped
     from tap_lexer_activity.windows import Interval
 

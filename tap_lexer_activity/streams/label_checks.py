@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, RangeTooShortError, UnexpectedAnswerError
 from tap_lexer_activity.streams.grain import GrainChecks, has_values
-from tap_lexer_activity.streams.label_texts import read_label
-from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, beside, place
+from tap_lexer_activity.streams.labels import Placed, Rule, are_midnights, beside, place, read_label
 from tap_lexer_activity.streams.ranges import SHORTEST
 from tap_lexer_activity.windows import Request, Window
 

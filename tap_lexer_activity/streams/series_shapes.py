@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.streams.label_texts import ends_of, read_label
+from tap_lexer_activity.streams.labels import ends_of, read_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
