@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain, compress, islice, repeat
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO
 
@@ -54,6 +54,7 @@ class ExportFile:
     Attributes:
         header: Its first header; empty if it has none.
         first: The row below it; empty if there is none.
+        sections: The headers that its rows are under.
         count: Rows that have been read so far.
         converter: Converts the rows that were read last.
     """
@@ -64,7 +65,7 @@ class ExportFile:
         self._has_nul = has_nul(lines.buffer)
         self.header, self._titles, self._rows = from_header(read_rows(lines), names)
         self.first = next(self._rows, [])
-        self._sections = Sections(self.header or [""], names)
+        self.sections = Sections(self.header or [""], names)
         self._last = LastLine()
         self.count = 0
         self.converter: Converter | None = None
@@ -73,7 +74,7 @@ class ExportFile:
         """The rows, as many at a time as are fast to read, each time with their header."""
         if self.first:
             rows = chain([self.first], self._rows)
-            yield from self._sections.of(self._last.without(chunks_of(rows, self._lines)))
+            yield from self.sections.of(self._last.without(chunks_of(rows, self._lines)))
 
     def columns(
         self,
@@ -107,20 +108,15 @@ class ExportFile:
         """The lines that were no rows: a name for each kind, and a sentence."""
         if self._titles:
             yield "title above the header", f"lines above the header, which are left out: {self._titles}"
-        if self._sections.others:
+        if self.sections.others:
             said = "there are other headers in the middle of the file, and the rows below each are read by it"
-            yield "headers in the middle", f"{said}: {self._sections.others}"
+            yield "headers in the middle", f"{said}: {self.sections.others}"
         if self._last.is_found:
             said = "the last line is a total, and is left out"
             if self._last.named is not None and self._last.named != self.count:
                 counts = f"It names {self._last.named}, and there are {self.count} rows"
                 said += f". {counts}: check whether some are missing"
             yield "sum below the rows", said
-
-    @property
-    def repeated(self) -> int:
-        """Lines that were the header once more."""
-        return self._sections.repeated
 
 
 def chunks_of(rows: Iterator[list[str]], lines: TextIO) -> Iterator[list[list[str]]]:
@@ -210,7 +206,7 @@ class ExportFiles(WindowedStream):
             if surprise not in self._said:
                 self.logger.warning("%s: %s", what, surprise)
                 self._said.add(surprise)
-        if count := file.repeated:
+        if count := file.sections.repeated:
             self.logger.warning("%s: %d lines repeat the header, and are left out [see: header-repeated]", what, count)
         for kind, said in file.notices():
             self.run.notices.accept(self.name, kind, f"{what}: {said}")
@@ -235,18 +231,13 @@ class ExportFiles(WindowedStream):
             before=before,
         )
 
-    @cached_property
-    def _known_columns(self) -> dict[str, Any]:
-        """The columns of the schema and of the catalog, by which a header is known."""
-        return {**self.schema["properties"], **self.columns.properties}
-
     def opened(self, lines: TextIO, what: str) -> ExportFile:
         """A file, read up to its header.
 
         Raises:
             UnexpectedAnswerError: If the first row is not a header of this export.
         """
-        known = self._known_columns
+        known = {**self.schema["properties"], **self.columns.properties}
         file = ExportFile(lines, known.keys() - set(OWN_COLUMNS))
         if "any_columns" in self.settings.accept.get(self.name, ()) or any(matched(file.header, known, OWN_COLUMNS)):
             return file

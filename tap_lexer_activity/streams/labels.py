@@ -289,9 +289,7 @@ def _order(
     fitting = [
         order for order in ORDERS if all(first <= found[order].moment.replace(tzinfo=None) <= last for found in choices)
     ]
-    if len(fitting) == 1:
-        return fitting[0], False
-    return None, True
+    return (fitting[0], False) if len(fitting) == 1 else (None, True)
 
 
 def beside(placed: Placed, asked: Window) -> dict[str, Edge]:

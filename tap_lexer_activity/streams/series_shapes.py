@@ -106,17 +106,32 @@ class _Shaping:
         found: dict[str, list[Any]] = {}
         beside: dict[str, Any] = {}
         for name, part in answer.items():
-            buckets, said = _member(name, part)
+            buckets = self._member(name, part)
             if buckets is None:
                 beside[name] = part
-                continue
-            found[name] = buckets
-            if said is not None:
-                self.result.said[OTHER] = said
+            else:
+                found[name] = buckets
         if beside and (not found or any(map(_holds_buckets, beside.values()))):
             return None
         self.note_beside(beside)
         return found
+
+    def _member(self, name: str, part: Any) -> list[Any] | None:
+        """The buckets of one member of a series; `None`: it is no such member."""
+        if isinstance(part, list) or part is None:
+            return part or []
+        if not isinstance(part, dict) or not part:
+            return None
+        if _is_by_date(part):
+            if any(isinstance(inner, dict) and "value" not in inner for inner in part.values()):
+                return None
+            self.result.said[OTHER] = "buckets came by their dates"
+            return [_dated(label, inner) for label, inner in part.items()]
+        found = _one_list(part)
+        if found is None or name in _AROUND or any(isinstance(other, dict) for other in part.values()):
+            return None
+        self.result.said[OTHER] = "buckets came in objects"
+        return found[1]
 
     def _of_list(self, rows: list[Any]) -> dict[str, list[Any]] | None:
         """A list of buckets, each with what is counted in it; or a list of series."""
@@ -214,20 +229,6 @@ def _holds_buckets(part: Any) -> bool:
             return _is_by_date(part) or any(map(_holds_buckets, part.values()))
         case _:
             return False
-
-
-def _member(name: str, part: Any) -> tuple[list[Any] | None, str | None]:
-    """The buckets of one member of a series, and what differs; no buckets: it is no such member."""
-    if isinstance(part, list) or part is None:
-        return part or [], None
-    if not isinstance(part, dict) or not part:
-        return None, None
-    if _is_by_date(part):
-        if any(isinstance(inner, dict) and "value" not in inner for inner in part.values()):
-            return None, None
-        return [_dated(label, inner) for label, inner in part.items()], "buckets came by their dates"
-    inner = None if name in _AROUND or any(isinstance(other, dict) for other in part.values()) else _one_list(part)
-    return (None, None) if inner is None else (inner[1], "buckets came in objects")
 
 
 def _dated(label: str, part: Any) -> dict[str, Any]:
