@@ -20,6 +20,7 @@ _NOTHING: Final = object()
 _HOURS: Final = "gmtoffset"
 """The column of offsets in hours."""
 
+_CONTAINERS: Final[dict[type, str]] = {dict: "object", list: "array"}
 _WANTED: Final = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -70,7 +71,7 @@ class _Fitting:
         """
         if value is None:
             return None, _NOTHING
-        kinds = schema.get("type") or [_kind_of(value)]
+        kinds = schema.get("type") or _CONTAINERS.get(type(value), "any")
         if "object" in kinds:
             return self._fit_object(value, schema, column)
         if "array" in kinds:
@@ -82,7 +83,9 @@ class _Fitting:
             found = Reading(None, readings.EMPTY)
         if found is None:
             return self._unfit(value, schema, column)
-        return self._said(found, column), as_it_came(value) if found.is_kept else _NOTHING
+        if found.kind is not None:
+            self._note(found.kind, column)
+        return found.value, as_it_came(value) if found.is_kept else _NOTHING
 
     def _read(self, value: Any, schema: Mapping[str, Any], column: str) -> Reading | None:
         if _is_time(schema):
@@ -94,42 +97,36 @@ class _Fitting:
         found = (readings.read(value, kind, is_hours=column == _HOURS) for kind in kinds or [None])
         return next((reading for reading in found if reading is not None), None)
 
-    def _said(self, reading: Reading, column: str) -> Any:
-        """The value of a reading, after it is noted."""
-        if reading.kind is not None:
-            self.findings.read.setdefault(reading.kind, {})[column] = None
-        return reading.value
+    def _note(self, kind: str, column: str) -> None:
+        self.findings.read.setdefault(kind, {})[column] = None
 
     def _fit_list(self, value: Any, schema: Mapping[str, Any], column: str) -> tuple[Any, Any]:
         items = value if isinstance(value, list) else readings.as_list(value) if _may_be_null(schema) else None
         if items is None:
             return self._unfit(value, schema, column)
         inner = schema.get("items", {})
-        if inner.get("type") == "integer" and any(isinstance(item, dict) for item in items):
-            if not all(isinstance(item, dict) and item.get("id") is not None for item in items):
+        are_integers = inner.get("type") == "integer"
+        have_ids = are_integers and any(isinstance(item, dict) for item in items)
+        if have_ids:
+            items = [item.get("id") if isinstance(item, dict) else None for item in items]
+            if None in items:
                 return self._unfit(value, schema, column)
-            return self._fit_ids(items, value, schema, column)
         pairs = [self.fit(item, inner, column) for item in items]
-        if any(kept is not _NOTHING for _, kept in pairs) or (inner.get("type") == "integer" and None in items):
+        if any(kept is not _NOTHING for _, kept in pairs) or (are_integers and None in items):
             # (A list of rows has no part that does not fit: each row keeps its own.)
             return self._unfit(value, schema, column)
-        if items is not value:
-            self._said(Reading(None, readings.LISTS), column)
-        return [item for item, _ in pairs], _NOTHING
-
-    def _fit_ids(self, items: list[Any], value: Any, schema: Mapping[str, Any], column: str) -> tuple[Any, Any]:
-        pairs = [self.fit(item["id"], schema["items"], column) for item in items]
-        if any(kept is not _NOTHING for _, kept in pairs):
-            return self._unfit(value, schema, column)
-        self._said(Reading(None, readings.WITH_IDS), column)
-        return [item for item, _ in pairs], as_it_came(value)
+        if have_ids:
+            self._note(readings.WITH_IDS, column)
+        elif items is not value:
+            self._note(readings.LISTS, column)
+        return [item for item, _ in pairs], as_it_came(value) if have_ids else _NOTHING
 
     def _fit_object(self, value: Any, schema: Mapping[str, Any], column: str) -> tuple[Any, Any]:
         if not isinstance(value, dict):
             found = {} if value == [] else readings.as_object(value)
             if found is None or not _may_be_null(schema):
                 return self._unfit(value, schema, column)
-            self._said(Reading(None, readings.OBJECTS), column)
+            self._note(readings.OBJECTS, column)
             value = found
         properties, others = schema.get("properties", {}), schema.get("additionalProperties")
         is_row = ADDITIONAL in properties
@@ -180,11 +177,6 @@ def _has_large(value: Any) -> bool:
             return not fits_integer(value)
         case _:
             return isinstance(value, OddNumber)
-
-
-def _kind_of(value: Any) -> str:
-    """The type of a value whose schema names none."""
-    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "any"
 
 
 def _is_blank(value: Any) -> bool:

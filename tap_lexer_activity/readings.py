@@ -13,7 +13,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, of_epoch, to_utc
+from tap_lexer_activity.values import MOST_DIGITS, OddNumber, fits_float, fits_integer, is_whole, of_epoch, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +96,6 @@ def read_integer(value: Any, *, is_key: bool = False) -> Reading | None:
         found = int(text.partition(".")[0]) if len(text) <= MOST_DIGITS else None
         return Reading(found, TEXT_FOR_NUMBERS) if found is not None and fits_integer(found) else None
     return None
-
-
-def is_whole(value: Decimal) -> bool:
-    """Tell whether a number is a whole one, and not so large that it takes for ever to write."""
-    return value.is_finite() and value.adjusted() <= MOST_DIGITS and value == value.to_integral_value()
 
 
 def read_number(value: Any) -> Reading | None:

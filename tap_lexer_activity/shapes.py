@@ -14,8 +14,7 @@ from jsonschema.validators import extend
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_lexer_activity.errors import UnexpectedAnswerError
-from tap_lexer_activity.readings import is_whole
-from tap_lexer_activity.values import OddNumber, fits_integer
+from tap_lexer_activity.values import OddNumber, fits_integer, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -88,6 +88,11 @@ def fits_float(number: Decimal) -> bool:
     return not number or (-MOST_DIGITS <= number.adjusted() <= MOST_DIGITS and isfinite(number))
 
 
+def is_whole(number: Decimal) -> bool:
+    """True if a number is a whole one, and not so large that it takes for ever to write."""
+    return number.is_finite() and number.adjusted() <= MOST_DIGITS and number == number.to_integral_value()
+
+
 def fits_integer(number: int) -> bool:
     """True if a whole number fits into a column of 64 bits."""
     return -_LARGEST - 1 <= number <= _LARGEST

@@ -168,14 +168,9 @@ def following(start: datetime, interval: Interval, zone: ZoneInfo) -> datetime:
         full = start + HOUR - timedelta(minutes=shown.minute, seconds=shown.second)
         return full if _offset(full, zone) == shown.utcoffset() else _change(start, full, zone)
     day = _first_date(local_date(start, zone), interval)
+    length = timedelta(days={"week": 7, "month": 32}.get(interval, 1))
     while True:
-        match interval:
-            case "week":
-                day += timedelta(days=7)
-            case "month":
-                day = (day + timedelta(days=32)).replace(day=1)
-            case _:
-                day += DAY
+        day = _first_date(day + length, interval)
         if (result := start_of(day, zone)) > start:  # a date that the zone skipped has no length
             return result
 
@@ -221,15 +216,9 @@ def due(  # noqa: PLR0913 (a range, the present, and how windows are cut)
     partial: bool,
     until: datetime | None = None,
 ) -> list[Window]:
-    """Windows to read, from the one that contains `first`.
+    """Windows to read, from the one that contains `first` to the last that begins before `until` (default: `present`).
 
-    Args:
-        first: Any instant in the first window.
-        present: Windows that end later have not ended yet.
-        interval: Length of a window.
-        zone: The zone whose calendar cuts the windows.
-        partial: Whether to read the window that has not ended, too.
-        until: Windows that begin here or later are left out, of a backfill. Default: `present`.
+    One that ends after `present` has not ended yet, and is read only if `partial`.
     """
     end = present if until is None else until
     return [window for window in windows(first, end, interval, zone) if window.end <= present or partial]
@@ -251,13 +240,7 @@ def series_requests(  # noqa: PLR0913 (what is wanted, and what Lexer grants)
 ) -> list[Request]:
     """The fewest requests that give every bucket of `wanted` (consecutive buckets of `interval`) in its own grain.
 
-    Args:
-        wanted: The buckets.
-        present: Where requests end at the latest.
-        interval: The length of a bucket.
-        zone: The zone whose calendar cuts the buckets.
-        longest: The longest range of a request that is answered: of days 5 at least.
-        shortest: The shortest range of a request that is answered in days.
+    None ends after `present`, none is longer than `longest` (of days 5 at least), and none of days is shorter than `shortest`.
     """
     if not wanted:
         return []
@@ -290,12 +273,8 @@ def export_window(instant: datetime, days: int, zone: ZoneInfo) -> Window:
 
 def export_requests(wanted: Sequence[Window], present: datetime, days: int, zone: ZoneInfo) -> list[Request]:
     """One request for each window of exports, with those of `wanted` (consecutive days) that lie in it."""
-    groups = groupby(wanted, key=lambda day: export_window(day.start, days, zone))
-    result = []
-    for _, group in groups:
-        part = tuple(group)
-        result.append(Request(Window(part[0].start, min(part[-1].end, present)), part))
-    return result
+    groups = (tuple(group) for _, group in groupby(wanted, key=lambda day: export_window(day.start, days, zone)))
+    return [Request(Window(group[0].start, min(group[-1].end, present)), group) for group in groups]
 
 
 def _stretches(
@@ -327,10 +306,12 @@ def _split(buckets: Sequence[Window], longest: timedelta) -> list[Sequence[Windo
     """Consecutive buckets in the fewest parts, about equal in size, of which none is longer than `longest`."""
     if not buckets:
         return []
-    count = math.ceil((buckets[-1].end - buckets[0].start) / longest)
-    while True:
-        bounds = [len(buckets) * index // count for index in range(count + 1)]
-        parts = [buckets[low:high] for low, high in pairwise(bounds)]
-        if all(part[-1].end - part[0].start <= longest for part in parts):
-            return parts
-        count += 1
+    least = math.ceil((buckets[-1].end - buckets[0].start) / longest)
+    found = (evenly(buckets, count) for count in range(least, len(buckets) + 1))
+    return next(parts for parts in found if all(part[-1].end - part[0].start <= longest for part in parts))
+
+
+def evenly(days: Sequence[Window], count: int) -> list[Sequence[Window]]:
+    """Windows in so many parts, about equal in size."""
+    bounds = [len(days) * index // count for index in range(count + 1)]
+    return [days[low:high] for low, high in pairwise(bounds)]

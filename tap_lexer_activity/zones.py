@@ -93,11 +93,7 @@ def alike(zones: Mapping[str, int], within: Window) -> dict[object, Counter[str]
 def caution(users: Iterable[Mapping[str, Any]], zone: ZoneInfo, within: Window, *, is_set: bool) -> str | None:
     """A caution if more of an account's users have some other zone than have the configured one; `None` if all is well.
 
-    Args:
-        users: Lexer's users. Those who are archived, or whose zone can't be read, do not count.
-        zone: The configured zone.
-        within: The range that is read. Zones are compared by their offsets in it.
-        is_set: Whether the zone was configured at all.
+    Zones are compared by their offsets within the range that is read.
     """
     names = of_users(users)
     groups = alike(names, within)

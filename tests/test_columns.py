@@ -28,10 +28,10 @@ from tap_lexer_activity.csv_exports.cells import (
     usual_numbers,
 )
 from tap_lexer_activity.csv_exports.convert import Converter
-from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import column_name, column_schema, matched, unique_headers, with_columns
 from tap_lexer_activity.csv_exports.rows import has_nul, is_cut_off, read_rows
+from tap_lexer_activity.csv_exports.times import LocalDates, place_of_time
 from tap_lexer_activity.windows import local_date
 
 TEXT = {"type": ["null", "string"]}
@@ -456,7 +456,7 @@ def test_dates_are_those_of_the_zone_whatever_the_offset_that_a_time_is_written_
 
 
 def test_a_file_full_of_odd_times_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_lexer_activity.csv_exports.dates._MOST_HOURS", 10)
+    monkeypatch.setattr("tap_lexer_activity.csv_exports.times._MOST_HOURS", 10)
     found = LocalDates(ZoneInfo("Asia/Kolkata"))
     cells = [f"2026-01-{1 + n % 28:02} {n % 24:02}:15:00" for n in range(500)]
     days = found.of(read_times(cells), cells)

@@ -20,11 +20,10 @@ from support.states import bookmark
 from typing_extensions import override
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
-from tap_lexer_activity.csv_exports.lines import Sections, from_header, is_sum
-from tap_lexer_activity.csv_exports.rows import read_rows
+from tap_lexer_activity.csv_exports.rows import Sections, from_header, is_sum, read_rows
 from tap_lexer_activity.csv_exports.times import FORMS, only_form, time_reader
 from tap_lexer_activity.sandbox.differences.exports import DIFFERENCES
-from tap_lexer_activity.streams.export_rows import may_be_cut_short
+from tap_lexer_activity.streams.export_files import may_be_cut_short
 from tap_lexer_activity.streams.job_queue import in_parts
 from tap_lexer_activity.windows import DAY, Request, Window
 

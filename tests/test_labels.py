@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tap_lexer_activity import windows
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.settings.parse import parse_settings
-from tap_lexer_activity.streams.grain_checks import Bucket, GrainChecks
-from tap_lexer_activity.streams.placing import buckets_by_label, label_shift
+from tap_lexer_activity.streams.grain import Bucket, GrainChecks
+from tap_lexer_activity.streams.labels import buckets_by_start, label_shift
 from tap_lexer_activity.windows import DAY, HOUR, Request, Window
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -23,9 +23,13 @@ def days(first: date, last: date, zone: ZoneInfo = SYDNEY) -> Window:
     return Window(windows.start_of(first, zone), windows.start_of(last + DAY, zone))
 
 
+def by_label(asked: Window, interval: windows.Interval, zone: ZoneInfo) -> dict[str, Window]:
+    return {f"{start:%Y-%m-%d %H:%M}": bucket for start, bucket in buckets_by_start(asked, interval, zone).items()}
+
+
 def test_days_are_labelled_by_their_local_midnight() -> None:
     asked = days(date(2026, 4, 3), date(2026, 4, 7))
-    buckets = buckets_by_label(asked, "day", SYDNEY)
+    buckets = by_label(asked, "day", SYDNEY)
     assert buckets["2026-04-05 00:00"].length == timedelta(hours=25)
     assert sorted(buckets) == [f"2026-04-0{n} 00:00" for n in range(2, 9)], (
         "what was asked for, and a day on either side"
@@ -34,13 +38,13 @@ def test_days_are_labelled_by_their_local_midnight() -> None:
 
 def test_a_day_whose_midnight_does_not_exist_goes_by_both_names() -> None:
     cairo = ZoneInfo("Africa/Cairo")
-    buckets = buckets_by_label(days(date(2026, 4, 22), date(2026, 4, 27), cairo), "day", cairo)
+    buckets = by_label(days(date(2026, 4, 22), date(2026, 4, 27), cairo), "day", cairo)
     assert buckets["2026-04-24 00:00"] == buckets["2026-04-24 01:00"]
 
 
 def test_hours_are_labelled_by_the_clock() -> None:
     asked = Window(datetime(2026, 4, 4, 14, tzinfo=UTC), datetime(2026, 4, 4, 16, tzinfo=UTC))
-    buckets = buckets_by_label(asked, "hour", SYDNEY)
+    buckets = by_label(asked, "hour", SYDNEY)
     assert sorted(buckets) == ["2026-04-05 00:00", "2026-04-05 01:00", "2026-04-05 02:00"]
     assert buckets["2026-04-05 02:00"].start == datetime(2026, 4, 4, 15, tzinfo=UTC), "the one that was asked for"
 

@@ -16,8 +16,8 @@ from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.fitting import fitted
 from tap_lexer_activity.readings import Reading
 from tap_lexer_activity.shapes import ADDITIONAL, answer_validator, row_schema, stream_schema
-from tap_lexer_activity.streams.alike import Alike
 from tap_lexer_activity.streams.ids import identified
+from tap_lexer_activity.streams.reports import Alike
 from tap_lexer_activity.streams.states import AGGREGATES, STATES, by_documented_states, canonical_state
 from tap_lexer_activity.values import OddNumber
 

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.streams import grain, series_shapes, survey_shapes
-from tap_lexer_activity.streams.label_texts import ends_of, read_label
-from tap_lexer_activity.streams.placing import Rule, beside, place
+from tap_lexer_activity.streams import grain, nps_volume, series_shapes
+from tap_lexer_activity.streams.labels import Rule, beside, ends_of, place, read_label
 from tap_lexer_activity.windows import DAY, Window
 
 if TYPE_CHECKING:
@@ -284,7 +283,7 @@ json_values = st.recursive(
 def test_whatever_comes_is_shaped_without_a_crash(answer: Any) -> None:
     series_shapes.shaped(answer, "state", None)
     series_shapes.shaped(answer, "metric", "avg_response_time")
-    survey_shapes.shaped(answer)
+    nps_volume.shaped(answer)
 
 
 @given(st.lists(st.integers(1, 28), unique=True, min_size=1), st.sampled_from([0, 1, 2, 3, 4, 5]))
@@ -307,7 +306,7 @@ def test_rows_of_surveys_are_those_of_their_days(found: list[int], way: int) -> 
         [{"timestamp": row["timestamp"], "data": row["data"]} for row in rows],
         {"data": [{**row, "timestamp": row["timestamp"] * 1000} for row in rows]},
     ][way]
-    shaped, kinds = survey_shapes.shaped(other)
+    shaped, kinds = nps_volume.shaped(other)
     assert [(row["date"], row["timestamp"], row["data"]) for row in shaped] == [
         (row["date"], row["timestamp"], row["data"]) for row in rows
     ]
@@ -316,4 +315,4 @@ def test_rows_of_surveys_are_those_of_their_days(found: list[int], way: int) -> 
 
 def test_two_times_of_a_survey_that_differ_stay_as_they_came() -> None:
     row = {"date": "2026-05-01", "timestamp": 1_777_766_400, "data": {}}  # two days later
-    assert survey_shapes.shaped([row]) == ([row], set())
+    assert nps_volume.shaped([row]) == ([row], set())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_lexer_activity import windows
-from tap_lexer_activity.streams.skipping import stretches
+from tap_lexer_activity.streams.ranges import stretches
 
 if TYPE_CHECKING:
     from conftest import Tap

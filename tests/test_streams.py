@@ -31,7 +31,7 @@ from tap_lexer_activity.run.plan import Plan
 from tap_lexer_activity.singer.output import StreamOutput
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams import exports
-from tap_lexer_activity.streams.export_rows import chunks_of
+from tap_lexer_activity.streams.export_files import chunks_of
 from tap_lexer_activity.tap import TapLexerActivity
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from tap_lexer_activity.values import MOST_DIGITS, fits_float, fits_integer, to_utc
+from tap_lexer_activity.values import fits_float, fits_integer, is_whole, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -130,15 +130,8 @@ def _read_number(cell: str) -> Decimal | None:
 
 def read_integers(cells: Sequence[str]) -> Sequence[int | None]:
     """Whole numbers of 64 bits, also those written as `15.0`; `None` for any other cell."""
-    return [
-        int(number)
-        if number is not None
-        and number.adjusted() <= MOST_DIGITS
-        and number == number.to_integral_value()
-        and fits_integer(int(number))
-        else None
-        for number in read_numbers(cells)
-    ]
+    wholes = [None if number is None or not is_whole(number) else int(number) for number in read_numbers(cells)]
+    return [None if whole is None or not fits_integer(whole) else whole for whole in wholes]
 
 
 _WORDS: Final = {
@@ -157,17 +150,9 @@ def read_booleans(cells: Sequence[str]) -> Sequence[bool | None]:
 def reader_for(
     schema: Mapping[str, Any], of_times: Callable[[Sequence[str]], Sequence[Any]] = read_times
 ) -> Callable[[Sequence[str]], Sequence[Any]] | None:
-    """The function that reads the cells of a column with this schema; `None` for text, which stays as it is.
-
-    Args:
-        schema: The column's.
-        of_times: What reads times.
-    """
+    """The function that reads the cells of a column with this schema (times by `of_times`); `None` for text, which stays as it is."""
     kinds = schema.get("type", ())
-    if "boolean" in kinds:
-        return read_booleans
-    if "number" in kinds:
-        return read_numbers
-    if "integer" in kinds:
-        return read_integers
+    for kind, read in ("boolean", read_booleans), ("number", read_numbers), ("integer", read_integers):
+        if kind in kinds:
+            return read
     return of_times if schema.get("format") == "date-time" else None

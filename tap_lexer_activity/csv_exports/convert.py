@@ -17,10 +17,9 @@ from tap_lexer_activity.csv_exports.cells import (
     reader_for,
     usual_numbers,
 )
-from tap_lexer_activity.csv_exports.dates import LocalDates, place_of_time
 from tap_lexer_activity.csv_exports.identity import Identity
 from tap_lexer_activity.csv_exports.names import matched, unique_headers
-from tap_lexer_activity.csv_exports.times import UnreadTimes, is_in_utc, time_reader
+from tap_lexer_activity.csv_exports.times import LocalDates, UnreadTimes, is_in_utc, place_of_time, time_reader
 from tap_lexer_activity.values import storable
 
 if TYPE_CHECKING:
@@ -57,20 +56,11 @@ class Converter:
         time_formats: Sequence[str] = (),
         before: Converter | None = None,
     ) -> None:
-        """Match a header with a schema.
+        """Match a header with the properties of a schema, of which those that are not `wanted` are left out altogether.
 
-        Args:
-            headers: The cells of the first row.
-            properties: Properties of the stream's schema.
-            wanted: Names of those that are selected; the others are left out altogether.
-            stable: See `Identity`.
-            taken: Columns of the tap's own, which no column of the export may be named as.
-            window: The export's window, as text.
-            by_the_clock: See `Identity`.
-            dated_by: Names of the column that says when a row happened: see `place_of_time`.
-            zone: The zone whose calendar dates the rows; without it there is no `local_date`.
-            time_formats: Forms of times that are not written as year, month and day, as `strptime` knows them.
-            before: What converted the rows above, if they are under another header of the same file.
+        For `stable`, `window` and `by_the_clock` see `Identity`, for `taken` `matched`, for `dated_by` `place_of_time`, and for
+        `time_formats` `time_reader`. `zone` is that whose calendar dates the rows; without it there is no `local_date`. `before` is what
+        converted the rows above, if they are under another header of the same file.
         """
         names = matched(headers, properties, taken)
         known = [(place, name) for place, name in enumerate(names) if name is not None and name in wanted]
@@ -108,24 +98,15 @@ class Converter:
         unread = {f"{self._keys[place]} (times)": said for place, each in self._unread.items() if (said := each.advice)}
         return {**self._surprises, **unread}
 
-    def forget_surprises(self) -> None:
-        """Say nothing of the rows so far."""
-        self._surprises.clear()
-        self._unread.clear()
-
     @property
     def has_timeless(self) -> bool:
         """True if some of the rows so far have no time, so that only their order tells them apart."""
         return self._identity.timeless > 0
 
     def convert(self, rows: Sequence[list[str]], *, has_nul: bool = True) -> list[Sequence[Any]]:
-        """Values of rows, column by column in the order of `columns`.
+        """Values of one or more rows, column by column in the order of `columns`; `has_nul` tells whether the file has a NUL.
 
         Nothing in a row is lost: a cell without a column of its own is in the last one, as text, by its header.
-
-        Args:
-            rows: Cells of rows, at least one.
-            has_nul: Whether the file has a NUL.
         """
         extras: Extras = {}
         if set(map(len, rows)) != {self._width}:
@@ -135,8 +116,8 @@ class Converter:
             ]
         cells = list(zip(*rows, strict=True))
         columns: list[Sequence[Any]] = [self._identity.of(cells)]  # ids are made of the cells as they are in the file
-        if has_nul:
-            cells = _storable(cells)
+        if has_nul:  # (one look at a whole column tells; hardly any has a NUL)
+            cells = [tuple(map(storable, column)) if "\0" in "".join(column) else column for column in cells]
         columns += [self._values(place, read, cells[place], extras) for place, read in self._known]
         if self._dates is not None:
             column = cells[self._time]
@@ -185,13 +166,11 @@ class Converter:
     def _keep_unread(self, place: int, column: Sequence[str], values: Sequence[Any], extras: Extras) -> None:
         """Keep cells that are not of their column's type as text."""
         key = self._keys[place]
+        said = f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns [see: cell-of-other-type]"
+        self._surprises.setdefault(key, said)
         for number, (cell, value) in enumerate(zip(column, values, strict=True)):
             if cell and value is None:
                 extras.setdefault(number, {})[key] = cell
-                self._surprises.setdefault(
-                    key,
-                    f"a cell of the column {key!r} is not of its type; such cells are kept as text in additional_columns [see: cell-of-other-type]",
-                )
 
     def _note_unread(self, place: int, column: Sequence[str], values: Sequence[Any]) -> None:
         """Note times that can't be read, for the advice how they could be."""
@@ -229,10 +208,3 @@ class Converter:
                 "rows are alike in all that can't change, and are told apart by their order; if only some come again, "
                 "one may overwrite another [see: rows-alike]",
             )
-
-
-def _storable(cells: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Cells that any table can hold, column by column. Hardly any has a NUL, and one look at a whole column says so."""
-    if any("\0" in "".join(column) for column in cells):
-        return [tuple(map(storable, column)) for column in cells]
-    return cells

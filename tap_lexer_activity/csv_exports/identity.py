@@ -70,13 +70,10 @@ class Identity:
         self.timeless, self.undated, self.alike = before.timeless, before.undated, before.alike
 
     def of(self, cells: Sequence[Sequence[str]]) -> list[str]:
-        """Ids of rows, 32 hex digits each.
-
-        Args:
-            cells: The rows' cells, column by column.
-        """
+        """Ids of rows, 32 hex digits each, by their cells, column by column."""
         found = []
-        for key in map(str.encode, self.keys(cells)):
+        keys = self._stable_keys(cells) if self.is_stable else map(self._whole_key, zip(*cells, strict=True))
+        for key in map(str.encode, keys):
             made = _copy_of_blank()
             made.update(key)
             found.append(made.digest())
@@ -96,10 +93,6 @@ class Identity:
                 self.alike += 1
             seen[place] = half
         return ids
-
-    def keys(self, cells: Sequence[Sequence[str]]) -> Iterable[str]:
-        """Texts that identify the rows. Rows that are alike have the same."""
-        return self._stable_keys(cells) if self.is_stable else map(self._whole_key, zip(*cells, strict=True))
 
     def _grow(self) -> None:
         """Double the table of digests in its place: a second one beside it would be most of the tap's memory."""

@@ -82,10 +82,6 @@ def column_schema(header: str, cells: Iterable[str] = ()) -> dict[str, Any]:
     """JSON schema of a column: `(UTC)` in its header is a time, `(min)` a number, `Within ... SLA` a yes or no, all else text.
 
     Its cells have a say: a type that none of them has is none, and where the header says none, they are times or numbers if all are.
-
-    Args:
-        header: The header.
-        cells: Some of its cells.
     """
     description = f"Column {header!r} of the export, found by discovery. Lexer does not document it."
     filled = [cell for cell in cells if cell.strip()]
@@ -130,24 +126,19 @@ def matched(headers: Sequence[str], properties: Mapping[str, Any], taken: Iterab
     """The name of the property of each header, `None` for a header that has none.
 
     A property from discovery belongs to the header that is its `title`, and to no other. Any other property belongs to the first
-    header that makes its name.
-
-    Args:
-        headers: The cells of the first row.
-        properties: Properties of the stream's schema.
-        taken: Columns of the tap's own, which no column of the export may be named as.
+    header that makes its name. No column may be named as one of the tap's own, which are `taken`.
     """
-    found: list[str | None] = []
     # (A title in a catalog may be anything, also a list, which no dictionary takes for a key.)
     by_header = {schema["title"]: name for name, schema in properties.items() if isinstance(schema.get("title"), str)}
+    found: list[str | None] = []
     used = set(taken)
     for header, key in zip(headers, unique_headers(headers), strict=True):
         name = by_header.get(key) or column_name(header)
-        if name in properties and name not in used and properties[name].get("title") in (None, key):
-            used.add(name)
-            found.append(name)
-        else:
+        if name in used or name not in properties or properties[name].get("title") not in (None, key):
             found.append(None)
+        else:
+            found.append(name)
+            used.add(name)
     return found
 
 
@@ -157,16 +148,10 @@ def with_columns(
     taken: Iterable[str] = (),
     rows: Sequence[Sequence[str]] = (),
 ) -> dict[str, Any]:
-    """The properties, and a new one for each header that has none: see `column_schema`. Its `title` is the header.
+    """The properties, and a new one for each header that has none (see `matched`), of the type that some rows suggest.
 
-    Two headers may make the same name, and a long name is cut. Then a digest of the whole header stands behind the name, so that the
-    name depends neither on the place of the column nor on the other columns.
-
-    Args:
-        properties: Properties of the stream's schema.
-        headers: The cells of the first row.
-        taken: Columns of the tap's own, which no column of the export may be named as.
-        rows: Some rows, which have a say in the types.
+    Its `title` is the header. Two headers may make the same name, and a long name is cut. Then a digest of the whole header stands
+    behind the name, so that the name depends neither on the place of the column nor on the other columns.
     """
     result = dict(properties)
     known = matched(headers, properties, taken)

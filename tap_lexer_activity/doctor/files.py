@@ -12,8 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
-from tap_lexer_activity.csv_exports.lines import from_header, is_data, is_sum
 from tap_lexer_activity.csv_exports.names import column_name
+from tap_lexer_activity.csv_exports.rows import from_header, is_data, is_sum
 from tap_lexer_activity.csv_exports.times import only_form
 from tap_lexer_activity.doctor.seen import form_of
 from tap_lexer_activity.streams.export_files import OWN_COLUMNS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.lexer.envelopes import Expected, opened
 from tap_lexer_activity.shapes import ADDED_COLUMNS, SCHEMAS, stream_schema
-from tap_lexer_activity.streams.label_texts import ORDERS, read_label
+from tap_lexer_activity.streams.labels import ORDERS, read_label
 from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.streams.reports import Report
 from tap_lexer_activity.streams.series import Series
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
 
-    from tap_lexer_activity.streams.label_texts import Label
+    from tap_lexer_activity.streams.labels import Label
     from tap_lexer_activity.windows import Window
 
 _WEEK: Final = timedelta(days=7)

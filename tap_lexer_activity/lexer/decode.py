@@ -16,8 +16,7 @@ from singer_sdk.exceptions import FatalAPIError
 from urllib3.exceptions import HTTPError
 
 from tap_lexer_activity import turns
-from tap_lexer_activity.csv_exports.lines import from_header
-from tap_lexer_activity.csv_exports.rows import is_cut_off, read_rows
+from tap_lexer_activity.csv_exports.rows import from_header, is_cut_off, read_rows
 from tap_lexer_activity.errors import NoRoomError, TruncatedError
 from tap_lexer_activity.http.reasons import reason
 from tap_lexer_activity.lexer.archives import CHUNK, GZIP, ZIP, unpacked, unzipped

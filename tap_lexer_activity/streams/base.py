@@ -22,11 +22,9 @@ from tap_lexer_activity.run.columns import Columns, with_found
 from tap_lexer_activity.run.events import ReadUpTo
 from tap_lexer_activity.run.plan import Plan, reason_for
 from tap_lexer_activity.shapes import ADDED_COLUMNS, row_schema, stream_schema
-from tap_lexer_activity.streams import skipping
 from tap_lexer_activity.streams.ranges import Ranges
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from tap_lexer_activity.lexer.lookahead import Ask
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.settings.settings import Settings
     from tap_lexer_activity.windows import Interval, Request
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -57,17 +54,9 @@ class LexerStream(ABC):
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.settings = run.settings
+        self.logger = run.logger.getChild(self.name)
         self.columns = run.columns.get(self.name) or Columns.of_schema(self.name)
-
-    @property
-    def settings(self) -> Settings:
-        """The run's settings."""
-        return self.run.settings
-
-    @cached_property
-    def logger(self) -> logging.Logger:
-        """The stream's part of the log."""
-        return self.run.logger.getChild(self.name)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -185,7 +174,8 @@ class WindowedStream(LexerStream):
         settings, zone = self.settings, self.zone
         if settings.backfill is not None:
             wanted = self._due(settings.backfill.start, until=settings.backfill.end)
-            return self._planned(form_id, self._cut(wanted), "backfill")
+            return self._planned(form_id, self.ranges.cut(wanted), "backfill")
+        origin = windows.floor(self.start, self.interval, zone)
         bookmark = self.bookmark(form_id)
         caution = None
         if bookmark is not None and bookmark > datetime.now(UTC):
@@ -194,7 +184,7 @@ class WindowedStream(LexerStream):
                 "To re-read from start_date, remove this stream from the state [see: bookmark-in-future]"
             )
             return self._planned(form_id, [], "the bookmark is in the future", caution)
-        if bookmark is not None and bookmark < windows.floor(self.start, self.interval, zone):
+        if bookmark is not None and bookmark < origin:
             named = f"start_dates[{self.name}]" if self.name in settings.starts else "start_date"
             caution = (
                 f"{named} ({windows.to_text(self.start)}) is after the bookmark ({windows.to_text(bookmark)}): "
@@ -202,8 +192,8 @@ class WindowedStream(LexerStream):
             )
         first = windows.first_to_read(self.start, bookmark, self.lookback_days, self.interval, zone)
         key = (type(self).requests, first, self.interval, zone.key, self.settings.skip_windows.get(self.name))
-        requests = self.run.requests_once(key, lambda: self._cut(self._due(first)))
-        since = max(bookmark or first, windows.floor(self.start, self.interval, zone))
+        requests = self.run.requests_once(key, lambda: self.ranges.cut(self._due(first)))
+        since = max(bookmark or first, origin)
         reason = reason_for(requests, bookmark=bookmark, first=first, since=since)
         rereads = 0 if bookmark is None else sum(request.windows[-1].end <= since for request in requests)
         return self._planned(form_id, requests, reason, caution, rereads)
@@ -211,9 +201,6 @@ class WindowedStream(LexerStream):
     def _due(self, first: datetime, until: datetime | None = None) -> list[windows.Window]:
         present, partial = self.settings.present, self.settings.include_partial
         return windows.due(first, present, self.interval, self.zone, partial=partial, until=until)
-
-    def _cut(self, wanted: list[windows.Window]) -> list[Request]:
-        return skipping.cut(self.run, self.name, wanted, self.zone, self.requests)
 
     def _planned(
         self, form_id: int | None, requests: list[Request], reason: str, caution: str | None = None, rereads: int = 0
@@ -237,8 +224,8 @@ class WindowedStream(LexerStream):
 
     @cached_property
     def ranges(self) -> Ranges:
-        """The requests in place of ranges that Lexer does not answer."""
-        return Ranges(self.run, self.name, self.interval, self._cut)
+        """The requests for ranges of time."""
+        return Ranges(self.run, self.name, self.interval, self.zone, self.requests)
 
     @override
     def sample(self) -> Iterator[Row]:
@@ -265,14 +252,14 @@ class WindowedStream(LexerStream):
             except (FatalAPIError, RetriableAPIError) as error:
                 again = self.ranges.after(error, request, left, lambda each: self.asked(each, form_id))
                 if again is None:
-                    skipping.name_the_setting(error, self.name, request, self.zone)
+                    self.ranges.name_the_setting(error, request)
                     raise
                 left = again
                 continue
             yield from rows
             yield self.read_up_to(request)
-        if passed := skipping.end_of_passed(end, self.settings, self.name, self.interval, self.zone):
-            yield ReadUpTo(passed)
+        if self.settings.backfill is None and (skipped := self.ranges.end_of_skipped(end)):
+            yield ReadUpTo(skipped)
 
     @cached_property
     def expected(self) -> Expected:
@@ -300,16 +287,6 @@ class WindowedStream(LexerStream):
         is_backfill = self.settings.backfill is not None
         return ReadUpTo(None if is_backfill else request.complete_to(self.settings.present), request)
 
-    def warn_of_strays(self, asked_for: str, dates: Iterable[str]) -> None:
-        """Warn of days that were not asked for, if there are any."""
-        if shown := ", ".join(sorted(dates)):
-            quoted = self.run.client.quote(shown)
-            self.logger.warning(
-                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
-                asked_for,
-                quoted,
-            )
-
     def body(self, request: Request, form_id: int | None) -> dict[str, Any]:
         """The request's body: times with the offset in force at that moment, the end as the last second inside."""
         asked = request.asked
@@ -331,3 +308,32 @@ class WindowedStream(LexerStream):
             "interval": self.interval,
             "local_date": windows.local_date(window.start, self.settings.zone).isoformat(),
         }
+
+
+class PerFormStream(WindowedStream):
+    """A stream that is read once for each NPS form."""
+
+    is_per_form = True
+    report_parameters: ClassVar[Mapping[str, Any]] = {"nps_category": "all"}
+
+    @override
+    def parts(self) -> Sequence[int | None]:
+        try:
+            found = self.run.forms.nps_ids()
+        except (FatalAPIError, RetriableAPIError):
+            return []  # whoever reads the stream meets the error
+        if self.settings.max_requests is None:
+            return found
+        return sorted(found, key=lambda form_id: self.bookmark(form_id) or NEVER)  # those behind first
+
+    @override
+    def plans(self) -> list[Plan]:
+        return super().plans() or [Plan(stream=self.name, reason="there is no NPS form", count=0)]
+
+    @override
+    def events(self, form_id: int | None) -> Generator[Event]:
+        if form_id is None:
+            self.run.forms.nps_ids()
+            self.logger.info("This account has no NPS form, so there is nothing to read [see: no-nps-form]")
+            return
+        yield from super().events(form_id)

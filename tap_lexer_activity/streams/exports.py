@@ -18,10 +18,15 @@ from tap_lexer_activity.errors import (
     UnexpectedAnswerError,
     see_last,
 )
-from tap_lexer_activity.streams.export_files import OWN_COLUMNS, ExportFiles
-from tap_lexer_activity.streams.export_rows import TimelessError, may_be_cut_short, unreadable
+from tap_lexer_activity.streams.base import PerFormStream
+from tap_lexer_activity.streams.export_files import (
+    OWN_COLUMNS,
+    ExportFiles,
+    TimelessError,
+    may_be_cut_short,
+    unreadable,
+)
 from tap_lexer_activity.streams.job_queue import JobQueue, halves
-from tap_lexer_activity.streams.per_form import PerFormStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -75,13 +80,8 @@ class Export(ExportFiles):
 
     def _queue(self, form_id: int | None) -> JobQueue:
         if form_id not in self._queues:
-            queue = JobQueue(
-                self.name,
-                self.plan(form_id).requests,
-                lambda request: self.body(request, form_id),
-                run=self.run,
-                logger=self.logger,
-            )
+            requests = self.plan(form_id).requests
+            queue = JobQueue(self.run, self.name, requests, lambda request: self.body(request, form_id))
             self._queues[form_id] = queue
             self.run.polls_ahead.append(queue.poll_ahead)
         return self._queues[form_id]
@@ -90,29 +90,28 @@ class Export(ExportFiles):
     def events(self, form_id: int | None) -> Generator[Event]:
         queue = self._queue(form_id)
         with closing(iter(queue)) as jobs:
-            yield from self._events_of(queue, jobs, form_id)
+            while True:
+                while self.lets_others_go_on and not queue.is_ready:
+                    yield "not yet"
+                if (found := next(jobs, None)) is None:
+                    return
+                yield from self._events_of_job(queue, *found, form_id)
 
-    def _events_of(self, queue: JobQueue, jobs: Iterator[tuple[Request, Job]], form_id: int | None) -> Generator[Event]:
-        while True:
-            while self.lets_others_go_on and not queue.is_ready:
-                yield "not yet"
-            if (found := next(jobs, None)) is None:
-                return
-            request, job = found
-            try:
-                file = self._fetch(job)
-            except (ExportFailedError, ExportTimedOutError) as error:
-                queue.put_back_failed(request, error)
-                continue
-            count = 0
-            if file is not None:
-                for block in self._blocks_of_job(request, job, file, form_id, is_cut=queue.is_cut(request)):
-                    count += block.count
-                    yield block
-            if may_be_cut_short(count) and self._is_cut_short(request, count, form_id):
-                queue.put_back(halves(request))
-            else:
-                yield self.read_up_to(request)
+    def _events_of_job(self, queue: JobQueue, request: Request, job: Job, form_id: int | None) -> Generator[Event]:
+        try:
+            file = self._fetch(job)
+        except (ExportFailedError, ExportTimedOutError) as error:
+            queue.put_back_failed(request, error)
+            return
+        count = 0
+        if file is not None:
+            for block in self._blocks_of_job(request, job, file, form_id, is_cut=queue.is_cut(request)):
+                count += block.count
+                yield block
+        if may_be_cut_short(count) and self._is_cut_short(request, count, form_id):
+            queue.put_back(halves(request))
+        else:
+            yield self.read_up_to(request)
 
     def _fetch(self, job: Job) -> TextIO | None:
         with self.run.progress.requests_of(self.name):
@@ -140,13 +139,12 @@ class Export(ExportFiles):
         if sum(parts) <= count:
             return False
         self._caps.add(count)
-        said = f"{round_number}, though there are more: Lexer sends no more in one file"
         days = len(halves(request)[0].windows)
-        self.run.notices.accept(
-            self.name,
-            "most rows of a file",
-            f"{said}. Such exports are read in halves; set export_window_days to {days} or less to avoid that [see: export-file-short]",
+        said = (
+            f"{round_number}, though there are more: Lexer sends no more in one file. Such exports are read in halves; "
+            f"set export_window_days to {days} or less to avoid that [see: export-file-short]"
         )
+        self.run.notices.accept(self.name, "most rows of a file", said)
         return True
 
     def _count(self, request: Request, form_id: int | None) -> int:
@@ -168,14 +166,17 @@ class Export(ExportFiles):
         have been yielded by then have the same ids in there, and are left out.
         """
         begin = self._begin_of_window(request.asked.start)
+        is_part = is_cut or begin != request.asked.start
         with file as lines:
             try:
-                yield from self.blocks(
-                    lines, request, form_id, job.what, is_part=is_cut or begin != request.asked.start
-                )
+                yield from self.blocks(lines, request, form_id, job.what, is_part=is_part)
             except TimelessError as found:
                 if is_cut:
-                    raise self._not_to_be_cut(request, job) from None
+                    msg = (
+                        f"{job.what}: a window that had to be split has rows without a time, which only their order in the file of a whole "
+                        f"window tells apart. Set export_window_days to {len(request.windows)} or less [see: export-rows-without-time]"
+                    )
+                    raise UnexpectedAnswerError(msg) from None
                 written = self.ids_of(lines, request, job.what, found.written)
             else:
                 return
@@ -189,8 +190,9 @@ class Export(ExportFiles):
         retries = self.settings.export_retries
         while True:
             job = self._start(request, form_id)
-            said = "some rows have no time, so the window is read from its start"
-            self.logger.info("%s: %s: %s", self.name, said, job.what)
+            self.logger.info(
+                "%s: some rows have no time, so the window is read from its start: %s", self.name, job.what
+            )
             try:
                 return job, self._fetch(job)
             except (ExportFailedError, ExportTimedOutError) as error:
@@ -200,13 +202,6 @@ class Export(ExportFiles):
                 self.logger.warning(
                     "%s", see_last(f"{error}; starting the job again (export_retries) [see: export-again]")
                 )
-
-    def _not_to_be_cut(self, request: Request, job: Job) -> UnexpectedAnswerError:
-        days = len(request.windows)
-        return UnexpectedAnswerError(
-            f"{job.what}: a window that had to be split has rows without a time, which only their order in the file of a whole "
-            f"window tells apart. Set export_window_days to {days} or less [see: export-rows-without-time]"
-        )
 
     def _begin_of_window(self, instant: datetime) -> datetime:
         """The instant from which the first load read the window of an instant: its start, or `start_date`."""

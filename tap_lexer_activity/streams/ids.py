@@ -53,14 +53,9 @@ class Identified:
 def identified(
     answer: list[Any], column: str, *, beside: Sequence[str] = (), may_be_missing: bool = False, what: str
 ) -> Identified:
-    """The rows of a report by agent or classification.
+    """The rows of a report by agent or classification, whose key is a column and those `beside` it.
 
-    Args:
-        answer: The report's rows.
-        column: The column of the id.
-        beside: Columns of the key beside it.
-        may_be_missing: Whether a row without the column belongs to nobody.
-        what: What was asked for, for errors.
+    A row without the column belongs to nobody, if it `may_be_missing`.
 
     Raises:
         UnexpectedAnswerError: If a row belongs to nobody, and another has the id that it would have.
@@ -97,7 +92,7 @@ def _kind(row: Any, column: str, *, may_be_missing: bool) -> int | None:
         return None
     if given and _says_total(given):
         return TOTAL
-    if _letters(given or "") not in _NOBODY or any(sign.isdecimal() for sign in given or ""):
+    if _NO_LETTERS.sub("", given or "").casefold() not in _NOBODY or any(map(str.isdecimal, given or "")):
         return None
     # (A state may be `all` of them, also of messages without an id.)
     texts = [text for name, text in row.items() if name not in {column, "state"} and isinstance(text, str)]
@@ -106,10 +101,6 @@ def _kind(row: Any, column: str, *, may_be_missing: bool) -> int | None:
 
 def _says_total(text: str) -> bool:
     return _TOTAL.fullmatch(" ".join(_WORDS.findall(text.casefold()))) is not None
-
-
-def _letters(text: str) -> str:
-    return _NO_LETTERS.sub("", text).casefold()
 
 
 def _number(row: Any, column: str) -> Any:

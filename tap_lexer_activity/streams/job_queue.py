@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -15,10 +13,9 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import AccessDeniedError, EndOfRun, ExportTimedOutError, RangeTooLongError, see_last
 from tap_lexer_activity.lexer.client import TRIES
 from tap_lexer_activity.lexer.errands import Errand
-from tap_lexer_activity.windows import Request, Window
+from tap_lexer_activity.windows import Request, Window, evenly
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from tap_lexer_activity.lexer.job_answers import Job
@@ -32,13 +29,7 @@ class JobQueue:
     """Requests whose jobs are not started, and jobs that are started and not read."""
 
     def __init__(
-        self,
-        name: str,
-        requests: Iterable[Request],
-        body: Callable[[Request], Mapping[str, Any]],
-        *,
-        run: Run,
-        logger: logging.Logger,
+        self, run: Run, name: str, requests: Iterable[Request], body: Callable[[Request], Mapping[str, Any]]
     ) -> None:
         self._name = name
         self._place = len(run.polls_ahead)
@@ -53,7 +44,7 @@ class JobQueue:
         self._body = body
         self._run = run
         self._errands = run.exporter.errands
-        self._logger = logger
+        self._logger = run.logger.getChild(name)
         self._is_held = False
         """True if no more jobs are started ahead of their turn."""
 
@@ -149,11 +140,8 @@ class JobQueue:
             self.put_back(halves(request))
         else:
             day = windows.local_date(request.windows[0].start, self._run.settings.zone).isoformat()
-            way = (
-                "Raise export_timeout, or skip it"
-                if isinstance(error, ExportTimedOutError)
-                else "If it keeps failing, skip it"
-            )
+            is_late = isinstance(error, ExportTimedOutError)
+            way = "Raise export_timeout, or skip it" if is_late else "If it keeps failing, skip it"
             setting = json.dumps({self._name: [day]})
             msg = f"{error}. A single day, {day}, can't be split. {way}: set skip_windows to {setting} [see: export-day-fails]"
             raise type(error)(msg) from error
@@ -165,47 +153,33 @@ class JobQueue:
             EndOfRun: If the token does not work.
         """
         # (The very first is started by whoever reads: it shows whether the token works, and how long an export may be.)
-        if self._place and self._has_threads and self._run.client.is_token_accepted:
-            self._hand_out()
-        else:
-            self._start()
+        self.start_ahead(by_thread=self._place > 0 and self._run.client.is_token_accepted)
 
-    def start_ahead(self) -> None:
-        """Start the next job ahead of its turn. After an error no more are: their turn meets it again.
+    def start_ahead(self, *, by_thread: bool = True) -> None:
+        """Start the next job ahead of its turn, by a thread if there are any. After an error no more are: their turn meets it again.
 
         Nor are any where `max_requests` might end the run before the turn of the job, which would be lost.
 
         Raises:
             EndOfRun: If the token does not work.
         """
-        self._hand_out() if self._has_threads else self._start()
+        if by_thread and self._run.client.lookahead is not None:
+            with self._errands.changed:
+                if self._may_start():
+                    request = self._first_of(self._requests)
+                    self._requests.popleft()
+                    self._keep(request, None)
+        elif self._may_start():
+            try:
+                self._keep(*self._started(self._requests, tries=1))
+            except AccessDeniedError as error:
+                raise EndOfRun(str(error), exit_code=1) from error
+            except (FatalAPIError, RetriableAPIError) as error:
+                self._logger.debug("A job could not be started ahead of its turn: %s", error)
+                self._is_held = True
 
     def _may_start(self) -> bool:
         return not self._is_held and bool(self._requests) and self._run.settings.max_requests is None
-
-    @property
-    def _has_threads(self) -> bool:
-        return self._run.client.lookahead is not None
-
-    def _hand_out(self) -> None:
-        """Let a thread start the next job."""
-        with self._errands.changed:
-            if self._may_start():
-                request = self._first_of(self._requests)
-                self._requests.popleft()
-                self._keep(request, None)
-
-    def _start(self) -> None:
-        """Start the next job, by this thread."""
-        if not self._may_start():
-            return
-        try:
-            self._keep(*self._started(self._requests, tries=1))
-        except AccessDeniedError as error:
-            raise EndOfRun(str(error), exit_code=1) from error
-        except (FatalAPIError, RetriableAPIError) as error:
-            self._logger.debug("A job could not be started ahead of its turn: %s", error)
-            self._is_held = True
 
     def _keep(self, request: Request, job: Job | None) -> None:
         errand = self._errand_of(request, job)
@@ -267,11 +241,10 @@ def in_parts(request: Request, days: float) -> list[Request]:
     count = math.ceil(len(request.windows) / days)
     if count <= 1:
         return [request]
-    bounds = [len(request.windows) * number // count for number in range(count + 1)]
-    groups = [request.windows[low:high] for low, high in pairwise(bounds)]
+    groups = evenly(request.windows, count)
     starts = [request.asked.start, *(group[0].start for group in groups[1:])]
-    ends = [*starts[1:], request.asked.end]
-    return [Request(Window(start, end), group) for start, end, group in zip(starts, ends, groups, strict=True)]
+    asked = map(Window, starts, [*starts[1:], request.asked.end])
+    return [Request(each, tuple(group)) for each, group in zip(asked, groups, strict=True)]
 
 
 def halves(request: Request) -> list[Request]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import RangeTooLongError, RangeTooShortError, UnexpectedAnswerError
-from tap_lexer_activity.streams.grain_checks import GrainChecks, has_values
-from tap_lexer_activity.streams.label_texts import read_label
-from tap_lexer_activity.streams.placing import Placed, Rule, are_midnights, beside, place
+from tap_lexer_activity.streams.grain import GrainChecks, has_values
+from tap_lexer_activity.streams.labels import Placed, Rule, are_midnights, beside, place, read_label
 from tap_lexer_activity.streams.ranges import SHORTEST
 from tap_lexer_activity.windows import Request, Window
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.run import Run
-    from tap_lexer_activity.streams.grain_checks import Bucket
+    from tap_lexer_activity.streams.grain import Bucket
     from tap_lexer_activity.streams.series_shapes import Shaped
     from tap_lexer_activity.windows import Interval
 
@@ -101,11 +100,8 @@ class LabelChecks:
         if not self._grain.is_of_hours(found.buckets, request):
             raise RangeTooLongError(self._what_came(labels, asked_for))
         if strays:
-            self._run.logger.getChild(self._stream).warning(
-                "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]",
-                asked_for,
-                self._quoted(strays),
-            )
+            said = "%s: days outside the range came, too, and are left out: %s [see: days-not-asked-for]"
+            self._run.logger.getChild(self._stream).warning(said, asked_for, self._quoted(strays))
 
     # Edges
 

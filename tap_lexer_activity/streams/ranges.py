@@ -1,7 +1,11 @@
-"""Ranges of time that Lexer does not answer as its documents say: what a run learns of them, and what it asks for in their place."""
+"""Ranges of time that Lexer does not answer as its documents say: what a run learns of them, and what it asks for in their place.
+
+Windows of the setting `skip_windows` are never asked for.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -12,14 +16,21 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import (
     AccessDeniedError,
     NotAllowedError,
+    QuotaExceededError,
     RangeTooLongError,
     RangeTooShortError,
+    RequestsSpentError,
     UnavailableError,
+    UnreachableError,
 )
+from tap_lexer_activity.http.reasons import NoConnectionError
 from tap_lexer_activity.windows import Request, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
+    from datetime import date, datetime
+    from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval
@@ -43,20 +54,69 @@ _RETAINED: Final = re.compile(
 """Words of a refusal that say that there is no data as old as what was asked for."""
 
 
-class Ranges:
-    """The requests of one stream in place of ranges that are not answered as they should be.
+_NOT_OF_A_WINDOW: Final = (
+    AccessDeniedError,
+    NoConnectionError,
+    NotAllowedError,
+    QuotaExceededError,
+    RequestsSpentError,
+    UnreachableError,
+)
+"""Errors that the next window would meet as well."""
 
-    They begin with what the run has learnt of other streams. `cut` puts consecutive windows into requests that are not longer than `longest`.
+
+class Ranges:
+    """The requests of one stream for ranges of time. They begin with what the run has learnt of other streams.
+
+    `requests` puts consecutive windows into requests that are not longer than `longest`.
     """
 
-    def __init__(self, run: Run, stream: str, interval: Interval, cut: Callable[[list[Window]], list[Request]]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        stream: str,
+        interval: Interval,
+        zone: ZoneInfo,
+        requests: Callable[[list[Window]], list[Request]],
+    ) -> None:
         self._run = run
         self._stream = stream
         self._interval = interval
-        self._cut = cut
+        self._zone = zone
+        self._requests = requests
+        self._skipped = run.settings.skip_windows.get(stream, frozenset())
         self._too_much = 0
         self._known: timedelta | None = None
         """The longest range before it was learnt that a shorter one is not answered either."""
+
+    def cut(self, wanted: Sequence[Window]) -> list[Request]:
+        """The requests for all windows but those to skip, which a warning names."""
+        found, passed = stretches(wanted, self._skipped, self._zone)
+        if passed:
+            said = f"windows are skipped, as skip_windows says, and have no rows: {', '.join(map(str, passed))} [see: windows-skipped]"
+            self._run.notices.accept(self._stream, "windows skipped", said)
+        return [request for stretch in found for request in self._requests(stretch)]
+
+    def end_of_skipped(self, start: datetime) -> datetime | None:
+        """The end of the windows to skip, one after the other, from an instant on; `None` if the first is not."""
+        end, present = None, self._run.settings.present
+        for window in windows.windows(start, present, self._interval, self._zone) if self._skipped else ():
+            if window.end > present or windows.local_date(window.start, self._zone) not in self._skipped:
+                break
+            end = window.end
+        return end
+
+    def name_the_setting(self, error: Exception, request: Request) -> None:
+        """Let an error that may last for one window say how to skip the window."""
+        if isinstance(error, _NOT_OF_A_WINDOW) or not request.windows or "skip_windows" in str(error):
+            return
+        first = windows.local_date(request.windows[0].start, self._zone).isoformat()
+        advice = (
+            f"If it keeps failing, skip this window: set skip_windows to {json.dumps({self._stream: [first]})}"
+            if len(request.windows) == 1
+            else f"If it keeps failing for one window, skip that: set skip_windows to its first date ({self._stream}: {first} or later)"
+        )
+        error.args = (f"{error}. {advice} [see: window-not-answered]", *error.args[1:])
 
     @property
     def longest(self) -> timedelta:
@@ -73,7 +133,7 @@ class Ranges:
         """The requests to send in place of one that was planned before more was learnt; itself, if there is nothing to change."""
         is_long = len(request.windows) > 1 and request.asked.length > self.longest
         is_short = self._interval == "day" and windows.SHORTEST_DAILY < self.shortest > request.asked.length
-        return self._cut(list(request.windows)) if is_long or is_short else [request]
+        return self.cut(request.windows) if is_long or is_short else [request]
 
     def after(
         self,
@@ -108,7 +168,7 @@ class Ranges:
         if self._known is None:
             self._known = self.longest
         learnt[key] = length
-        if any(part.asked.length >= request.asked.length for part in self._cut(list(request.windows))):
+        if any(part.asked.length >= request.asked.length for part in self.cut(request.windows)):
             # The length was not what it was about: other streams shall not be asked for in pieces for it.
             learnt[key] = self._known
             return False
@@ -164,9 +224,25 @@ class Ranges:
             f"{error}. Lexer has data from {first} on, so this stream begins there: nothing older is read. "
             f'Set start_dates to {{"{self._stream}": "{first}"}} to spare the next run the search [see: range-too-old]',
         )
-        return self._cut(wanted[high:])
+        return self.cut(wanted[high:])
 
 
 def _is_too_old(error: FatalAPIError) -> bool:
     """True if Lexer refused what was asked for because it is too old: other words of an error are the tap's own."""
     return bool(_RETAINED.search(str(error).partition("Lexer says: ")[2]))
+
+
+def stretches(
+    wanted: Sequence[Window], skipped: AbstractSet[date], zone: ZoneInfo
+) -> tuple[list[list[Window]], list[date]]:
+    """Consecutive windows in stretches, without those that begin on dates to skip; and the dates of those, in a zone."""
+    result: list[list[Window]] = []
+    passed: list[date] = []
+    for window in wanted:
+        if skipped and (day := windows.local_date(window.start, zone)) in skipped:
+            passed.append(day)
+        elif result and result[-1][-1].end == window.start:
+            result[-1].append(window)
+        else:
+            result.append([window])
+    return result, list(dict.fromkeys(passed))

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
 from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDED_COLUMNS, ADDITIONAL, text_of
-from tap_lexer_activity.streams.alike import Alike
-from tap_lexer_activity.streams.base import WindowedStream
+from tap_lexer_activity.streams.base import PerFormStream, WindowedStream
 from tap_lexer_activity.streams.ids import NOBODY, TOTAL, Identified, identified
-from tap_lexer_activity.streams.per_form import PerFormStream
 from tap_lexer_activity.streams.states import STATES, by_documented_states
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     from tap_lexer_activity.lexer.envelopes import Expected
     from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.windows import Interval, Request
+
+_ENOUGH: Final = 10
+"""Answers of several forms with numbers in them that have to be alike, to be no chance."""
 
 
 class Report(WindowedStream):
@@ -31,6 +33,8 @@ class Report(WindowedStream):
 
     id_column: ClassVar[str | None] = None
     """The column that says whose each row is, if there is one. A row without an id is data, too."""
+    counts_states_of: ClassVar[tuple[str, ...] | None] = None
+    """Columns of what has a `volume` for each state, if it is a report of such. Lexer leaves out zeros, which become rows, too."""
 
     @property
     @override
@@ -44,21 +48,31 @@ class Report(WindowedStream):
     @override
     def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
         added = self.window_columns(request.windows[0])
-        for row in self._read(answer, label):
-            yield row | added
+        rows = list(self._read(answer, label))
+        yield from (row | added for row in rows)
+        if self.counts_states_of is not None:
+            yield from (added | zero for zero in self._zeros(rows, self.counts_states_of))
+
+    def _zeros(self, rows: list[Row], names: tuple[str, ...]) -> Iterator[Row]:
+        """Rows for the states that are missing. If there are no rows at all, that says nothing of any state."""
+        keys = [name for name in names if name in self.keys]
+        counted = {tuple(row[name] for name in keys): {name: row.get(name) for name in names} for row in rows}
+        present = {(*(row[name] for name in keys), row["state"]) for row in rows}
+        for key, columns in counted.items():
+            for state in STATES:
+                if (*key, state) not in present:
+                    yield columns | {"state": state, "volume": 0}
 
     def _read(self, answer: Any, label: str) -> Iterator[Row]:
         """The rows as Lexer sends them, each with an id and with states by their documented names."""
         found = self._identified(answer, label)
         rows = self.checked(answer if found is None else found.rows, label)
-        for position, given in enumerate(rows):
+        for given, kept_ids in zip(rows, found.kept if found is not None else repeat({}), strict=False):
             row, kept = by_documented_states(given)
             if kept:
                 said = f"{label}: states came in other words than Lexer documents; the rows have the documented ones, and additional_columns these"
                 self.run.notices.accept(self.name, "states in other words", said)
-            if found is not None:
-                kept |= found.kept[position]
-            if kept:
+            if kept := kept | kept_ids:
                 row[ADDITIONAL] = {**(row.get(ADDITIONAL) or {}), **kept}
             yield row
 
@@ -121,6 +135,29 @@ class CaseSummary(SummaryReport):
     name = "case_summary"
 
 
+class Alike:
+    """The numbers of several forms, compared: a parameter that a server does not know gives the same numbers for all."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Mapping[str, Any]] = {}
+        self._forms: set[int] = set()
+        self._count = 0
+        self._differs = False
+
+    def take(self, form_id: int, window: str, numbers: Mapping[str, Any]) -> None:
+        """Compare the numbers of one form in one window with those of the first form."""
+        first = self._first.setdefault(window, numbers)
+        self._differs |= first != numbers
+        if any(numbers.values()):
+            self._forms.add(form_id)
+            self._count += 1
+
+    @property
+    def is_suspicious(self) -> bool:
+        """True if all forms have had the same numbers in every window, so often that it is no chance."""
+        return not self._differs and len(self._forms) > 1 and self._count >= _ENOUGH
+
+
 class NpsSummary(PerFormStream, SummaryReport):
     """Surveys sent and answered, and the score, of one NPS form."""
 
@@ -154,18 +191,7 @@ class Classifications(Report):
     name = "classifications"
     keys = ("date_from", "interval", "classification_id", "state")
     id_column = "classification_id"
-
-    @override
-    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
-        rows = list(super().rows(request, answer, label))
-        yield from rows
-        present = {(row["classification_id"], row["state"]) for row in rows}
-        names = {row["classification_id"]: row.get("classification") for row in rows}
-        for number, name in names.items():
-            for state in STATES:
-                if (number, state) not in present:
-                    zero = {"classification_id": number, "classification": name, "state": state, "volume": 0}
-                    yield self.window_columns(request.windows[0]) | zero
+    counts_states_of = ("classification_id", "classification")
 
 
 class CaseClassifications(Report):
@@ -230,12 +256,4 @@ class WorkflowStates(_SharedType):
     selected_by_default = False
     twin = "user_volume"
     twin_mark = "user_id"
-
-    @override
-    def rows(self, request: Request, answer: Any, label: str) -> Iterator[Row]:
-        rows = list(super().rows(request, answer, label))
-        yield from rows
-        present = {row["state"] for row in rows}
-        for state in STATES if rows else ():  # an empty answer says nothing of any state
-            if state not in present:
-                yield self.window_columns(request.windows[0]) | {"state": state, "volume": 0}
+    counts_states_of = ()

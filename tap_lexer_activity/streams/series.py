@@ -10,7 +10,7 @@ from tap_lexer_activity import windows
 from tap_lexer_activity.errors import UnexpectedAnswerError
 from tap_lexer_activity.shapes import ADDITIONAL
 from tap_lexer_activity.streams.base import WindowedStream
-from tap_lexer_activity.streams.grain_checks import Bucket
+from tap_lexer_activity.streams.grain import Bucket
 from tap_lexer_activity.streams.label_checks import LabelChecks
 from tap_lexer_activity.streams.series_shapes import shaped
 from tap_lexer_activity.streams.states import STATES, canonical_state
@@ -116,18 +116,16 @@ class Series(WindowedStream):
 
     def _asked_again(self, request: Request) -> list[Bucket]:
         """The buckets of an additional request, which shows how another was answered. It is in no plan."""
-        answer, label = self.asked(request, None)
-        return self._buckets_of(answer, label)[1]
+        return self._buckets_of(*self.asked(request, None))[1]
 
     def _buckets_of(self, answer: Any, label: str) -> tuple[Shaped, list[Bucket]]:
         """The buckets of an answer, whatever shape it has."""
         accepted = self.settings.accept.get(self.name, ())
         given = next((word.partition(":")[2] for word in accepted if word.startswith("key:")), None)
         shape = shaped(answer, self.dimension, given or self.only_key)
-        for kind, said in shape.said.items():
-            self.run.notices.accept(
-                self.name, kind, f"{label}: {self.run.client.quote(said)}; read as Lexer documents it"
-            )
+        for kind, clause in shape.said.items():
+            said = f"{label}: {self.run.client.quote(clause)}; read as Lexer documents it"
+            self.run.notices.accept(self.name, kind, said)
         if shape.is_keyless:
             msg = (
                 f"{label}: the answer does not say which {self.dimension} its buckets count. If all count one, "
@@ -165,20 +163,14 @@ class Series(WindowedStream):
         if self.interval != "day" or last.end != request.asked.end or last.length <= windows.DAY:
             return {}
         spilt = {row.key: row.value for row in rows if buckets[row.label].start == last.end and row.value}
-        if spilt and self.additive:
-            self.logger.warning(
-                "%s: the last hour of %s came as a row of its own, and is added to its day [see: hour-added]",
-                asked_for,
-                last.start,
+        if spilt:
+            said = (
+                "%s: the last hour of %s came as a row of its own, and is added to its day [see: hour-added]"
+                if self.additive
+                else "%s: the last hour of %s is left out: it came as a row of its own [see: hour-left-out]"
             )
-        elif spilt:
-            self.logger.warning(
-                "%s: the last hour of %s is left out: it came as a row of its own [see: hour-left-out]",
-                asked_for,
-                last.start,
-            )
-            return {}
-        return spilt
+            self.logger.warning(said, asked_for, last.start)
+        return spilt if self.additive else {}
 
 
 class StatesVolume(Series):

@@ -43,7 +43,7 @@ from tap_lexer_activity.shapes import answer_validator
 from tap_lexer_activity.singer.state import checked_state
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.base import WindowedStream
-from tap_lexer_activity.streams.export_rows import chunks_of
+from tap_lexer_activity.streams.export_files import chunks_of
 from tap_lexer_activity.streams.exports import Export
 from tap_lexer_activity.streams.registry import STREAMS
 from tap_lexer_activity.tap import TapLexerActivity

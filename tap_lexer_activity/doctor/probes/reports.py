@@ -16,8 +16,8 @@ from tap_lexer_activity.doctor.seen import date_of, is_plain_name, read_moment, 
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
-from tap_lexer_activity.streams import survey_shapes
-from tap_lexer_activity.streams.placing import label_shift
+from tap_lexer_activity.streams import nps_volume
+from tap_lexer_activity.streams.labels import label_shift
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _nps(evidence: Evidence) -> list[Finding]:
         return [topic.unknown(why, "Set form_ids to the ids of the NPS forms, and ask again")]
     if form is None:
         return [topic.as_assumed("This account has no NPS form.")]
-    shaped, _ = survey_shapes.shaped(evidence.of(asks[-1]).content)
+    shaped, _ = nps_volume.shaped(evidence.of(asks[-1]).content)
     rows = rows_in(shaped)[0] or []
     labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
     shift = label_shift(labels, evidence.situation.days_of_utc) if labels else None
