@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
@@ -22,7 +22,6 @@ from tap_lexer_activity.windows import DAY, Request, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.probes.base import Evidence
     from tap_lexer_activity.run.events import Event
     from tap_lexer_activity.run.run import Run
@@ -163,8 +162,8 @@ def judge(
     left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
     left = {name: reading for name, reading in left.items() if reading.error}
     rows = sum(reading.rows for reading in readings.values())
-    topic = Topic(QUESTION, "It reads all of them, without a warning.", is_private=True)
-    topic.facts = {
+    finding = Finding(QUESTION, "It reads all of them, without a warning.", is_private=True)
+    finding.facts = {
         "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
         "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
         "errors": {name: reading.kind for name, reading in errors.items()},
@@ -173,13 +172,13 @@ def judge(
     if left:
         shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
         advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
-        return [topic.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
+        return [finding.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
     if errors:
         found = f"It refuses {', '.join(errors)} as asked here. A run that is set as the other findings say reads them."
-        return [topic.settled(found)]
+        return [finding.settled(found)]
     if noticed:
         said = "; ".join(
             f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
         )
-        return [topic.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
-    return [topic.as_assumed(f"{rows} rows of {len(readings)} streams.")]
+        return [finding.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
+    return [finding.as_assumed(f"{rows} rows of {len(readings)} streams.")]
