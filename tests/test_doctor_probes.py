@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import logging
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -37,6 +38,8 @@ from tap_lexer_activity.windows import DAY, HOUR, Window, local_date, start_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
+
+    from tap_lexer_activity.settings.settings import Settings
 
 ZONES: Final = st.sampled_from(
     [
@@ -325,6 +328,13 @@ def test_a_file_is_seen_as_it_is_written(separator: str, encoding: str, packed: 
     assert (found.rows, found.titles, found.times, found.numbers) == (2, 0, {}, {})
 
 
+def test_the_rows_of_a_file_are_counted_as_a_run_reads_them() -> None:
+    rows = [*ROWS[:2], [*ROWS[2][:4], "two\nlines"]]
+    assert look_at("\r".join(map(",".join, rows)).encode(), MENTIONS).rows == 2
+    named = look_at(f"sep=;\n{_file(rows, ';')}".encode(), MENTIONS)
+    assert (named.separator, named.titles, named.rows) == (";", 0, 2)
+
+
 def test_the_rows_of_a_file_without_a_header_are_not_shown() -> None:
     found = look_at(_file(ROWS[1:]).encode(), MENTIONS)
     assert found.header == ()
@@ -444,9 +454,16 @@ class _Asker:
 
     left = 20
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, settings_: Settings) -> None:
         self.address = address
+        self.settings = settings_
+        self.client = Run.begin(settings_, logging.getLogger("tests.doctor")).client
+        self.door = self.client.http
+        self.clock = time.monotonic
         self.asked: list[str | None] = []
+
+    def sleep(self, seconds: float) -> None:
+        del seconds
 
     def start(self, ask: Ask) -> Answer:
         del ask
@@ -467,11 +484,8 @@ def test_the_status_of_a_job_is_looked_for_at_other_addresses_after_two_question
     place: str | None, polls: int
 ) -> None:
     found = situation()
-    asker: Any = _Asker(place)
-    run = Run.begin(found.settings, logging.getLogger("tests.doctor"))
-    asker.door = run.client.http
-    jobs = Jobs(asker, run.client, found.settings, sleep=lambda _: None)
-    seen = jobs.run([found.report("case_details", found.day(0))])["case_details"]
+    asker: Any = _Asker(place, found.settings)
+    seen = Jobs(asker).run([found.report("case_details", found.day(0))])["case_details"]
     assert seen.polls == polls
     assert seen.address == (place if polls == 3 else "")
     finding = exports.judge(Evidence(found, jobs={"case_details": seen}))

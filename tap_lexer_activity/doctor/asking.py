@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import override
 
 from tap_lexer_activity.errors import RequestsSpentError, UnreachableError, without_see
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
@@ -76,7 +77,6 @@ class Answer:
     Attributes:
         status: Of HTTP; 0 if none came.
         content: Its JSON. `None`: it is null, or none.
-        is_json: Whether it is JSON.
         said: Lexer's words for an error, or why no answer came; fit for a log.
         seconds: From the request to the end of the answer.
         headers: Those about the quota, by their names in lower case.
@@ -182,11 +182,11 @@ class Asker:
     ) -> None:
         self.door = Door(client.http)
         client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
-        self._client = client
-        self._settings = settings
+        self.client = client
+        self.settings = settings
+        self.clock = clock
+        self.sleep = sleep
         self._kept = kept
-        self._clock = clock
-        self._sleep = sleep
         self.answers: dict[Ask, Answer] = {}
         self.polls: list[Answer] = []
         """Answers about export jobs."""
@@ -194,12 +194,12 @@ class Asker:
     @property
     def spent(self) -> int:
         """Requests so far."""
-        return self._client.limiter.spent
+        return self.client.limiter.spent
 
     @property
     def left(self) -> int:
         """Requests that may still be sent."""
-        most = self._client.limiter.max_calls
+        most = self.client.limiter.max_calls
         return 0 if most is None else max(0, most - self.spent)
 
     def ask(self, ask: Ask) -> Answer:
@@ -222,13 +222,13 @@ class Asker:
 
     def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
         """The status of an export job."""
-        url, name = address or (self._settings.export_status_url, "token")
+        url, name = address or (self.settings.export_status_url, "token")
         answer = self._patiently("GET", url, what, is_of_job=True, params={name: token})
         self.polls.append(answer)
         return answer
 
     def _send(self, ask: Ask, *, is_of_job: bool = False) -> Answer:
-        base = self._settings.api_url.rstrip("/")
+        base = self.settings.api_url.rstrip("/")
         if ask.path:
             return self._patiently("GET", f"{base}{ask.path}", ask.what)
         body = json.loads(ask.body)
@@ -236,18 +236,20 @@ class Asker:
 
     def _patiently(self, method: str, url: str, what: str, **options: Any) -> Answer:
         """The answer. A 429 is waited for, twice."""
-        period = self._settings.rate_limit_seconds
-        for left in range(WAITS_FOR_QUOTA, -1, -1):
+        period = self.settings.rate_limit_seconds
+        answer = self._once(method, url, what, **options)
+        for _ in range(WAITS_FOR_QUOTA):
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            self.sleep(period if answer.wait is None else min(max(answer.wait, 1.0), period))
             answer = self._once(method, url, what, **options)
-            if answer.status != HTTPStatus.TOO_MANY_REQUESTS or not left:
-                return answer
-            self._sleep(period if answer.wait is None else min(max(answer.wait, 1.0), period))
-        raise AssertionError  # the loop ends by an answer
+        return answer
 
     def _once(self, method: str, url: str, what: str, *, is_of_job: bool = False, **content: Any) -> Answer:
         """The answer. One about a job is asked for anew each time, and may hold a secret."""
-        failures = _Failures(self._settings, url, quote=self._client.quote)
-        begun, at = self._clock(), datetime.now(UTC)
+        host, timeout = urlsplit(url).netloc, self.settings.request_timeout
+        failures = NoAnswer("", host, timeout=timeout, quote=self.client.quote)
+        begun, at = self.clock(), datetime.now(UTC)
         try:
             if is_of_job:
                 response = self.door.fetched(method, url, failures, **content)
@@ -259,14 +261,14 @@ class Asker:
             return Answer(said=f"not asked: {without_see(str(error))}", was_asked=False)
         except (FatalAPIError, RetriableAPIError) as error:
             is_lost = isinstance(error, (UnreachableError, NoConnectionError))
-            return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost)
-        seconds = self._clock() - begun
+            return Answer(said=without_see(str(error)), seconds=self.clock() - begun, is_unreachable=is_lost)
+        seconds = self.clock() - begun
         answer, is_json = None, False
         text, _ = text_of_body(body, get_encoding_from_headers(response.headers))
         with suppress(FatalAPIError, RetriableAPIError):
             answer, is_json = parse_json(text, "the answer", quote=None), True
         is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
-        said = "" if is_good else self._client.quote(error_message(body))
+        said = "" if is_good else self.client.quote(error_message(body))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(
             status=response.status_code,
@@ -289,18 +291,17 @@ def _skew(date: str | None, at: datetime) -> float | None:
     return None if moment is None else (at - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds()
 
 
-class _Failures(Failures):
+class NoAnswer(Failures):
     """Errors for a request that got no answer."""
 
-    def __init__(self, settings: Settings, url: str, *, quote: Callable[[str], str]) -> None:
-        host = urlsplit(url).netloc
-        super().__init__("", host, timeout=settings.request_timeout, quote=quote)
-
-    def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the address)
+    @override
+    def no_address(self, text: str) -> FatalAPIError:
         return UnreachableError(f"{self.host} is not a valid address. Check api_url and export_status_url")
 
+    @override
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(f"{self.host} {said}")
 
+    @override
     def unreachable(self, msg: str) -> FatalAPIError:
         return UnreachableError(msg)

@@ -24,7 +24,6 @@ class Finding:
     """The answer to one question. It begins as the question, and what the tap assumes; its methods say what was found.
 
     Attributes:
-        question: The question, as the heading of its section.
         assumed: What the tap assumes, in a sentence.
         facts: What was found, for programs: words, counts, types. A probe adds to them until it knows.
         is_private: Whether the sentences may have a part of an answer in them, so that only the facts go into a report for others.

@@ -101,35 +101,29 @@ def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
         advice = f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}'
         return finding.open(found, advice)
     said = [f"{len(file.header)} columns"]
-    others = other_columns(kind, file)
+    properties = stream_schema(kind)["properties"]
+    others = [name for name in file.header if column_name(name) not in properties]
     if others and kind != DOCUMENTED:
         said.append(f"undocumented: {', '.join(others)}")
-    differs = differences(kind, file)
+        others = []  # (which is no difference where nothing is documented)
+    differs = differences(file, others)
+    settings = settings_for(file, others)
     found = f"{'; '.join([*said, *differs])}."
     if refused:
-        return finding.open(found, f"A run refuses it: {refused}", settings=settings_for(kind, file))
+        return finding.open(found, f"A run refuses it: {refused}", settings=settings)
     if not differs:
         return finding.as_assumed(found, f"{file.rows} rows")
-    settings = settings_for(kind, file)
     advice = ""
     if NOT_NAMED in file.encoding:
         advice = "Set export_encoding to the file's encoding"
     elif file.times and not file.formats:
-        advice = (
-            "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
-        )
+        form = "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M"
+        advice = f"{form}: they have two meanings here, or none"
     return finding.open(found, advice, settings=settings) if advice else finding.settled(found, settings=settings)
 
 
-def other_columns(kind: str, file: FileFacts) -> list[str]:
-    """Columns that no schema has."""
-    properties = stream_schema(kind)["properties"]
-    return [name for name in file.header if column_name(name) not in properties]
-
-
-def differences(kind: str, file: FileFacts) -> list[str]:
-    """Differences between a file and what the tap assumes."""
-    others = other_columns(kind, file) if kind == DOCUMENTED else []
+def differences(file: FileFacts, others: Sequence[str]) -> list[str]:
+    """Differences between a file and what the tap assumes. `others` are columns that no schema has."""
     is_odd = {
         f"{len(others)} columns that no schema has ({', '.join(others)})": bool(others),
         f"its encoding is {file.encoding}": file.encoding not in _UNICODE,
@@ -144,11 +138,9 @@ def differences(kind: str, file: FileFacts) -> list[str]:
     ]
 
 
-def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
+def settings_for(file: FileFacts, others: Sequence[str]) -> dict[str, Any]:
     """The settings by which a file is read."""
-    result: dict[str, Any] = {}
-    if kind == DOCUMENTED and other_columns(kind, file):
-        result["discover_columns"] = True
+    result: dict[str, Any] = {"discover_columns": True} if others else {}
     if file.formats:
         result["export_time_formats"] = list(file.formats)
     if file.encoding in {"utf-16-le", "utf-16-be"}:

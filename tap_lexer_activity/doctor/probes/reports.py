@@ -12,7 +12,7 @@ from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.probes.volume import is_of_states
-from tap_lexer_activity.doctor.seen import date_of, is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.seen import date_of, is_plain_name, number_of, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
@@ -106,10 +106,10 @@ def probe_unit(evidence: Evidence) -> Finding | None:
     if any(answer.is_refused for answer in answers):
         return None
     series = evidence.series(volume)
-    seconds = _decimal(next(iter(evidence.rows(summary)), {}).get("avg_response_time"))
+    seconds = number_of(next(iter(evidence.rows(summary)), {}).get("avg_response_time"))
     ends = series is not None and are_ends(series, situation.week, situation.zone)
     values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
-    if not seconds or not values:
+    if not seconds or seconds < 0 or not values:
         return finding.unknown("There is no response time in these days.", OTHER_MONTH)
     unit = unit_of(values[0], seconds)
     ratio = values[0] / seconds
@@ -129,14 +129,6 @@ def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[De
     """The number of a series for a day, if that is in one bucket."""
     date = local_date(day.start, zone) + (timedelta(days=1) if ends else timedelta())
     return [series.values[moment] for moment in series.counted if date_of(moment, zone) == date]
-
-
-def _decimal(value: Any) -> Decimal | None:
-    try:
-        number = Decimal(str(value))
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() and number > 0 else None
 
 
 # nps_volume
