@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor import reading
@@ -68,7 +67,6 @@ class Diagnosis:
     polls: Sequence[Answer]
     requests: int
     seconds: float
-    at: datetime
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -83,11 +81,8 @@ class Diagnosis:
 
 def plan(situation: Situation, *, with_exports: bool) -> list[str]:
     """The requests of an examination, as lines for people."""
-    zone_ = situation.zone
-    first, last = situation.first_day, local_date(situation.week.end, zone_)
-    lines = [
-        f"Sending at most {MOST} requests, most about the days from {first} until {last} ({zone_.key}). No customer's text leaves this process"
-    ]
+    days = f"the days from {situation.first_day} until {local_date(situation.week.end, situation.zone)} ({situation.zone.key})"
+    lines = [f"Sending at most {MOST} requests, most about {days}. No customer's text leaves this process"]
     if with_exports:
         lines.append(
             f"Some of them start an export of one day of {', '.join(EXPORTS)}, a job like any other. --no-exports leaves them out"
@@ -142,7 +137,6 @@ def examine(  # noqa: PLR0913 (what it works with)
         polls=asker.polls,
         requests=asker.spent,
         seconds=clock() - begun,
-        at=datetime.now(UTC),
     )
 
 

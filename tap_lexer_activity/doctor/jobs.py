@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
+    from tap_lexer_activity.lexer.job_answers import Status
 
 EXPORTS: Final = ("mention_sla_export", "case_details", "nps_submissions")
 WAITS: Final = (1.0, 4.0, 15.0, 40.0)
@@ -62,6 +63,7 @@ class JobSeen:
     started: Answer
     words: list[str] = field(default_factory=list)
     shape: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
     polls: int = 0
     seconds: float | None = None
     outcome: str = ""
@@ -80,49 +82,49 @@ class Jobs:
         self._downloader = Downloader(asker.client, asker.settings, _silent())
         # (A job may not be known at once: the first address is asked twice.)
         self._addresses: list[tuple[str, str] | None] = [None, *drafts(asker.settings.api_url)]
-        self._known: list[tuple[str, str] | None] = []
+        self._begun = 0.0
 
     def run(self, asks: Sequence[Ask]) -> dict[str, JobSeen]:
         """All that is seen of a job, by question."""
-        begun = self._asker.clock()
+        self._begun = self._asker.clock()
         seen: dict[str, JobSeen] = {}
-        tokens: dict[str, str] = {}
         for ask in asks:
             answer = self._asker.start(ask)
             job = seen[ask.type] = JobSeen(kind=ask.type, started=answer)
-            content = opened(answer.content) if answer.is_fine else None
-            if content is None:
-                job.why = answer.why if not answer.is_fine else "the answer to its start can't be read"
-                continue
-            tokens[ask.type] = token_of(content) or ""
-            self._note(job, content, begun, self._settings.api_url)
+            if content := self._read(job, answer, self._settings.api_url, "the answer to its start"):
+                job.token = token_of(content) or ""
         for wait in WAITS:
-            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and tokens[job.kind]]
+            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and job.token]
             if not waiting or not self._asker.left:
                 break
             self._asker.sleep(wait)
             for job in waiting:
-                self._poll(job, tokens[job.kind], begun)
+                self._poll(job)
         return seen
 
-    def _poll(self, job: JobSeen, token: str, begun: float) -> None:
-        address = self._known[0] if self._known else self._addresses[max(0, job.polls - 1) % len(self._addresses)]
-        answer = self._asker.poll(token, f"the status of {job.kind}", address)
+    def _poll(self, job: JobSeen) -> None:
+        address = self._addresses[max(0, job.polls - 1) % len(self._addresses)]
+        answer = self._asker.poll(job.token, f"the status of {job.kind}", address)
         if not answer.was_asked:
             return
         job.polls += 1
+        base = address[0] if address else self._settings.export_status_url
+        if self._read(job, answer, base, "the answer to a poll") is None:
+            job.words.append(f"({answer.status})")
+            return
+        self._addresses = [address]
+        job.address = address[0] if address else ""
+
+    def _read(self, job: JobSeen, answer: Answer, base: str, what: str) -> Mapping[str, Any] | None:
+        """The content of an answer about a job, which is noted; `None` if it can't be read."""
         content = opened(answer.content) if answer.is_fine else None
         if content is None:
-            job.words.append(f"({answer.status})")
-            job.why = answer.why if not answer.is_fine else "the answer to a poll can't be read"
-            return
-        self._known = [address]
-        if address is not None:
-            job.address = address[0]
-        self._note(job, content, begun, address[0] if address else self._settings.export_status_url)
+            job.why = f"{what} can't be read" if answer.is_fine else answer.why
+        else:
+            self._note(job, content, parse_status(content, base))
+        return content
 
-    def _note(self, job: JobSeen, content: Mapping[str, Any], begun: float, base: str) -> None:
-        found = parse_status(content, base)
+    def _note(self, job: JobSeen, content: Mapping[str, Any], found: Status) -> None:
         leaves = dict(leaves_of(content))
         job.shape = tuple(leaves)
         word = next((value for name, value in leaves.items() if name.rpartition(".")[2] in _WORDS and value), None)
@@ -132,12 +134,12 @@ class Jobs:
         job.outcome, job.why = "pending", ""
         match found:
             case Complete(url):
-                job.outcome, job.seconds = "complete", self._asker.clock() - begun
+                job.outcome, job.seconds = "complete", self._asker.clock() - self._begun
                 self._fetch(job, url)
             case Failed():
                 job.outcome = "failed"
             case CompleteWithoutUrl(has_no_data=True):
-                job.outcome, job.seconds = "no data", self._asker.clock() - begun
+                job.outcome, job.seconds = "no data", self._asker.clock() - self._begun
             case CompleteWithoutUrl():
                 job.outcome = "no link"
 

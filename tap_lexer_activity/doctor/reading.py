@@ -73,10 +73,8 @@ def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
         ask = of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
-        if (
-            evidence.of(ask).is_fine
-            and (heard := _heard(of_days, name, _rows(of_days, name, request, form))) is not None
-        ):
+        heard = _heard(of_days, name, _rows(of_days, name, request, form)) if evidence.of(ask).is_fine else None
+        if heard is not None:
             found[name] = heard
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,7 +91,7 @@ def as_json(diagnosis: Diagnosis) -> str:
     content: dict[str, Any] = {
         "tap": version("tap-lexer-activity"),
         "python": platform.python_version(),
-        "date": diagnosis.at.date().isoformat(),
+        "date": datetime.now(UTC).date().isoformat(),
         "days": [situation.first_day.isoformat(), local_date(situation.week.end, situation.zone).isoformat()],
         "requests": diagnosis.requests,
         "seconds": round(diagnosis.seconds, 1),

@@ -91,8 +91,7 @@ def of_job(job: JobSeen, limit: int) -> Finding:
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
     """The form of a file: its encoding, separator, header, times and numbers; and why a run does not read it, if it does not."""
-    facts = {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
-    finding = Finding(FILE.format(kind), ASSUMED_FILE, facts)
+    finding = Finding(FILE.format(kind), ASSUMED_FILE, asdict(file))
     if not file.is_csv or not file.header:
         found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
         return finding.open(found, "Ask Lexer's support, and attach the report to an issue")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final
 from tap_lexer_activity.doctor.asking import of_list
 from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.seen import rows_in, rows_of
+from tap_lexer_activity.readings import read_integer
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.zones import of_users
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tap_lexer_activity.doctor.probes.base import Evidence
 
 LISTS: Final = ("users", "groups", "forms")
@@ -28,17 +27,12 @@ def zones_of_users(evidence: Evidence) -> Counter[str]:
 def nps_form(evidence: Evidence) -> int | None:
     """The id of an NPS form that is in use, if there is one: of those in `form_ids`, if that is set."""
     wanted = evidence.situation.settings.form_ids
-    forms = [form for form in evidence.rows(of_list("forms")) if is_of_nps(form) and _id(form) is not None]
-    forms.sort(key=lambda form: (bool(form.get("archived")), _id(form)))
-    found = [number for form in forms if (number := _id(form)) is not None and (wanted is None or number in wanted)]
-    return found[0] if found else None
-
-
-def _id(form: Mapping[str, object]) -> int | None:
-    number = form.get("id")
-    if isinstance(number, str) and number.isascii() and number.isdecimal():
-        return int(number)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
+    found = [
+        (bool(form.get("archived")), number.value)
+        for form in evidence.rows(of_list("forms"))
+        if is_of_nps(form) and (number := read_integer(form.get("id"), is_key=True))
+    ]
+    return next((number for _, number in sorted(found) if wanted is None or number in wanted), None)
 
 
 def probe_lists(evidence: Evidence) -> Finding | None:

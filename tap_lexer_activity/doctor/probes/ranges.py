@@ -44,23 +44,21 @@ def first_counted(evidence: Evidence, window: Window) -> date | None:
     return date_of(series.counted[0], evidence.situation.zone) if series is not None and series.counted else None
 
 
-def head(evidence: Evidence, days: int) -> Window | None:
-    """The empty days at the beginning of a long range, if there are any."""
-    window = evidence.situation.back(days)
+def empty_days(evidence: Evidence, window: Window) -> int:
+    """Days of a range before the first in which something was counted."""
     first = first_counted(evidence, window)
-    zone = evidence.situation.zone
-    if first is None or (first - local_date(window.start, zone)).days < _SILENCE:
-        return None
-    return days_from(first - timedelta(days=DAYS + 1), DAYS, zone)
+    return 0 if first is None else (first - local_date(window.start, evidence.situation.zone)).days
 
 
 def is_cut(evidence: Evidence, days: int) -> bool:
     """True if a long range came without its first days: asked alone, they have something."""
-    window = head(evidence, days)
-    if window is None:
+    situation = evidence.situation
+    first = first_counted(evidence, situation.back(days))
+    if first is None or empty_days(evidence, situation.back(days)) < _SILENCE:
         return False
-    evidence.ask(evidence.situation.report(SERIES, window))
-    return first_counted(evidence, window) is not None
+    before = days_from(first - timedelta(days=DAYS + 1), DAYS, situation.zone)
+    evidence.ask(situation.report(SERIES, before))
+    return first_counted(evidence, before) is not None
 
 
 def _answer(evidence: Evidence, window: Window) -> Answer:
@@ -87,16 +85,6 @@ def _reason(evidence: Evidence, days: int) -> str | None:
     return "without its first days" if is_short else ""
 
 
-def reasons(evidence: Evidence) -> dict[int, str | None]:
-    """The reasons of ranges by their days, from the longest until one is answered whole; and that of the days that all probes read."""
-    found: dict[int, str | None] = {}
-    for days in _LENGTHS:
-        found[days] = _reason(evidence, days)
-        if not found[days] or _is_retention(_answer(evidence, evidence.situation.back(days))):
-            break
-    return found | {DAYS: _reason(evidence, DAYS)}
-
-
 def _is_of_length(reason: str) -> bool:
     """True if a range was not answered whole for its length, and not for a day in it."""
     return not re.match(r"\d", reason) or reason.startswith(("413", "504")) or is_range_too_long(reason)
@@ -107,24 +95,29 @@ def probe_longest(evidence: Evidence) -> Finding | None:
     situation = evidence.situation
     limit = situation.settings.max_range_days
     finding = Finding(LONGEST, f"{limit} days (max_range_days).")
-    found = reasons(evidence)
+    found: dict[int, str | None] = {}
+    for days in _LENGTHS:
+        found[days] = _reason(evidence, days)
+        if not found[days] or _is_retention(_answer(evidence, situation.back(days))):
+            break
+    found[DAYS] = _reason(evidence, DAYS)
     answer = _answer(evidence, situation.back(LONG))
     if _is_retention(answer):
         return finding.as_assumed(f"{LONG} days reach back beyond what Lexer keeps, so that is not known.", answer.why)
     if not answer.was_asked:
         return finding.unknown(f"It was {answer.said}.")
-    days = next((days for days, reason in found.items() if reason == ""), None)
+    longest = next((days for days, reason in found.items() if reason == ""), None)
     tried = {f"{length} days": reason for length, reason in found.items() if reason}
     said = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
-    if days is None:
+    if longest is None:
         return finding.unknown(f"{said or 'No range was asked for'}.")
-    finding.facts = {"longest": days, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
-    if days >= min(LONG, limit):
-        return finding.as_assumed(f"{days} days are answered whole.", said)
-    if all(map(_BROKEN.match, tried.values())) or (days == DAYS and not any(map(_is_of_length, tried.values()))):
-        why = f"{days} days are answered whole, and longer ranges fail: {said}."
+    finding.facts = {"longest": longest, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
+    if longest >= min(LONG, limit):
+        return finding.as_assumed(f"{longest} days are answered whole.", said)
+    if all(map(_BROKEN.match, tried.values())) or (longest == DAYS and not any(map(_is_of_length, tried.values()))):
+        why = f"{longest} days are answered whole, and longer ranges fail: {said}."
         return finding.unknown(why, "Ask again. If one day is never answered, name it in skip_windows")
-    part = _cut_part(evidence, days)
+    part = _cut_part(evidence, longest)
     shown = f"{part} days are answered whole, and {next(reversed(tried))} are not."
     return finding.settled(shown, said, settings={"max_range_days": part})
 
@@ -160,7 +153,7 @@ def _steps(evidence: Evidence) -> list[Window]:
     if _reason(evidence, LONG) == "":
         year = situation.back(LONG)
         first = first_counted(evidence, year)
-        while first is not None and len(found) < _BLOCKS and head_of(evidence, year) <= _SILENCE:
+        while first is not None and len(found) < _BLOCKS and empty_days(evidence, year) <= _SILENCE:
             last = local_date(year.start, zone)
             year = Window(start_of(last - timedelta(days=LONG), zone), year.start)
             first = first_in(year)
@@ -178,12 +171,6 @@ def _steps(evidence: Evidence) -> list[Window]:
         else:
             known = middle
     return found
-
-
-def head_of(evidence: Evidence, window: Window) -> int:
-    """Days of a range before the first in which something was counted."""
-    first = first_counted(evidence, window)
-    return 0 if first is None else (first - local_date(window.start, evidence.situation.zone)).days
 
 
 def probe_oldest(evidence: Evidence) -> Finding | None:
@@ -206,7 +193,7 @@ def probe_oldest(evidence: Evidence) -> Finding | None:
         if answer.is_fine and firsts[window] is None and window.end <= begun
     ]
     last_empty = max(empty, default=None)
-    has_begun = last_empty is not None or any(head_of(evidence, window) > _SILENCE for window in answers)
+    has_begun = last_empty is not None or any(empty_days(evidence, window) > _SILENCE for window in answers)
     is_exact = has_begun and _reason(evidence, LONG) == ""
     finding.facts = {"first": first.isoformat(), "is_exact": is_exact, "refused": len(refused)}
     found = f"To {first}." if is_exact else f"To {first} at least."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
 from tap_lexer_activity.doctor.seen import grain_in_words
-from tap_lexer_activity.windows import DAY, HOUR
+from tap_lexer_activity.windows import DAY, HOUR, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.seen import Seen
-    from tap_lexer_activity.windows import Window
 
 SERIES: Final = "states_volume"
 CLOCK: Final = "Are days those of the account's zone, or of the request's offset?"
@@ -106,7 +105,9 @@ def probe_grain(evidence: Evidence) -> Finding | None:
     """The length of buckets, by that of the range."""
     situation = evidence.situation
     finding = Finding(GRAIN, "Hours up to 72 hours, days from 4 days on. Nothing is asked for between the two.")
-    windows = {"72 hours": situation.hours, "84 hours": situation.between, "7 days": situation.week}
+    # (Of 84 hours, two sentences of the documents say different things.)
+    between = Window(situation.hours.start, situation.hours.start + 84 * HOUR)
+    windows = {"72 hours": situation.hours, "84 hours": between, "7 days": situation.week}
     asks = {said: situation.report(SERIES, window) for said, window in windows.items()}
     for ask in asks.values():
         evidence.ask(ask)

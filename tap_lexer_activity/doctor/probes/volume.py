@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
 from tap_lexer_activity.doctor.seen import rows_of
+from tap_lexer_activity.doctor.situation import DAYS
+from tap_lexer_activity.windows import days_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +50,8 @@ def probe_volume(evidence: Evidence) -> Finding | None:
 def probe_moves(evidence: Evidence) -> Finding | None:
     """Whether `user_volume` has other rows for another window."""
     _, rows = _answer(evidence, evidence.situation.week)
-    answer, other = _answer(evidence, evidence.situation.week_before)
+    earlier = days_from(evidence.situation.first_day - timedelta(days=28), DAYS, evidence.situation.zone)
+    answer, other = _answer(evidence, earlier)
     if not rows:
         return None
     finding = Finding(MOVES, "It counts messages of the window; the counts are passed on.")
