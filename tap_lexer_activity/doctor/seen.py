@@ -42,15 +42,13 @@ class Seen:
         values: What is counted in each bucket, all keys together, by what its label shows: an instant in UTC, or a clock's time
             without a zone. Buckets without a number are 0.
         is_instant: Whether the labels are instants.
-        is_documented: Whether they are written as Lexer documents them.
-        shape: How the series differs from the documented shape, in words.
+        differs: How the series and its labels differ from documented ones, in words.
         form: The forms of the labels, with 9 for each digit and a for each letter.
     """
 
     values: Mapping[datetime, Decimal]
     is_instant: bool = False
-    is_documented: bool = True
-    shape: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
     form: str = ""
 
     @property
@@ -87,7 +85,7 @@ def see_series(kind: str, content: Any, asked: Window) -> Seen | None:
     found = [(read_label(text), bucket) for text, bucket in texts]
     said = tuple(shape.said.values())
     if not found:
-        return Seen({}, shape=said)
+        return Seen({}, differs=said)
     order = max(ORDERS, key=lambda each: sum(each in read and _is_near(read[each], asked) for read, _ in found))
     values: dict[datetime, Decimal] = defaultdict(Decimal)
     labels = []
@@ -98,8 +96,10 @@ def see_series(kind: str, content: Any, asked: Window) -> Seen | None:
         values[read[order].moment] += number_of(bucket.get("value")) or 0
     if len({label.is_instant for label in labels}) > 1:
         return None
-    is_documented = all(label.is_documented for label in labels)
-    return Seen(values, labels[0].is_instant, is_documented, said, form_of(str(texts[0][0])))
+    form = form_of(str(texts[0][0]))
+    if not all(label.is_documented for label in labels):
+        said = (*said, f"labels are {form}")
+    return Seen(dict(values), labels[0].is_instant, said, form)
 
 
 def _label_of(bucket: Any) -> str | None:

@@ -191,27 +191,12 @@ def probe_shape(evidence: Evidence) -> Finding | None:
     situation = evidence.situation
     assumed = 'An object of lists, with labels such as "2018-04-27 00:00". Other forms are read, too, with a warning.'
     finding = Finding(SHAPE, assumed)
-    said: dict[str, str] = {}
-    forms: dict[str, str] = {}
-    unread: list[str] = []
-    for kind, window in (
-        (SERIES, situation.week),
-        ("response_volume", situation.week),
-        ("case_volume", situation.hours),
-    ):
-        ask = situation.report(kind, window)
-        answer = evidence.of(ask)
-        if not answer.is_fine:
-            continue
-        series = evidence.series(ask)
-        if series is None:
-            unread.append(kind)
-            continue
-        if series.form:
-            forms[kind] = series.form
-        differs = [*series.shape, *([] if series.is_documented else [f"labels are {series.form}"])]
-        if differs:
-            said[kind] = "; ".join(differs)
+    asks = {kind: situation.report(kind, situation.week) for kind in (SERIES, "response_volume")}
+    asks["case_volume"] = situation.report("case_volume", situation.hours)
+    came = {kind: evidence.series(ask) for kind, ask in asks.items() if evidence.of(ask).is_fine}
+    unread = [kind for kind, series in came.items() if series is None]
+    forms = {kind: series.form for kind, series in came.items() if series and series.form}
+    said = {kind: "; ".join(series.differs) for kind, series in came.items() if series and series.differs}
     if not forms and not unread:
         return None
     finding.facts = {"labels": forms, "differs": said, "unread": unread}
