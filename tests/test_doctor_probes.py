@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import logging
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from tap_lexer_activity.settings.settings import Settings
+
 ZONES: Final = st.sampled_from(
     [
         "Australia/Sydney",
@@ -65,14 +68,10 @@ def situation(
     return Situation.of(parse_settings({**config, **more}, now=now))
 
 
-def judged(evidence: Evidence, judge: Callable[[Evidence], list[Finding]]) -> Finding:
-    (found,) = judge(evidence)
+def judged(evidence: Evidence, probe: Callable[[Evidence], Finding | None]) -> Finding:
+    found = probe(evidence)
+    assert found is not None
     return found
-
-
-def probe(question: str) -> Callable[[Evidence], list[Finding]]:
-    """The judgement of a probe by its name."""
-    return next(each.judge for each in PROBES if each.name == question)
 
 
 # A server in ten lines: messages by the hour since some day, in a zone or by the offset of the request
@@ -104,16 +103,16 @@ def answer_to(
     return Answer(status=200, is_json=True, content={"closed": rows})
 
 
-def all_asked(found: Situation, account: ZoneInfo, asks: Callable[[Evidence], Any], **how: Any) -> Evidence:
-    """Everything that a probe asks for, whatever follows from the answers."""
+def answered(found: Situation, account: ZoneInfo, **how: Any) -> Evidence:
+    """Evidence whose questions that server answers."""
     answers: dict[Ask, Answer] = {}
-    evidence = Evidence(found, answers)
-    while missing := [ask for ask in asks(evidence) if ask not in answers]:
-        answers |= {
-            ask: answer_to(ask, account, **how) if ask.body and ask.type == "states_volume" else Answer(status=404)
-            for ask in missing
-        }
-    return evidence
+
+    def send(ask: Ask) -> Answer:
+        is_known = ask.body and ask.type == "states_volume"
+        answers[ask] = answer_to(ask, account, **how) if is_known else Answer(status=404)
+        return answers[ask]
+
+    return Evidence(found, answers, send=send)
 
 
 # Zone
@@ -178,8 +177,8 @@ def test_days_by_the_offset_of_the_request_are_told_from_those_of_a_zone(
     key: str, now: datetime, by_offset: bool
 ) -> None:
     found = situation(key, now)
-    asks = next(each.asks for each in series.PROBES if each.name == "days of series")
-    evidence = all_asked(found, ZoneInfo(key), asks, by_offset=by_offset)
+    evidence = answered(found, ZoneInfo(key), by_offset=by_offset)
+    judged(evidence, series.probe_clock)
     assert series.follows_offset(evidence) is by_offset
 
 
@@ -192,20 +191,12 @@ def test_the_longest_range_and_the_oldest_day_are_found(age: int, longest: int, 
     found = situation(key, now)
     last = local_date(found.week.end, found.zone)
     since = last - timedelta(days=age)
-
-    def asks(evidence: Evidence) -> list[Ask]:
-        week = found.report("states_volume", found.week)
-        first = [week, *ranges.PROBES[0].asks(evidence)]
-        return (
-            first if any(ask not in evidence.answers for ask in first) else [*first, *ranges.PROBES[1].asks(evidence)]
-        )
-
-    evidence = all_asked(found, found.zone, asks, since=since, longest=longest)
+    evidence = answered(found, found.zone, since=since, longest=longest)
+    length = judged(evidence, ranges.probe_longest)
+    oldest = judged(evidence, ranges.probe_oldest)
     assert len(evidence.answers) <= 1 + 4 + 6, "most of the two probes"
-    length = judged(evidence, ranges.PROBES[0].judge)
     expected = next(days for days in (359, 89, 28, 7) if days <= longest)
     assert length.settings.get("max_range_days", 359) == expected
-    oldest = judged(evidence, ranges.PROBES[1].judge)
     first = date.fromisoformat(oldest.facts["first"])
     assert first >= since
     if oldest.facts["is_exact"]:
@@ -263,21 +254,19 @@ ANSWERS: Final = st.builds(
 )
 
 
-@pytest.mark.parametrize("each", PROBES, ids=[each.name for each in PROBES])
+@pytest.mark.parametrize("name", PROBES)
 @given(st.data())
 @settings(max_examples=60)
-def test_no_probe_fails_whatever_comes(each: Any, data: st.DataObject) -> None:
-    found = situation()
+def test_no_probe_fails_whatever_comes(name: str, data: st.DataObject) -> None:
     answers: dict[Ask, Answer] = {}
-    evidence = Evidence(found, answers, data.draw(st.lists(ANSWERS, max_size=3)))
-    for _ in range(20):
-        missing = [ask for ask in each.asks(evidence) if ask not in answers]
-        if not missing:
-            break
-        answers |= {ask: data.draw(ANSWERS) for ask in missing}
-    else:
-        pytest.fail("it never stops asking")
-    for finding in each.judge(evidence):
+
+    def send(ask: Ask) -> Answer:
+        assert len(answers) < 40, "it never stops asking"
+        return answers.setdefault(ask, data.draw(ANSWERS))
+
+    evidence = Evidence(situation(), answers, data.draw(st.lists(ANSWERS, max_size=3)), send=send)
+    PROBES[name](evidence)
+    if finding := PROBES[name](replace(evidence, send=None)):
         assert finding.question
         assert finding.found
         json.dumps({"facts": dict(finding.facts), "settings": dict(finding.settings)})
@@ -337,6 +326,13 @@ def test_a_file_is_seen_as_it_is_written(separator: str, encoding: str, packed: 
     assert (found.separator, found.encoding, found.packed) == (separator, encoding, packed)
     assert found.header == tuple(ROWS[0])
     assert (found.rows, found.titles, found.times, found.numbers) == (2, 0, {}, {})
+
+
+def test_the_rows_of_a_file_are_counted_as_a_run_reads_them() -> None:
+    rows = [*ROWS[:2], [*ROWS[2][:4], "two\nlines"]]
+    assert look_at("\r".join(map(",".join, rows)).encode(), MENTIONS).rows == 2
+    named = look_at(f"sep=;\n{_file(rows, ';')}".encode(), MENTIONS)
+    assert (named.separator, named.titles, named.rows) == (";", 0, 2)
 
 
 def test_the_rows_of_a_file_without_a_header_are_not_shown() -> None:
@@ -410,7 +406,7 @@ def test_the_days_are_whole_and_in_the_zone() -> None:
     other = found.with_other_offset("states_volume", found.week)
     assert range_of(other) == range_of(found.report("states_volume", found.week))
     assert datetime.fromisoformat(json.loads(other.body)["date_from"]).tzinfo == timezone(timedelta(hours=6))
-    assert zone.ZONE in {finding.question for each in PROBES for finding in each.judge(Evidence(found))}
+    assert zone.ZONE in {finding.question for probe in PROBES.values() if (finding := probe(Evidence(found)))}
 
 
 # What stands around answers
@@ -428,26 +424,26 @@ FINE: Final = Answer(status=200, is_json=True, content=[], seconds=1.0)
     ("skew", "mark"), [(0.4, Mark.AS_ASSUMED), (-55, Mark.AS_ASSUMED), (300, Mark.OPEN), (-7200, Mark.OPEN)]
 )
 def test_a_clock_that_is_wrong_is_said(skew: float, mark: Mark) -> None:
-    finding = judged(_around(replace(FINE, skew=skew), replace(FINE, skew=skew + 0.5)), probe("clock"))
+    finding = judged(_around(replace(FINE, skew=skew), replace(FINE, skew=skew + 0.5)), PROBES["clock"])
     assert finding.mark is mark
     assert ("ahead" in finding.found) == (mark is Mark.OPEN and skew > 0)
 
 
 @pytest.mark.parametrize(("seconds", "settings_"), [(5, {}), (55, {"request_timeout": 165})])
 def test_slow_answers_ask_for_a_longer_timeout(seconds: float, settings_: dict[str, int]) -> None:
-    assert judged(_around(FINE, replace(FINE, seconds=seconds)), probe("speed")).settings == settings_
+    assert judged(_around(FINE, replace(FINE, seconds=seconds)), PROBES["speed"]).settings == settings_
 
 
 @pytest.mark.parametrize(("left", "counted"), [((40, 39, 38), True), ((40, 40, 40), False), ((40,), None), ((), None)])
 def test_polls_count_if_fewer_requests_are_left_after_them(left: tuple[int, ...], counted: bool | None) -> None:
     polls = tuple(replace(FINE, headers={"x-ratelimit-remaining": str(number)}) for number in left)
-    assert judged(_around(FINE, polls=polls), probe("quota")).facts["polls_count"] is counted
+    assert judged(_around(FINE, polls=polls), PROBES["quota"]).facts["polls_count"] is counted
 
 
 def test_a_refused_report_is_left_out() -> None:
     day = Ask("summary", body=json.dumps({"type": "summary"}))
     finding = judged(
-        Evidence(situation(), {Ask("users", path="/users"): FINE, day: Answer(status=403)}), probe("rights")
+        Evidence(situation(), {Ask("users", path="/users"): FINE, day: Answer(status=403)}), PROBES["rights"]
     )
     assert finding.mark is Mark.SETTLED
     assert "--select '!summary'" in finding.advice
@@ -458,9 +454,16 @@ class _Asker:
 
     left = 20
 
-    def __init__(self, address: str | None) -> None:
+    def __init__(self, address: str | None, settings_: Settings) -> None:
         self.address = address
+        self.settings = settings_
+        self.client = Run.begin(settings_, logging.getLogger("tests.doctor")).client
+        self.door = self.client.http
+        self.clock = time.monotonic
         self.asked: list[str | None] = []
+
+    def sleep(self, seconds: float) -> None:
+        del seconds
 
     def start(self, ask: Ask) -> Answer:
         del ask
@@ -481,11 +484,8 @@ def test_the_status_of_a_job_is_looked_for_at_other_addresses_after_two_question
     place: str | None, polls: int
 ) -> None:
     found = situation()
-    asker: Any = _Asker(place)
-    run = Run.begin(found.settings, logging.getLogger("tests.doctor"))
-    asker.door = run.client.http
-    jobs = Jobs(asker, run.client, found.settings, sleep=lambda _: None)
-    seen = jobs.run([found.report("case_details", found.day(0))])["case_details"]
+    asker: Any = _Asker(place, found.settings)
+    seen = Jobs(asker).run([found.report("case_details", found.day(0))])["case_details"]
     assert seen.polls == polls
     assert seen.address == (place if polls == 3 else "")
     finding = exports.judge(Evidence(found, jobs={"case_details": seen}))

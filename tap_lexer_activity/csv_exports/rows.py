@@ -54,6 +54,11 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
     Raises:
         csv.Error: If `strict`, at quotes that are not closed or do not end a cell.
     """
+    return separated(lines, strict=strict)[1]
+
+
+def separated(lines: Iterable[str], *, strict: bool) -> tuple[str, Iterator[list[str]]]:
+    """The separator of a CSV's columns, and its rows: see `read_rows`."""
     lines = iter(lines)
     head = _head(lines)
     if named := _match_separator_line(head[0]) if head else None:
@@ -62,9 +67,9 @@ def read_rows(lines: Iterable[str], *, strict: bool = True) -> Iterator[list[str
         separator = separator_of(head)
     lines = chain(head, lines)
     if not _end_in_cr(head):
-        return filter(None, csv.reader(lines, strict=strict, delimiter=separator))
+        return separator, filter(None, csv.reader(lines, strict=strict, delimiter=separator))
     rows = csv.reader(_lines_by_cr(lines), strict=strict, delimiter=separator)
-    return ([cell.replace(_LINE_FEED, "\n") for cell in row] for row in rows if row)
+    return separator, ([cell.replace(_LINE_FEED, "\n") for cell in row] for row in rows if row)
 
 
 def separator_of(head: Sequence[str]) -> str:

@@ -5,7 +5,6 @@ The streams of the tap can be given the same door. Then they read the answers th
 
 from __future__ import annotations
 
-import io
 import json
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,11 +14,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import requests
-from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
-from urllib3 import HTTPResponse
+from typing_extensions import override
 
 from tap_lexer_activity.errors import RequestsSpentError, UnreachableError, without_see
 from tap_lexer_activity.http.reasons import Failures, NoConnectionError
@@ -27,7 +24,9 @@ from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.answers import error_message, parse_json, plain_words, read_body, text_of_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import requests
 
     from tap_lexer_activity.http.retry import NextWait
     from tap_lexer_activity.http.session import HttpClient
@@ -36,9 +35,9 @@ if TYPE_CHECKING:
 
 WAITS_FOR_QUOTA: Final = 2
 """Most tries of a request after answers of 429."""
+_HOPELESS: Final = 4
+"""Failed questions, from the first on, after which no more are asked."""
 _OF_QUOTA: Final = ("ratelimit", "rate-limit", "quota")
-_LENGTHS: Final = ("content-length", "transfer-encoding")
-_DROPPED: Final = ("content-encoding", "content-length", "transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,6 @@ class Answer:
     Attributes:
         status: Of HTTP; 0 if none came.
         content: Its JSON. `None`: it is null, or none.
-        is_json: Whether it is JSON.
         said: Lexer's words for an error, or why no answer came; fit for a log.
         seconds: From the request to the end of the answer.
         headers: Those about the quota, by their names in lower case.
@@ -118,37 +116,12 @@ class Answer:
         return f"{self.status}{f', {self.said}' if self.said else ''}{'' if self.is_json else ', which is not JSON'}"
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """An answer as bytes, from which responses are made."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    body: bytearray
-    method: str
-    url: str
-
-    def response(self) -> requests.Response:
-        result = requests.Response()
-        result.status_code, result.reason, result.url = self.status, self.reason, self.url
-        result.headers = CaseInsensitiveDict(
-            {name: value for name, value in self.headers.items() if name.lower() not in _DROPPED}
-        )
-        if any(name.lower() in _LENGTHS for name in self.headers):  # (it says that the body is whole)
-            result.headers["Content-Length"] = str(len(self.body))
-        result.raw = HTTPResponse(io.BytesIO(bytes(self.body)), status=self.status, preload_content=False)
-        result.request = requests.PreparedRequest()
-        result.request.method = self.method
-        return result
-
-
 class Door:
     """An HTTP client that sends each request once, and gives the same answer from then on."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, requests.Response] = {}
         self.is_shut = False
         """True if nothing more is sent."""
 
@@ -156,22 +129,21 @@ class Door:
     def open(self, method: str, url: str, failures: Failures, **content: Any) -> Iterator[requests.Response]:
         """The answer to a request, for a block."""
         key = json.dumps([method, url, content], sort_keys=True, default=str)
-        if key not in self._kept:
+        response = self._kept.get(key)
+        if response is None:
             if self.is_shut:
                 msg = "this needs one more request, which a run sends"
                 raise RequestsSpentError(msg)
-            found = self.fetched(method, url, failures, **content)
-            if found.status == HTTPStatus.TOO_MANY_REQUESTS:  # no answer to the question
-                yield found.response()
-                return
-            self._kept[key] = found
-        yield self._kept[key].response()
+            response = self.fetched(method, url, failures, **content)
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:  # which is no answer to the question
+                self._kept[key] = response
+        yield response
 
-    def fetched(self, method: str, url: str, failures: Failures, **content: Any) -> _Kept:
-        """The answer to a request that is sent now, whatever was answered before."""
+    def fetched(self, method: str, url: str, failures: Failures, **content: Any) -> requests.Response:
+        """The answer to a request that is sent now, whatever was answered before. Its body can be read any number of times."""
         with self._http.open(method, url, failures, **content) as response:
-            body = read_body(response, "the answer")
-            return _Kept(response.status_code, response.reason or "", dict(response.headers), body, method, url)
+            response._content = bytes(read_body(response, "the answer"))  # noqa: SLF001 (its own `content` takes a body of any size)
+        return response
 
     def retry(self, attempt: Callable[[], Any], next_wait: NextWait) -> Any:
         """The result of a single try: answers are kept, so another try would give the same."""
@@ -183,6 +155,19 @@ class Door:
         return self._http.without_token(**options)
 
 
+class HopelessError(Exception):
+    """No question will be answered."""
+
+
+def is_hopeless(answers: Iterable[Answer]) -> bool:
+    """True if no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
+    asked = [answer for answer in answers if answer.was_asked]
+    if not asked or any(answer.is_fine for answer in asked):
+        return False
+    is_certain = asked[0].is_unreachable or asked[0].status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
+    return is_certain or len(asked) >= _HOPELESS
+
+
 class Asker:
     """Asks, and keeps count. The client's requests go through a `Door` from then on."""
 
@@ -190,16 +175,18 @@ class Asker:
         self,
         client: LexerClient,
         settings: Settings,
+        kept: int,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self.door = Door(client.http)
         client.http = self.door  # type: ignore[assignment]  # all that the client uses of it
-        self._client = client
-        self._settings = settings
-        self._clock = clock
-        self._sleep = sleep
+        self.client = client
+        self.settings = settings
+        self.clock = clock
+        self.sleep = sleep
+        self._kept = kept
         self.answers: dict[Ask, Answer] = {}
         self.polls: list[Answer] = []
         """Answers about export jobs."""
@@ -207,19 +194,26 @@ class Asker:
     @property
     def spent(self) -> int:
         """Requests so far."""
-        return self._client.limiter.spent
+        return self.client.limiter.spent
 
     @property
     def left(self) -> int:
         """Requests that may still be sent."""
-        most = self._client.limiter.max_calls
+        most = self.client.limiter.max_calls
         return 0 if most is None else max(0, most - self.spent)
 
     def ask(self, ask: Ask) -> Answer:
-        """The answer to a question, the same each time."""
-        if ask not in self.answers:
-            self.answers[ask] = self._send(ask)
-        return self.answers[ask]
+        """The answer to a question, as long as more requests are left than are kept for export jobs.
+
+        Raises:
+            HopelessError: If none will be answered.
+        """
+        has_room = self.left > self._kept
+        answer = self._send(ask) if has_room else Answer(said="not asked: no request is left", was_asked=False)
+        self.answers[ask] = answer
+        if is_hopeless(self.answers.values()):
+            raise HopelessError
+        return answer
 
     def start(self, ask: Ask) -> Answer:
         """The answer to the start of an export."""
@@ -228,13 +222,13 @@ class Asker:
 
     def poll(self, token: str, what: str, address: tuple[str, str] | None) -> Answer:
         """The status of an export job."""
-        url, name = address or (self._settings.export_status_url, "token")
+        url, name = address or (self.settings.export_status_url, "token")
         answer = self._patiently("GET", url, what, is_of_job=True, params={name: token})
         self.polls.append(answer)
         return answer
 
     def _send(self, ask: Ask, *, is_of_job: bool = False) -> Answer:
-        base = self._settings.api_url.rstrip("/")
+        base = self.settings.api_url.rstrip("/")
         if ask.path:
             return self._patiently("GET", f"{base}{ask.path}", ask.what)
         body = json.loads(ask.body)
@@ -242,21 +236,23 @@ class Asker:
 
     def _patiently(self, method: str, url: str, what: str, **options: Any) -> Answer:
         """The answer. A 429 is waited for, twice."""
-        period = self._settings.rate_limit_seconds
-        for left in range(WAITS_FOR_QUOTA, -1, -1):
+        period = self.settings.rate_limit_seconds
+        answer = self._once(method, url, what, **options)
+        for _ in range(WAITS_FOR_QUOTA):
+            if answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            self.sleep(period if answer.wait is None else min(max(answer.wait, 1.0), period))
             answer = self._once(method, url, what, **options)
-            if answer.status != HTTPStatus.TOO_MANY_REQUESTS or not left:
-                return answer
-            self._sleep(period if answer.wait is None else min(max(answer.wait, 1.0), period))
-        raise AssertionError  # the loop ends by an answer
+        return answer
 
     def _once(self, method: str, url: str, what: str, *, is_of_job: bool = False, **content: Any) -> Answer:
         """The answer. One about a job is asked for anew each time, and may hold a secret."""
-        failures = _Failures(self._settings, url, quote=self._client.quote)
-        begun, at = self._clock(), datetime.now(UTC)
+        host, timeout = urlsplit(url).netloc, self.settings.request_timeout
+        failures = NoAnswer("", host, timeout=timeout, quote=self.client.quote)
+        begun, at = self.clock(), datetime.now(UTC)
         try:
             if is_of_job:
-                response = self.door.fetched(method, url, failures, **content).response()
+                response = self.door.fetched(method, url, failures, **content)
             else:
                 with self.door.open(method, url, failures, **content) as response:
                     pass
@@ -265,14 +261,14 @@ class Asker:
             return Answer(said=f"not asked: {without_see(str(error))}", was_asked=False)
         except (FatalAPIError, RetriableAPIError) as error:
             is_lost = isinstance(error, (UnreachableError, NoConnectionError))
-            return Answer(said=without_see(str(error)), seconds=self._clock() - begun, is_unreachable=is_lost)
-        seconds = self._clock() - begun
+            return Answer(said=without_see(str(error)), seconds=self.clock() - begun, is_unreachable=is_lost)
+        seconds = self.clock() - begun
         answer, is_json = None, False
         text, _ = text_of_body(body, get_encoding_from_headers(response.headers))
         with suppress(FatalAPIError, RetriableAPIError):
             answer, is_json = parse_json(text, "the answer", quote=None), True
         is_good = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
-        said = "" if is_good else self._client.quote(error_message(body))
+        said = "" if is_good else self.client.quote(error_message(body))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(
             status=response.status_code,
@@ -295,18 +291,17 @@ def _skew(date: str | None, at: datetime) -> float | None:
     return None if moment is None else (at - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds()
 
 
-class _Failures(Failures):
+class NoAnswer(Failures):
     """Errors for a request that got no answer."""
 
-    def __init__(self, settings: Settings, url: str, *, quote: Callable[[str], str]) -> None:
-        host = urlsplit(url).netloc
-        super().__init__("", host, timeout=settings.request_timeout, quote=quote)
-
-    def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the address)
+    @override
+    def no_address(self, text: str) -> FatalAPIError:
         return UnreachableError(f"{self.host} is not a valid address. Check api_url and export_status_url")
 
+    @override
     def redirected(self, said: str) -> FatalAPIError:
         return FatalAPIError(f"{self.host} {said}")
 
+    @override
     def unreachable(self, msg: str) -> FatalAPIError:
         return UnreachableError(msg)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor import reading
-from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
-from tap_lexer_activity.doctor.findings import Topic, is_settled, settings_of
+from tap_lexer_activity.doctor.asking import Asker, HopelessError
+from tap_lexer_activity.doctor.findings import Finding, is_settled, settings_of
 from tap_lexer_activity.doctor.jobs import EXPORTS, Jobs
 from tap_lexer_activity.doctor.probes import access, exports, lists, ranges, reports, series, volume, zone
-from tap_lexer_activity.doctor.probes.base import Evidence, Probe
+from tap_lexer_activity.doctor.probes.base import Evidence
 from tap_lexer_activity.doctor.situation import Situation
 from tap_lexer_activity.run.plan import in_words
 from tap_lexer_activity.run.run import Run
@@ -21,9 +20,9 @@ from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from tap_lexer_activity.doctor.findings import Finding
+    from tap_lexer_activity.doctor.asking import Answer, Ask
     from tap_lexer_activity.settings.settings import Settings
 
 MOST: Final = 40
@@ -32,19 +31,30 @@ FOR_EXPORTS: Final = 7
 """Requests that are kept for export jobs."""
 SILENT: Final = 100
 """A level above all others."""
-_HOPELESS: Final = 4
-"""Failed questions, from the first on, after which no more are asked."""
 
-PROBES: Final[tuple[Probe, ...]] = (
-    *access.PROBES[:1],
-    *lists.PROBES,
-    *zone.PROBES,
-    *series.PROBES,
-    *reports.PROBES,
-    *volume.PROBES,
-    *ranges.PROBES,
-    *access.PROBES[1:],
-)
+PROBES: Final[Mapping[str, Callable[[Evidence], Finding | None]]] = {
+    "token": access.probe_token,
+    "lists": lists.probe_lists,
+    "zone": zone.probe_zone,
+    "days of series": series.probe_clock,
+    "length of buckets": series.probe_grain,
+    "hours of cases": series.probe_cases,
+    "edges of labels": series.probe_edge,
+    "shape of series": series.probe_shape,
+    "reports of a day": reports.probe_fields,
+    "the unit of response_volume": reports.probe_unit,
+    "nps_volume": reports.probe_nps,
+    "user_volume": volume.probe_volume,
+    "window of user_volume": volume.probe_moves,
+    "the type of Workflow States": volume.probe_type,
+    "longest range": ranges.probe_longest,
+    "oldest day": ranges.probe_oldest,
+    "clock": access.probe_clock,
+    "quota": access.probe_quota,
+    "speed": access.probe_speed,
+    "rights": access.probe_rights,
+}
+"""Each asks what it needs, and judges what it knows. All are called twice: the second time, every answer is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +63,10 @@ class Diagnosis:
 
     situation: Situation
     findings: tuple[Finding, ...]
-    answers: dict[Ask, Answer]
-    polls: tuple[Answer, ...]
+    answers: Mapping[Ask, Answer]
+    polls: Sequence[Answer]
     requests: int
     seconds: float
-    at: datetime
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -72,11 +81,8 @@ class Diagnosis:
 
 def plan(situation: Situation, *, with_exports: bool) -> list[str]:
     """The requests of an examination, as lines for people."""
-    zone_ = situation.zone
-    first, last = situation.first_day, local_date(situation.week.end, zone_)
-    lines = [
-        f"Sending at most {MOST} requests, most about the days from {first} until {last} ({zone_.key}). No customer's text leaves this process"
-    ]
+    days = f"the days from {situation.first_day} until {local_date(situation.week.end, situation.zone)} ({situation.zone.key})"
+    lines = [f"Sending at most {MOST} requests, most about {days}. No customer's text leaves this process"]
     if with_exports:
         lines.append(
             f"Some of them start an export of one day of {', '.join(EXPORTS)}, a job like any other. --no-exports leaves them out"
@@ -109,24 +115,29 @@ def examine(  # noqa: PLR0913 (what it works with)
     if limiter.available() < most:
         wait = in_words(max(0.0, limiter.next_free_at() - time.monotonic()))
         logger.info("The quota has %d requests left; the next one after these is free in %s", limiter.available(), wait)
-    asker = Asker(run.client, settings, clock=clock, sleep=sleep)
-    begun = clock()
-    evidence = Evidence(situation, asker.answers, asker.polls)
-    findings: list[Finding] = []
     kept = min(FOR_EXPORTS, most // 4) if with_exports else 0
-    for probe in PROBES:
-        _ask_all(probe, evidence, asker, kept)
-        if is_hopeless(asker.answers):
-            findings = access.PROBES[0].judge(evidence)
-            return _diagnosis(situation, findings, asker, clock() - begun)
-    if with_exports:
-        jobs = Jobs(asker, run.client, settings, clock=clock, sleep=sleep)
-        evidence = replace(evidence, jobs=jobs.run(exports.start_asks(evidence)))
-    for probe in PROBES:
-        findings += _judged(probe, evidence)
-    findings += exports.judge(evidence)
-    findings += _read(run, asker, evidence, findings, first)
-    return _diagnosis(situation, findings, asker, clock() - begun)
+    asker = Asker(run.client, settings, kept, clock=clock, sleep=sleep)
+    begun = clock()
+    evidence = Evidence(situation, asker.answers, asker.polls, send=asker.ask)
+    try:
+        for name in PROBES:
+            _finding(name, evidence)
+        evidence = replace(evidence, send=None)
+        if with_exports:
+            evidence = replace(evidence, jobs=Jobs(asker).run(exports.start_asks(evidence)))
+        findings = list(filter(None, [_finding(name, evidence) for name in PROBES]))
+        findings += exports.judge(evidence)
+        findings += _read(run, asker, evidence, findings, first)
+    except HopelessError:
+        findings = [access.probe_token(evidence)]
+    return Diagnosis(
+        situation=situation,
+        findings=tuple(findings),
+        answers=asker.answers,
+        polls=asker.polls,
+        requests=asker.spent,
+        seconds=clock() - begun,
+    )
 
 
 def _logger(logger: logging.Logger) -> logging.Logger:
@@ -152,47 +163,11 @@ def _read(run: Run, asker: Asker, evidence: Evidence, findings: Sequence[Finding
     return reading.judge(readings, again, {"user_volume"} if is_of_states else ())
 
 
-def _ask_all(probe: Probe, evidence: Evidence, asker: Asker, kept: int) -> None:
-    """Ask what a probe has to know, and what follows from that."""
-    for _ in range(MOST):
-        missing = [ask for ask in probe.asks(evidence) if ask not in asker.answers]
-        if not missing:
-            return
-        for ask in missing:
-            if asker.left <= kept:
-                asker.answers[ask] = Answer(said="not asked: no request is left", was_asked=False)
-            asker.ask(ask)
-            if is_hopeless(asker.answers):
-                return
-
-
-def is_hopeless(answers: dict[Ask, Answer]) -> bool:
-    """True if no question will be answered: the first was refused as unauthorized, or nothing but errors came."""
-    asked = [answer for answer in answers.values() if answer.was_asked]
-    if not asked or any(answer.is_fine for answer in asked):
-        return False
-    if asked[0].status == 401 or asked[0].is_unreachable:  # noqa: PLR2004 (unauthorized)
-        return True
-    return len(asked) >= _HOPELESS or asked[0].status == 429  # noqa: PLR2004 (the waits were in vain)
-
-
-def _judged(probe: Probe, evidence: Evidence) -> list[Finding]:
-    """The findings of a probe. One that fails says why, and stops none of the others."""
+def _finding(name: str, evidence: Evidence) -> Finding | None:
+    """The finding of a probe, `None` if there is nothing to say. One that fails says why, and stops none of the others."""
     try:
-        return probe.judge(evidence)
+        return PROBES[name](evidence)
     except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
-        topic = Topic(f"The probe of {probe.name}", "", {"error": type(error).__name__})
+        finding = Finding(f"The probe of {name}", "", {"error": type(error).__name__})
         advice = "Attach the report to an issue: it is a defect of the tap"
-        return [topic.unknown(f"The probe failed ({type(error).__name__}).", advice)]
-
-
-def _diagnosis(situation: Situation, findings: list[Finding], asker: Asker, seconds: float) -> Diagnosis:
-    return Diagnosis(
-        situation=situation,
-        findings=tuple(findings),
-        answers=dict(asker.answers),
-        polls=tuple(asker.polls),
-        requests=asker.spent,
-        seconds=seconds,
-        at=datetime.now(UTC),
-    )
+        return finding.unknown(f"The probe failed ({type(error).__name__}).", advice)

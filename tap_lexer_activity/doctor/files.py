@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 import re
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.cells import read_numbers, read_times
-from tap_lexer_activity.csv_exports.names import column_name
-from tap_lexer_activity.csv_exports.rows import from_header, is_data, is_sum
+from tap_lexer_activity.csv_exports.names import column_name, column_schema
+from tap_lexer_activity.csv_exports.rows import from_header, is_sum, separated
 from tap_lexer_activity.csv_exports.times import only_form
 from tap_lexer_activity.doctor.seen import form_of
+from tap_lexer_activity.lexer.archives import GZIP, ZIP
 from tap_lexer_activity.streams.export_files import OWN_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NOT_NAMED: Final = "not UTF-8, and not named"
 """The encoding of a file that does not say it."""
-_SEPARATORS: Final = ",;\t|"
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _DIGITS: Final = re.compile(r"\d")
 _MOST_ROWS: Final = 500
 _MOST_FORMS: Final = 4
 _LONGEST_CELL: Final = 40
-_MOST_TITLES: Final = 5
+_DIGITS_OF_A_TIME: Final = 6
+_MOST_BYTES: Final = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +39,7 @@ class FileFacts:
     """The form of a file: its encoding, separator, header, times and numbers.
 
     Attributes:
-        is_csv: Whether it is one at all.
         packed: `gzip`, `zip`, or nothing.
-        encoding: Its encoding.
-        separator: What separates columns.
         header: The names of its columns, if some of them are known, or if there is no other sign of rows in their place.
         known: How many of them the schema has.
         titles: Lines above the header.
@@ -68,124 +66,70 @@ def look_at(body: bytes, properties: Mapping[str, Any]) -> FileFacts:
     """The form of a file, by its bytes or the first of them: its encoding, separator, header, times and numbers."""
     packed, content = _unpacked(body)
     encoding, text = _decoded(content)
-    if text is None or re.match(r"\s*[<{\[]", text):
+    if re.match(r"\s*[<{\[]", text):
         return FileFacts(is_csv=False, packed=packed, encoding=encoding)
-    separator = _separator(text, properties)
-    header, titles, rest = from_header(iter(_rows(text, separator)), properties.keys() - set(OWN_COLUMNS))
+    separator, rows = separated(io.StringIO(text, newline=""), strict=False)
+    header, titles, rest = from_header(rows, properties.keys() - set(OWN_COLUMNS))
     below = [row for row in islice(rest, _MOST_ROWS) if not is_sum(row)]
     known = sum(column_name(cell) in properties for cell in header)
-    is_row = not known and (is_data(header, below[0] if below else []) or any(map(_is_value, header)))
-    columns = [(name, _cells(index, below)) for index, name in enumerate(header)]
-    times = _unread(columns, properties, _is_time, read_times)
-    numbers = _unread(columns, properties, _is_number, read_numbers)
-    formats = dict.fromkeys(form for cells in times.values() if (form := only_form(cells)) is not None)
+    times: dict[str, list[str]] = {}
+    numbers: dict[str, list[str]] = {}
+    for index, name in enumerate(header):
+        schema = properties.get(column_name(name)) or column_schema(name)
+        is_time = schema.get("format") == "date-time"
+        if not is_time and not {"number", "integer"} & set(schema.get("type", ())):
+            continue
+        cells = dict.fromkeys(row[index] for row in below if index < len(row) and len(row[index]) <= _LONGEST_CELL)
+        read = (read_times if is_time else read_numbers)(list(cells))
+        unread = [cell for cell, value in zip(cells, read, strict=True) if value is None and _DIGITS.search(cell)]
+        if unread:
+            (times if is_time else numbers)[name] = unread
     return FileFacts(
         is_csv=bool(header),
         packed=packed,
         encoding=encoding,
         separator=separator,
-        header=() if is_row else tuple(header),
+        header=() if not known and any(map(_is_value, header)) else tuple(header),
         known=known,
         titles=titles,
         rows=len(below),
         times=_forms(times),
-        formats=tuple(formats),
+        formats=tuple(dict.fromkeys(form for cells in times.values() if (form := only_form(cells)) is not None)),
         numbers=_forms(numbers),
     )
 
 
 def _is_value(cell: str) -> bool:
     """True if a cell is a number or a time, which no name of a column is."""
-    if read_numbers([cell])[0] is not None or read_times([cell])[0] is not None:
-        return True
-    return len(cell) <= _LONGEST_CELL and sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_TIME
-
-
-_DIGITS_OF_A_TIME: Final = 6
+    is_like_a_time = len(cell) <= _LONGEST_CELL and sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_TIME
+    return is_like_a_time or read_numbers([cell])[0] is not None
 
 
 def _unpacked(body: bytes) -> tuple[str, bytes]:
-    if body.startswith(_GZIP):
-        try:
-            return "gzip", zlib.decompressobj(wbits=31).decompress(body, 1 << 24)
-        except zlib.error:
-            return "gzip", b""
-    if body.startswith(_ZIP):
-        try:
-            with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as member:
-                return "zip", member.read(1 << 24)
-        except (zipfile.BadZipFile, IndexError, OSError, RuntimeError):
-            return "zip", b""
+    """How a file is packed, and the beginning of its content; nothing if it can't be unpacked."""
+    if body.startswith(GZIP):
+        with suppress(zlib.error):
+            return "gzip", zlib.decompressobj(wbits=31).decompress(body, _MOST_BYTES)
+        return "gzip", b""
+    if body.startswith(ZIP):
+        with suppress(zipfile.BadZipFile, IndexError, OSError, RuntimeError):
+            archive = zipfile.ZipFile(io.BytesIO(body))
+            return "zip", archive.open(archive.namelist()[0]).read(_MOST_BYTES)
+        return "zip", b""
     return "", body
 
 
-def _decoded(content: bytes) -> tuple[str, str | None]:
-    for mark, name in _MARKS:
-        if content.startswith(mark):
-            return name, content.decode(name, errors="replace")
-    if b"\0" in content[:64]:
+def _decoded(content: bytes) -> tuple[str, str]:
+    """The encoding of a file, and its text."""
+    name = next((name for mark, name in _MARKS if content.startswith(mark)), "")
+    if not name and b"\0" in content[:64]:
         name = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    if name:
         return name, content.decode(name, errors="replace")
     try:
-        return "utf-8", content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start > len(content) - 4:  # the first bytes end within a letter
-            return "utf-8", content[: error.start].decode("utf-8")
+        return "utf-8", codecs.getincrementaldecoder("utf-8")().decode(content)  # which may end within a letter
+    except UnicodeDecodeError:
         return NOT_NAMED, content.decode("cp1252", errors="replace")
-
-
-def _separator(text: str, properties: Mapping[str, Any]) -> str:
-    """The sign that makes the most known columns of the first lines, or the most columns."""
-
-    def rank(sign: str) -> tuple[int, int]:
-        rows = _rows(text[:20_000], sign)[: _MOST_TITLES + 1]
-        known = max((sum(column_name(cell) in properties for cell in row) for row in rows), default=0)
-        return known, len(rows[0]) if rows else 0
-
-    return max(_SEPARATORS, key=rank)
-
-
-def _rows(text: str, separator: str) -> list[list[str]]:
-    found: list[list[str]] = []
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-            if row:
-                found.append(row)
-            if len(found) > _MOST_ROWS + _MOST_TITLES:
-                break
-    except csv.Error:
-        pass
-    return found
-
-
-def _cells(index: int, rows: Sequence[Sequence[str]]) -> list[str]:
-    cells = (row[index] for row in rows if index < len(row))
-    return [cell for cell in dict.fromkeys(cells) if cell and len(cell) <= _LONGEST_CELL]
-
-
-def _is_time(title: str, schema: Mapping[str, Any]) -> bool:
-    return schema.get("format") == "date-time" or title.endswith("(utc)")
-
-
-def _is_number(title: str, schema: Mapping[str, Any]) -> bool:
-    kinds = schema.get("type", ())
-    return "number" in kinds or "integer" in kinds or title.endswith("(min)")
-
-
-def _unread(
-    columns: Sequence[tuple[str, Sequence[str]]],
-    properties: Mapping[str, Any],
-    is_one: Callable[[str, Mapping[str, Any]], bool],
-    read: Callable[[Sequence[str]], Sequence[object]],
-) -> dict[str, list[str]]:
-    """Cells of the columns of one kind that the tap does not read by itself, by column."""
-    found: dict[str, list[str]] = {}
-    for name, cells in columns:
-        if is_one(name.strip().lower(), properties.get(column_name(name), {})):
-            values = zip(cells, read(cells), strict=True)
-            if unread := [cell for cell, value in values if value is None and _DIGITS.search(cell)]:
-                found[name] = unread
-    return found
 
 
 def _forms(unread: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -19,78 +19,45 @@ class Mark(Enum):
     UNKNOWN = "could not tell"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class Finding:
-    """The answer to one question.
+    """The answer to one question. It begins as the question, and what the tap assumes; its methods say what was found.
 
     Attributes:
-        question: The question, as the heading of its section.
-        mark: How it stands to what the tap assumes.
-        found: What was found, in a sentence.
         assumed: What the tap assumes, in a sentence.
+        facts: What was found, for programs: words, counts, types. A probe adds to them until it knows.
+        is_private: Whether the sentences may have a part of an answer in them, so that only the facts go into a report for others.
+        found: What was found, in a sentence.
         evidence: What shows it, in a few words. No customer's text, no name, no link.
         settings: Settings that settle it.
         advice: What to do, if it is not a setting.
-        facts: The same for programs: words, counts, types.
-        is_private: Whether the sentences may have a part of an answer in them, so that only the facts go into a report for others.
-    """
-
-    question: str
-    mark: Mark
-    found: str
-    assumed: str
-    evidence: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    advice: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    is_private: bool = False
-
-
-@dataclass
-class Topic:
-    """A question of a probe, and what the tap assumes: its findings are made here.
-
-    Attributes:
-        question: The question, as the heading of its section.
-        assumed: What the tap assumes, in a sentence.
-        facts: What goes into the findings from now on, for programs.
     """
 
     question: str
     assumed: str
     facts: dict[str, Any] = field(default_factory=dict)
     is_private: bool = False
+    mark: Mark = Mark.UNKNOWN
+    found: str = ""
+    evidence: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    advice: str = ""
 
     def as_assumed(self, found: str, evidence: str = "") -> Finding:
         """The finding that all is as the tap assumes."""
-        return self._finding(Mark.AS_ASSUMED, found, evidence=evidence)
+        return replace(self, mark=Mark.AS_ASSUMED, found=found, evidence=evidence)
 
-    def settled(
-        self, found: str, evidence: str = "", *, settings: Mapping[str, Any] | None = None, advice: str = ""
-    ) -> Finding:
+    def settled(self, found: str, evidence: str = "", **more: Any) -> Finding:
         """The finding that something differs, and that these settings, this advice or the tap itself settle it."""
-        return self._finding(Mark.SETTLED, found, evidence=evidence, settings=settings or {}, advice=advice)
+        return replace(self, mark=Mark.SETTLED, found=found, evidence=evidence, **more)
 
-    def open(
-        self, found: str, advice: str, *, evidence: str = "", settings: Mapping[str, Any] | None = None
-    ) -> Finding:
+    def open(self, found: str, advice: str, **more: Any) -> Finding:
         """The finding that something differs, and that nothing settles it yet."""
-        return self._finding(Mark.OPEN, found, evidence=evidence, settings=settings or {}, advice=advice)
+        return replace(self, mark=Mark.OPEN, found=found, advice=advice, **more)
 
     def unknown(self, why: str, advice: str = "") -> Finding:
         """The finding that a probe could not tell."""
-        return self._finding(Mark.UNKNOWN, why, advice=advice)
-
-    def _finding(self, mark: Mark, found: str, **more: Any) -> Finding:
-        return Finding(
-            question=self.question,
-            mark=mark,
-            found=found,
-            assumed=self.assumed,
-            facts=dict(self.facts),
-            is_private=self.is_private,
-            **more,
-        )
+        return replace(self, mark=Mark.UNKNOWN, found=why, advice=advice)
 
 
 def settings_of(findings: Iterable[Finding]) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from typing_extensions import override
 
+from tap_lexer_activity.doctor.asking import NoAnswer
 from tap_lexer_activity.doctor.files import FileFacts, look_at
 from tap_lexer_activity.doctor.seen import is_plain_name
 from tap_lexer_activity.errors import without_see
-from tap_lexer_activity.http.reasons import Failures
 from tap_lexer_activity.lexer.download import Downloader
 from tap_lexer_activity.lexer.job_answers import (
     Complete,
@@ -29,15 +29,14 @@ from tap_lexer_activity.settings.checks import is_this_machine
 from tap_lexer_activity.shapes import stream_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_lexer_activity.doctor.asking import Answer, Ask, Asker
-    from tap_lexer_activity.lexer.client import LexerClient
-    from tap_lexer_activity.settings.settings import Settings
+    from tap_lexer_activity.lexer.job_answers import Status
 
 EXPORTS: Final = ("mention_sla_export", "case_details", "nps_submissions")
 WAITS: Final = (1.0, 4.0, 15.0, 40.0)
-"""Seconds before each question about the jobs."""
+"""Seconds before each round of polls."""
 _LARGEST: Final = 1 << 20
 """Bytes of a file that are looked at."""
 _WORDS: Final = ("status", "state", "job_status")
@@ -49,16 +48,14 @@ class JobSeen:
     """All that was seen of a job.
 
     Attributes:
-        kind: The type of the export.
         started: The answer to its start.
         words: The words of its statuses, in order.
         shape: Names of the fields of answers about it.
-        polls: Questions about it that were answered.
+        polls: Polls that were answered.
         seconds: Until it was complete; `None` if it is not.
         outcome: How it ended: `complete`, `no data`, `no link`, `failed`, `pending`, or empty if it was not started.
         why: Why there is no file, or why it can't be read; without a link.
         address: Where its status was found, if not at `export_status_url`.
-        file: How its file is written.
         refused: Why a run does not read it; empty if it does.
     """
 
@@ -66,6 +63,7 @@ class JobSeen:
     started: Answer
     words: list[str] = field(default_factory=list)
     shape: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
     polls: int = 0
     seconds: float | None = None
     outcome: str = ""
@@ -78,65 +76,55 @@ class JobSeen:
 class Jobs:
     """Runs the jobs."""
 
-    def __init__(
-        self,
-        asker: Asker,
-        client: LexerClient,
-        settings: Settings,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, asker: Asker) -> None:
         self._asker = asker
-        self._downloader = Downloader(client, settings, _silent())
-        self._settings = settings
-        self._clock = clock
-        self._sleep = sleep
+        self._settings = asker.settings
+        self._downloader = Downloader(asker.client, asker.settings, _silent())
         # (A job may not be known at once: the first address is asked twice.)
-        self._addresses: list[tuple[str, str] | None] = [None, *drafts(settings.api_url)]
-        self._known: list[tuple[str, str] | None] = []
+        self._addresses: list[tuple[str, str] | None] = [None, *drafts(asker.settings.api_url)]
+        self._begun = 0.0
 
     def run(self, asks: Sequence[Ask]) -> dict[str, JobSeen]:
         """All that is seen of a job, by question."""
-        begun = self._clock()
+        self._begun = self._asker.clock()
         seen: dict[str, JobSeen] = {}
-        tokens: dict[str, str] = {}
         for ask in asks:
             answer = self._asker.start(ask)
             job = seen[ask.type] = JobSeen(kind=ask.type, started=answer)
-            content = opened(answer.content) if answer.is_fine else None
-            if content is None:
-                job.why = answer.why if not answer.is_fine else "the answer to its start can't be read"
-                continue
-            tokens[ask.type] = token_of(content) or ""
-            self._note(job, content, begun, self._settings.api_url)
+            if content := self._read(job, answer, self._settings.api_url, "the answer to its start"):
+                job.token = token_of(content) or ""
         for wait in WAITS:
-            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and tokens[job.kind]]
+            waiting = [job for job in seen.values() if job.outcome in {"pending", "no link"} and job.token]
             if not waiting or not self._asker.left:
                 break
-            self._sleep(wait)
+            self._asker.sleep(wait)
             for job in waiting:
-                self._poll(job, tokens[job.kind], begun)
+                self._poll(job)
         return seen
 
-    def _poll(self, job: JobSeen, token: str, begun: float) -> None:
-        address = self._known[0] if self._known else self._addresses[max(0, job.polls - 1) % len(self._addresses)]
-        answer = self._asker.poll(token, f"the status of {job.kind}", address)
+    def _poll(self, job: JobSeen) -> None:
+        address = self._addresses[max(0, job.polls - 1) % len(self._addresses)]
+        answer = self._asker.poll(job.token, f"the status of {job.kind}", address)
         if not answer.was_asked:
             return
         job.polls += 1
+        base = address[0] if address else self._settings.export_status_url
+        if self._read(job, answer, base, "the answer to a poll") is None:
+            job.words.append(f"({answer.status})")
+            return
+        self._addresses = [address]
+        job.address = address[0] if address else ""
+
+    def _read(self, job: JobSeen, answer: Answer, base: str, what: str) -> Mapping[str, Any] | None:
+        """The content of an answer about a job, which is noted; `None` if it can't be read."""
         content = opened(answer.content) if answer.is_fine else None
         if content is None:
-            job.words.append(f"({answer.status})")
-            job.why = answer.why if not answer.is_fine else "the answer to a poll can't be read"
-            return
-        self._known = [address]
-        if address is not None:
-            job.address = address[0]
-        self._note(job, content, begun, address[0] if address else self._settings.export_status_url)
+            job.why = f"{what} can't be read" if answer.is_fine else answer.why
+        else:
+            self._note(job, content, parse_status(content, base))
+        return content
 
-    def _note(self, job: JobSeen, content: Mapping[str, Any], begun: float, base: str) -> None:
-        found = parse_status(content, base)
+    def _note(self, job: JobSeen, content: Mapping[str, Any], found: Status) -> None:
         leaves = dict(leaves_of(content))
         job.shape = tuple(leaves)
         word = next((value for name, value in leaves.items() if name.rpartition(".")[2] in _WORDS and value), None)
@@ -146,12 +134,12 @@ class Jobs:
         job.outcome, job.why = "pending", ""
         match found:
             case Complete(url):
-                job.outcome, job.seconds = "complete", self._clock() - begun
+                job.outcome, job.seconds = "complete", self._asker.clock() - self._begun
                 self._fetch(job, url)
             case Failed():
                 job.outcome = "failed"
             case CompleteWithoutUrl(has_no_data=True):
-                job.outcome, job.seconds = "no data", self._clock() - begun
+                job.outcome, job.seconds = "no data", self._asker.clock() - self._begun
             case CompleteWithoutUrl():
                 job.outcome = "no link"
 
@@ -163,7 +151,9 @@ class Jobs:
                 job.why = "the file would come unencrypted"
                 return
             http = self._asker.door.without_token(headers={}, check_redirect=lambda _: None, logger=_silent())
-            with http.open("GET", url, _FileFailures(self._settings)) as response:
+            timeout = self._settings.request_timeout
+            failures = _NoFile("no download: ", "the file host", timeout=timeout, quote=lambda _: "")
+            with http.open("GET", url, failures) as response:
                 if response.status_code != 200:  # noqa: PLR2004 (the file)
                     job.why = f"the file host answers {response.status_code}"
                     return
@@ -178,17 +168,12 @@ class Jobs:
             job.why = "the link to the file is not a valid address"
         else:
             job.file = look_at(bytes(body), stream_schema(job.kind)["properties"])
-            job.refused = self._refusal(job, url)
+            try:  # once more, as a run does
+                self._downloader.fetch(url, f"the export {job.kind}").close()
+            except (FatalAPIError, RetriableAPIError) as error:
+                job.refused = without_see(str(error))
             if job.refused and not job.file.known:  # a sentence, perhaps: what looks like a header may be a text
                 job.file = replace(job.file, header=())
-
-    def _refusal(self, job: JobSeen, url: str) -> str:
-        """The reason why the tap does not read a file; empty if it does. It fetches it once more, as a run does."""
-        try:
-            self._downloader.fetch(url, f"the export {job.kind}").close()
-        except (FatalAPIError, RetriableAPIError) as error:
-            return without_see(str(error))
-        return ""
 
 
 def leaves_of(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -209,14 +194,9 @@ def _silent() -> logging.Logger:
     return result
 
 
-class _FileFailures(Failures):
+class _NoFile(NoAnswer):
     """Errors for a file that does not come. They show no link."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__("no download: ", "the file host", timeout=settings.request_timeout, quote=lambda _: "")
-
-    def no_address(self, text: str) -> FatalAPIError:  # noqa: ARG002 (it may hold the link)
+    @override
+    def no_address(self, text: str) -> FatalAPIError:
         return FatalAPIError("the link to the file is not a valid address")
-
-    def redirected(self, said: str) -> FatalAPIError:  # noqa: ARG002 (likewise)
-        return FatalAPIError("the file host redirects in a circle")

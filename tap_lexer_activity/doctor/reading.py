@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.reports import OF_A_DAY, busiest_day
 from tap_lexer_activity.doctor.situation import DAYS, SERIES
@@ -20,11 +20,10 @@ from tap_lexer_activity.streams.registry import BY_NAME
 from tap_lexer_activity.windows import DAY, Request, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.probes.base import Evidence
-    from tap_lexer_activity.run.events import Event
+    from tap_lexer_activity.run.events import Event, Row
     from tap_lexer_activity.run.run import Run
     from tap_lexer_activity.settings.settings import Settings
 
@@ -37,13 +36,13 @@ class Reading:
 
     Attributes:
         rows: Its rows; 0 if it is refused.
-        notices: Differences that it accepts: their kinds and sentences.
+        notices: Kinds of differences that it accepts.
         error: Why it refuses the answer; empty if it does not.
         kind: The kind of the error.
     """
 
     rows: int = 0
-    notices: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
     error: str = ""
     kind: str = ""
 
@@ -74,35 +73,32 @@ def read_as_a_run(run: Run, evidence: Evidence) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
     for name, request, form in _requests(evidence):
         ask = of_list(name) if request is None else evidence.situation.report(name, request.asked, form=form)
-        if evidence.of(ask).is_fine:
-            heard = _heard(of_days, name, lambda: _rows(of_days, name, request, form))  # noqa: B023 (called at once)
-            if heard is not None:
-                found[name] = heard
+        heard = _heard(of_days, name, _rows(of_days, name, request, form)) if evidence.of(ask).is_fine else None
+        if heard is not None:
+            found[name] = heard
     return found
 
 
-def _heard(run: Run, name: str, read: Callable[[], int]) -> Reading | None:
-    """The messages of a stream while it reads; `None` if it would ask for more, and may not."""
+def _heard(run: Run, name: str, events: Iterable[Event]) -> Reading | None:
+    """The rows of a stream, and its messages while it reads; `None` if it would ask for more, and may not."""
     try:
-        rows = read()
+        rows = sum(isinstance(event, dict) for event in events)
     except RequestsSpentError:
         return None
     except (FatalAPIError, RetriableAPIError) as error:
         return Reading(error=without_see(str(error)), kind=type(error).__name__)
-    return Reading(rows, tuple((notice.kind, notice.said) for notice in run.notices.all if notice.stream == name))
+    return Reading(rows, tuple(notice.kind for notice in run.notices.all if notice.stream == name))
 
 
-def _rows(run: Run, name: str, request: Request | None, form: int | None) -> int:
+def _rows(run: Run, name: str, request: Request | None, form: int | None) -> Iterator[Row]:
     stream = BY_NAME[name](run)
-    if request is None:
-        assert isinstance(stream, ListStream)  # noqa: S101 (for the type checker)
-        return len(stream.fetch(tries=1))
-    assert isinstance(stream, WindowedStream)  # noqa: S101 (likewise)
-    answer, label = stream.asked(request, form)
-    if answer is None:  # nothing came where an object was expected, and a run takes it so
-        return 0
-    more = {} if form is None else {"form_id": form}
-    return len(stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label))
+    if isinstance(stream, ListStream):
+        yield from stream.fetch(tries=1)
+    elif isinstance(stream, WindowedStream) and request is not None:
+        answer, label = stream.asked(request, form)
+        if answer is not None:  # (Where an object was expected, nothing is no rows.)
+            more = {} if form is None else {"form_id": form}
+            yield from stream.answers.distinct((row | more for row in stream.rows(request, answer, label)), label)
 
 
 def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
@@ -114,10 +110,8 @@ def applied(settings: Settings, block: Mapping[str, Any]) -> Settings:
         more["series_zone"] = ZoneInfo(block["series_zone"])
     if "accept" in block:
         given = settings.accept
-        more["accept"] = {
-            **given,
-            **{name: frozenset(words) | given.get(name, frozenset()) for name, words in block["accept"].items()},
-        }
+        words = {name: frozenset(found) | given.get(name, frozenset()) for name, found in block["accept"].items()}
+        more["accept"] = {**given, **words}
     return replace(settings, **more)
 
 
@@ -136,14 +130,9 @@ def read_with(run: Run, settings: Settings, readings: Mapping[str, Reading], evi
         backfill = evidence.situation.week if name in SERIES or request is None else request.asked
         given = replace(settings, report_interval="day", series_interval="day", backfill=backfill)
         again = replace(run, settings=given, cached_requests={}, learnt_lengths={})
-        heard = _heard(again, name, lambda: _count(BY_NAME[name](again).events(form)))  # noqa: B023 (called at once)
-        if heard is not None:
+        if (heard := _heard(again, name, BY_NAME[name](again).events(form))) is not None:
             found[name] = heard
     return found
-
-
-def _count(events: Iterable[Event]) -> int:
-    return sum(isinstance(event, dict) for event in events)
 
 
 def judge(
@@ -160,26 +149,24 @@ def judge(
         return []
     errors = {name: reading for name, reading in readings.items() if reading.error}
     noticed = {name: reading for name, reading in readings.items() if reading.notices}
-    left = {name: reading for name, reading in {**errors, **again}.items() if name not in elsewhere}
-    left = {name: reading for name, reading in left.items() if reading.error}
+    tried = {**errors, **again}
+    left = {name: reading for name, reading in tried.items() if reading.error and name not in elsewhere}
     rows = sum(reading.rows for reading in readings.values())
-    topic = Topic(QUESTION, "It reads all of them, without a warning.", is_private=True)
-    topic.facts = {
+    finding = Finding(QUESTION, "It reads all of them, without a warning.", is_private=True)
+    finding.facts = {
         "rows": {name: reading.rows for name, reading in readings.items() if not reading.error},
-        "notices": {name: [kind for kind, _ in reading.notices] for name, reading in noticed.items()},
+        "notices": {name: list(reading.notices) for name, reading in noticed.items()},
         "errors": {name: reading.kind for name, reading in errors.items()},
         "errors_with_settings": {name: reading.kind for name, reading in left.items()},
     }
     if left:
         shown = "; ".join(f"{name}: {reading.error}" for name, reading in left.items())
         advice = "Do what the error says, if it names a setting. Else attach the report to an issue: it has the shapes"
-        return [topic.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
+        return [finding.open(f"It refuses {', '.join(left)}.", advice, evidence=shown)]
     if errors:
         found = f"It refuses {', '.join(errors)} as asked here. A run that is set as the other findings say reads them."
-        return [topic.settled(found)]
+        return [finding.settled(found)]
     if noticed:
-        said = "; ".join(
-            f"{name}: {', '.join(kind for kind, _ in reading.notices)}" for name, reading in noticed.items()
-        )
-        return [topic.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
-    return [topic.as_assumed(f"{rows} rows of {len(readings)} streams.")]
+        said = "; ".join(f"{name}: {', '.join(reading.notices)}" for name, reading in noticed.items())
+        return [finding.settled(f"{rows} rows, with a warning for {', '.join(noticed)}.", said)]
+    return [finding.as_assumed(f"{rows} rows of {len(readings)} streams.")]

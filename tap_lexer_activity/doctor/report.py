@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SIGNS: Final = {Mark.AS_ASSUMED: "=", Mark.SETTLED: "~", Mark.OPEN: "!", Mark.UNKNOWN: "?"}
 ISSUES: Final = "an issue of this project"
 _SHORTEST_WORDS: Final = 4
+_SETTINGS: Final = (
+    *("series_label", "max_range_days", "report_interval", "series_interval"),
+    *("rate_limit_requests", "rate_limit_seconds"),
+)
 
 
 def as_text(diagnosis: Diagnosis, file: str | None = None) -> list[str]:
@@ -86,19 +91,14 @@ def as_json(diagnosis: Diagnosis) -> str:
     content: dict[str, Any] = {
         "tap": version("tap-lexer-activity"),
         "python": platform.python_version(),
-        "date": diagnosis.at.date().isoformat(),
+        "date": datetime.now(UTC).date().isoformat(),
         "days": [situation.first_day.isoformat(), local_date(situation.week.end, situation.zone).isoformat()],
         "requests": diagnosis.requests,
         "seconds": round(diagnosis.seconds, 1),
         "with": {
             "timezone": situation.zone.key if settings.zone_is_set else None,
             "series_zone": settings.series_zone and settings.series_zone.key,
-            "series_label": settings.series_label,
-            "max_range_days": settings.max_range_days,
-            "report_interval": settings.report_interval,
-            "series_interval": settings.series_interval,
-            "rate_limit_requests": settings.rate_limit_requests,
-            "rate_limit_seconds": settings.rate_limit_seconds,
+            **{name: getattr(settings, name) for name in _SETTINGS},
         },
         "findings": [_finding(finding) for finding in diagnosis.findings],
         "settings": diagnosis.settings,

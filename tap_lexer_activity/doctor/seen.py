@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,18 +41,14 @@ class Seen:
     Attributes:
         values: What is counted in each bucket, all keys together, by what its label shows: an instant in UTC, or a clock's time
             without a zone. Buckets without a number are 0.
-        keys: What is counted.
         is_instant: Whether the labels are instants.
-        is_documented: Whether they are written as Lexer documents them.
-        shape: How the series differs from the documented shape, in words.
+        differs: How the series and its labels differ from documented ones, in words.
         form: The forms of the labels, with 9 for each digit and a for each letter.
     """
 
     values: Mapping[datetime, Decimal]
-    keys: tuple[str, ...] = ()
     is_instant: bool = False
-    is_documented: bool = True
-    shape: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
     form: str = ""
 
     @property
@@ -84,54 +80,50 @@ def see_series(kind: str, content: Any, asked: Window) -> Seen | None:
     shape = shaped(content, stream.dimension, stream.only_key)
     if not isinstance(shape.answer, dict):
         return None
-    found: list[tuple[dict[Any, Label], str, Any]] = []
-    for buckets in shape.answer.values():
-        for bucket in buckets if isinstance(buckets, list) else [None]:
-            text = bucket["date_range"]["date_from"] if isinstance(bucket, dict) and _has_label(bucket) else None
-            label = {} if text is None else read_label(text)
-            if not label:
-                return None
-            found.append((label, str(text), bucket.get("value")))  # type: ignore[union-attr]
+    parts: list[list[Any]] = [part if isinstance(part, list) else [None] for part in shape.answer.values()]
+    texts = [(_label_of(bucket), bucket) for part in parts for bucket in part]
+    found = [(read_label(text), bucket) for text, bucket in texts]
+    said = tuple(shape.said.values())
     if not found:
-        return Seen({}, tuple(map(str, shape.answer)), shape=tuple(shape.said.values()))
-    order = max(ORDERS, key=lambda each: sum(each in label and _is_near(label[each], asked) for label, _, _ in found))
-    values: Counter[datetime] = Counter()
+        return Seen({}, differs=said)
+    order = max(ORDERS, key=lambda each: sum(each in read and _is_near(read[each], asked) for read, _ in found))
+    values: dict[datetime, Decimal] = defaultdict(Decimal)
     labels = []
-    for label, _, value in found:
-        if order not in label:
+    for read, bucket in found:
+        if order not in read:
             return None
-        labels.append(label[order])
-        values[label[order].moment] += _number(value)  # type: ignore[assignment]
+        labels.append(read[order])
+        values[read[order].moment] += number_of(bucket.get("value")) or 0
     if len({label.is_instant for label in labels}) > 1:
         return None
-    return Seen(
-        {moment: Decimal(value) for moment, value in values.items()},
-        tuple(map(str, shape.answer)),
-        labels[0].is_instant,
-        all(label.is_documented for label in labels),
-        tuple(shape.said.values()),
-        form_of(found[0][1]),
-    )
+    form = form_of(str(texts[0][0]))
+    if not all(label.is_documented for label in labels):
+        said = (*said, f"labels are {form}")
+    return Seen(dict(values), labels[0].is_instant, said, form)
 
 
-def _has_label(bucket: Mapping[str, Any]) -> bool:
-    part = bucket.get("date_range")
-    return isinstance(part, dict) and isinstance(part.get("date_from"), str)
+def _label_of(bucket: Any) -> str | None:
+    part = bucket.get("date_range") if isinstance(bucket, dict) else None
+    text = part.get("date_from") if isinstance(part, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _is_near(label: Label, asked: Window) -> bool:
-    moment = label.moment if label.is_instant else label.moment.replace(tzinfo=UTC)
-    return asked.start - 2 * DAY <= moment <= asked.end + 2 * DAY
+    return asked.start - 2 * DAY <= _instant(label) <= asked.end + 2 * DAY
 
 
-def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or value is None:
-        return Decimal()
+def _instant(label: Label) -> datetime:
+    """The instant that a label names; one without a zone is in UTC."""
+    return label.moment if label.is_instant else label.moment.replace(tzinfo=UTC)
+
+
+def number_of(value: Any) -> Decimal | None:
+    """A value as a number, `None` if it is none."""
     try:
         number = Decimal(str(value))
     except ArithmeticError:
-        return Decimal()
-    return number if number.is_finite() else Decimal()
+        return None
+    return number if number.is_finite() else None
 
 
 def form_of(text: str) -> str:
@@ -218,19 +210,11 @@ def shape_of(value: Any, depth: int = 0) -> Any:
 _DEEPEST: Final = 5
 _MOST_KINDS: Final = 3
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII).fullmatch
-_AROUND: Final = (
-    "data",
-    "result",
-    "results",
-    "meta",
-    "page",
-    "total",
-    "next",
-    "links",
-    "pagination",
-    "error",
-    "message",
-)
+_AROUND: Final = frozenset({
+    "data", "result", "results", "meta", "page", "total", "next", "links", "pagination", "error", "message",
+    "id", "value", "date_range", "users", "groups", "forms",
+})  # fmt: skip
+"""Names that stand around rows, or in rows of any kind."""
 
 
 def is_plain_name(name: str) -> bool:
@@ -241,7 +225,7 @@ def is_plain_name(name: str) -> bool:
 @cache
 def known_names() -> frozenset[str]:
     """Names of fields that some schema has, or that stand around rows."""
-    names = {*_AROUND, *STATES, "id", "value", "date_range", "users", "groups", "forms"}
+    names = {*_AROUND, *STATES}
     for file in SCHEMAS.glob("*.json"):
         names |= _names(json.loads(file.read_text(encoding="utf-8")))
     return frozenset(names)
@@ -255,9 +239,7 @@ def _names(schema: Any) -> set[str]:
 
 
 def read_moment(value: Any) -> datetime | None:
-    """The instant that a label names; one without a zone is in UTC. `None` if it is no label."""
+    """The instant that a label names; `None` if it is no label."""
     found = read_label(value)
     label = found.get("day_first") or found.get("month_first")
-    if label is None:
-        return None
-    return label.moment if label.is_instant else label.moment.replace(tzinfo=UTC)
+    return None if label is None else _instant(label)

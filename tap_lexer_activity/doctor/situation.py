@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import Ask, of_report
 from tap_lexer_activity.windows import DAY, HOUR, SECOND, Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from tap_lexer_activity.settings.settings import Settings
 
 DAYS: Final = 7
 """Days that the probes read."""
-HALF_A_YEAR: Final = 182 * DAY
+_HALF_A_YEAR: Final = 182 * DAY
 LONG: Final = 359
 """Days of the longest range that the tap may ask for."""
-PER_FORM: Final[Mapping[str, Any]] = {"nps_category": "all"}
-"""Parameters of requests for NPS reports, beside the form."""
 
 
 class NoSuchDaysError(ValueError):
@@ -82,20 +79,10 @@ class Situation:
         return Window(start, start + 72 * HOUR)
 
     @property
-    def between(self) -> Window:
-        """84 hours, of which two sentences of the documents say different things."""
-        return Window(self.hours.start, self.hours.start + 84 * HOUR)
-
-    @property
     def other_season(self) -> Window:
         """72 hours half a year earlier, when the clocks may have another offset."""
-        start = start_of(local_date(self.hours.start - HALF_A_YEAR, self.zone), self.zone)
+        start = start_of(local_date(self.hours.start - _HALF_A_YEAR, self.zone), self.zone)
         return Window(start, start + 72 * HOUR)
-
-    @property
-    def week_before(self) -> Window:
-        """Days four weeks earlier."""
-        return days_from(self.first_day - timedelta(days=28), DAYS, self.zone)
 
     @property
     def days_of_utc(self) -> Window:
@@ -112,12 +99,11 @@ class Situation:
 
     def report(self, kind: str, window: Window, *, form: int | None = None, type: str | None = None) -> Ask:  # noqa: A002 (as the API calls it)
         """The question for a report, just as the tap asks it. `type` is the report type, if it is not the stream's name."""
-        zone: Any = UTC if kind == "nps_volume" else self.zone
-        if kind in SERIES and self.settings.series_zone:
-            zone = self.settings.series_zone
+        of_series = self.settings.series_zone if kind in SERIES else None
+        zone = UTC if kind == "nps_volume" else of_series or self.zone
         body = self._body(type or kind, window, zone)
         if form is not None:
-            body |= {**PER_FORM, "form": form}
+            body |= {"nps_category": "all", "form": form}
         body |= self.settings.report_parameters.get(kind, {}) if type is None else {}
         return of_report(f"{kind} of {self._in_words(window)}", body)
 
@@ -127,13 +113,13 @@ class Situation:
         other = timezone(own + (-11 if own >= timedelta() else 11) * HOUR)
         return of_report(f"{kind} of the same days, with another offset", self._body(kind, window, other))
 
-    def _body(self, kind: str, window: Window, zone: Any) -> dict[str, Any]:
+    def _body(self, kind: str, window: Window, zone: tzinfo) -> dict[str, Any]:
         first, last = window.start.astimezone(zone), (window.end - SECOND).astimezone(zone)
         return {"type": kind, "date_from": first.isoformat(), "date_to": last.isoformat()}
 
     def _in_words(self, window: Window) -> str:
         hours = round(window.length / HOUR)
-        length = f"{hours} hours" if hours <= 84 and hours != 24 else f"{round(hours / 24)} days"  # noqa: PLR2004 (see `between`)
+        length = f"{hours} hours" if hours <= 84 and hours != 24 else f"{round(hours / 24)} days"  # noqa: PLR2004 (the most that are asked for as hours)
         return f"{local_date(window.start, self.zone)}" if hours in {23, 24, 25} else length
 
 

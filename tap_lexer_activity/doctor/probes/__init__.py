@@ -1,1 +1,1 @@
-"""The probes: each a list of requests that it needs, and a judgement over their answers."""
+"""The probes: each asks what it needs, and judges the answers."""

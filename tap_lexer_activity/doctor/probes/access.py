@@ -8,12 +8,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Topic
-from tap_lexer_activity.doctor.probes.base import Evidence, Probe
+from tap_lexer_activity.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from tap_lexer_activity.doctor.asking import Answer
-    from tap_lexer_activity.doctor.findings import Finding
+    from tap_lexer_activity.doctor.probes.base import Evidence
 
 TOKEN: Final = "Does the token work?"  # noqa: S105 (a question)
 CLOCK: Final = "Is this machine's clock right?"
@@ -30,16 +29,18 @@ def _asked(evidence: Evidence) -> list[Answer]:
     return [answer for answer in (*evidence.answers.values(), *evidence.polls) if answer.was_asked]
 
 
-def _token(evidence: Evidence) -> list[Finding]:
-    topic = Topic(TOKEN, "It is of the type Activity API.")
+def probe_token(evidence: Evidence) -> Finding:
+    """Whether the token works."""
+    evidence.ask(of_list("users"))
+    finding = Finding(TOKEN, "It is of the type Activity API.")
     asked = _asked(evidence)
     fine = sum(answer.is_fine for answer in asked)
     if fine:
-        return [topic.as_assumed("Yes.", f"{fine} answers")]
+        return finding.as_assumed("Yes.", f"{fine} answers")
     if not asked:
-        return [topic.unknown("Nothing could be asked.")]
+        return finding.unknown("Nothing could be asked.")
     statuses = Counter(str(answer.status or answer.said) for answer in asked)
-    topic.facts = {"statuses": dict(statuses)}
+    finding.facts = {"statuses": dict(statuses)}
     if asked[0].is_refused:
         found = f"No: {asked[0].why}."
         advice = (
@@ -55,23 +56,24 @@ def _token(evidence: Evidence) -> list[Finding]:
         if asked[0].status == 429:  # noqa: PLR2004 (too many requests)
             advice = "Another run, or another machine, has used up the quota. Ask again when its period is over"
     shown = ", ".join(f"{count} times {status}" if count > 1 else status for status, count in statuses.items())
-    return [topic.open(found, advice, evidence=shown)]
+    return finding.open(found, advice, evidence=shown)
 
 
-def _clock(evidence: Evidence) -> list[Finding]:
-    topic = Topic(CLOCK, "It is right to the minute: it says which windows are over.")
+def probe_clock(evidence: Evidence) -> Finding | None:
+    """Whether this machine's clock is right."""
+    finding = Finding(CLOCK, "It is right to the minute: it says which windows are over.")
     skews = [answer.skew for answer in _asked(evidence) if answer.skew is not None]
     if not skews:
         if not any(answer.is_fine for answer in _asked(evidence)):
-            return []
-        return [topic.as_assumed("No answer has a Date to compare it with.")]
+            return None
+        return finding.as_assumed("No answer has a Date to compare it with.")
     skew = round(median(skews) - _HALF)
-    topic.facts = {"seconds_ahead": skew}
+    finding.facts = {"seconds_ahead": skew}
     difference = f"{abs(skew)} s {'ahead of' if skew > 0 else 'behind'}"
     if abs(skew) <= _MOST_SKEW:
-        return [topic.as_assumed("Yes.", f"{f'{difference} ' if skew else ''}the Date of the answers")]
+        return finding.as_assumed("Yes.", f"{f'{difference} ' if skew else ''}the Date of the answers")
     advice = "Set this machine's clock: if it is ahead, days are read before they are over"
-    return [topic.open(f"No: it is {difference} Lexer's.", advice)]
+    return finding.open(f"No: it is {difference} Lexer's.", advice)
 
 
 _COUNT: Final = re.compile(r"\d+")
@@ -85,29 +87,30 @@ def _number(answer: Answer, word: str) -> int | None:
     return None
 
 
-def _quota(evidence: Evidence) -> list[Finding]:
+def probe_quota(evidence: Evidence) -> Finding | None:
+    """The quota, and whether polls count."""
     settings = evidence.situation.settings
-    quota = f"{settings.rate_limit_requests:,} requests in any {settings.rate_limit_seconds} s"
-    topic = Topic(QUOTA, f"{quota}, retries and polls of exports included.")
+    limits = f"{settings.rate_limit_requests:,} requests in any {settings.rate_limit_seconds} s"
+    finding = Finding(QUOTA, f"{limits}, retries and polls of exports included.")
     asked = _asked(evidence)
     fine = [answer for answer in asked if answer.is_fine]
     if not fine:
-        return []
+        return None
     limited = sum(answer.status == 429 for answer in asked)  # noqa: PLR2004 (too many requests)
     names = sorted({name for answer in fine for name in answer.headers})
-    topic.facts = {"headers": names, "refused": limited}
+    finding.facts = {"headers": names, "refused": limited}
     if limited:
         advice = "Another machine may use this token as well: give each a part of the quota in rate_limit_requests"
-        return [topic.open(f"{limited} requests were answered 429.", advice)]
+        return finding.open(f"{limited} requests were answered 429.", advice)
     limit = min((limit for answer in fine if (limit := _number(answer, "limit"))), default=None)
     polls = _polls_count(evidence)
     counted = {None: "nothing shows whether polls count", True: "polls count", False: "polls do not count"}[polls]
-    topic.facts |= {"limit": limit, "polls_count": polls}
+    finding.facts |= {"limit": limit, "polls_count": polls}
     if limit is not None and limit != settings.rate_limit_requests:
         found = f"The headers say {limit:,} requests; {counted}."
-        return [topic.settled(found, ", ".join(names), settings={"rate_limit_requests": limit})]
+        return finding.settled(found, ", ".join(names), settings={"rate_limit_requests": limit})
     said = "No header says so" if not names else f"Headers: {', '.join(names)}"
-    return [topic.as_assumed(f"{said}; {counted}.")]
+    return finding.as_assumed(f"{said}; {counted}.")
 
 
 def _polls_count(evidence: Evidence) -> bool | None:
@@ -118,42 +121,35 @@ def _polls_count(evidence: Evidence) -> bool | None:
     return left[-1] < left[0]
 
 
-def _speed(evidence: Evidence) -> list[Finding]:
+def probe_speed(evidence: Evidence) -> Finding | None:
+    """The time that requests take."""
     limit = evidence.situation.settings.request_timeout
-    topic = Topic(SPEED, f"At most {limit} s (request_timeout).")
+    finding = Finding(SPEED, f"At most {limit} s (request_timeout).")
     fine = [answer.seconds for answer in _asked(evidence) if answer.is_fine]
     if not fine:
-        return []
+        return None
     usual, longest = median(fine), max(fine)
-    topic.facts = {"usual": round(usual, 2), "longest": round(longest, 2), "count": len(fine)}
+    finding.facts = {"usual": round(usual, 2), "longest": round(longest, 2), "count": len(fine)}
     said = f"Usually {usual:.1f} s, {longest:.1f} s at most."
     late = [answer for answer in _asked(evidence) if not answer.status and "request_timeout" in answer.said]
     if not late and longest <= max(limit / 2, 1):
-        return [topic.as_assumed(said, f"{len(fine)} answers")]
+        return finding.as_assumed(said, f"{len(fine)} answers")
     found = f"{said} {len(late)} were not answered in time." if late else said
-    return [topic.settled(found, settings={"request_timeout": min(3600, max(2 * limit, round(3 * longest)))})]
+    return finding.settled(found, settings={"request_timeout": min(3600, max(2 * limit, round(3 * longest)))})
 
 
-def _rights(evidence: Evidence) -> list[Finding]:
-    topic = Topic(RIGHTS, "It may read all of them. One that it may not read fails alone, and the run continues.")
+def probe_rights(evidence: Evidence) -> Finding | None:
+    """The reports that the token may not read."""
+    finding = Finding(RIGHTS, "It may read all of them. One that it may not read fails alone, and the run continues.")
     asked = [(ask.type, answer) for ask, answer in evidence.answers.items() if answer.was_asked]
     if not any(answer.is_fine for _, answer in asked):
-        return []
+        return None
     fine = {kind for kind, answer in asked if answer.is_fine}
     refused = {kind: answer.status for kind, answer in asked if answer.is_refused and kind not in fine}
-    topic.facts = {"refused": refused, "read": sorted(fine)}
+    finding.facts = {"refused": refused, "read": sorted(fine)}
     if not refused:
-        return [topic.as_assumed(f"None of the {len(fine)} that were asked for.")]
+        return finding.as_assumed(f"None of the {len(fine)} that were asked for.")
     shown = ", ".join(f"{kind} ({status})" for kind, status in sorted(refused.items()))
     left_out = ",".join(f"!{kind}" for kind in sorted(refused))
     advice = f"Leave them out with --select '{left_out}' (or deselect them in the catalog), or ask Lexer for access"
-    return [topic.settled(f"{shown}.", advice=advice)]
-
-
-PROBES: Final = (
-    Probe("token", lambda _: [of_list("users")], _token),
-    Probe("clock", lambda _: (), _clock),
-    Probe("quota", lambda _: (), _quota),
-    Probe("speed", lambda _: (), _speed),
-    Probe("rights", lambda _: (), _rights),
-)
+    return finding.settled(f"{shown}.", advice=advice)

@@ -1,4 +1,4 @@
-"""The base of all probes: the evidence, and the finding of one that could not tell."""
+"""The evidence of all probes: questions, and their answers so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tap_lexer_activity.doctor.asking import Ask
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.jobs import JobSeen
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
@@ -25,16 +24,25 @@ OTHER_MONTH: Final = "Ask about other days with --doctor-from DATE"
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known so far."""
+    """All that is known so far.
+
+    Attributes:
+        send: Sends a question that has no answer yet. `None`: nothing more is asked.
+    """
 
     situation: Situation
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
     polls: Sequence[Answer] = ()
     jobs: Mapping[str, JobSeen] = field(default_factory=dict)
+    send: Callable[[Ask], Answer] | None = None
     _series: dict[Ask, Seen | None] = field(default_factory=dict, compare=False, repr=False)
 
+    def ask(self, ask: Ask) -> Answer:
+        """The answer to a question, which is sent if nobody has asked it yet."""
+        return self.of(ask) if ask in self.answers or self.send is None else self.send(ask)
+
     def of(self, ask: Ask) -> Answer:
-        """The answer to a question."""
+        """The answer to a question, if it has been asked."""
         return self.answers.get(ask, NOT_ASKED)
 
     def series(self, ask: Ask) -> Seen | None:
@@ -48,17 +56,3 @@ class Evidence:
         """The rows of an answer; none if it has none."""
         answer = self.of(ask)
         return (rows_of(ask.type, answer.content) or []) if answer.is_fine else []
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A probe.
-
-    Attributes:
-        asks: The questions that it has, given what is known so far. More may follow from their answers.
-        judge: What it finds.
-    """
-
-    name: str
-    asks: Callable[[Evidence], Sequence[Ask]]
-    judge: Callable[[Evidence], list[Finding]]

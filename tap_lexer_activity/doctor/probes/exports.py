@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.csv_exports.names import column_name
 from tap_lexer_activity.doctor.files import NOT_NAMED
-from tap_lexer_activity.doctor.findings import Topic
+from tap_lexer_activity.doctor.findings import Finding
 from tap_lexer_activity.doctor.jobs import EXPORTS
 from tap_lexer_activity.doctor.probes.lists import nps_form
 from tap_lexer_activity.doctor.probes.reports import busiest_day
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from tap_lexer_activity.doctor.asking import Ask
     from tap_lexer_activity.doctor.files import FileFacts
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.jobs import JobSeen
     from tap_lexer_activity.doctor.probes.base import Evidence
 
@@ -60,77 +59,70 @@ def judge(evidence: Evidence) -> list[Finding]:
     addresses = {job.address for job in evidence.jobs.values() if job.address}
     if addresses:
         (first, *_) = sorted(addresses)
-        topic = Topic("Where is the status of exports?", f"At {evidence.situation.settings.export_status_url}.")
-        findings.append(topic.settled("At another of Lexer's addresses.", settings={"export_status_url": first}))
+        finding = Finding("Where is the status of exports?", f"At {evidence.situation.settings.export_status_url}.")
+        findings.append(finding.settled("At another of Lexer's addresses.", settings={"export_status_url": first}))
     return findings
 
 
 def of_job(job: JobSeen, limit: int) -> Finding:
     """The course of a job."""
-    topic = Topic(JOB.format(job.kind), ASSUMED_JOB)
-    topic.facts = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
+    finding = Finding(JOB.format(job.kind), ASSUMED_JOB)
+    finding.facts = {"words": job.words, "fields": list(job.shape), "polls": job.polls, "outcome": job.outcome}
     if job.seconds is not None:
-        topic.facts["seconds"] = round(job.seconds, 1)
+        finding.facts["seconds"] = round(job.seconds, 1)
     shown = ", then ".join(job.words)
     if not job.started.is_fine:
         found = f"It was not started: {job.why or job.started.why}."
         if not job.started.was_asked:
-            return topic.unknown(found, "Ask again with a larger max_requests")
-        return topic.open(found, "Attach the report to an issue")
+            return finding.unknown(found, "Ask again with a larger max_requests")
+        return finding.open(found, "Attach the report to an issue")
     if job.outcome in _WITHOUT_FILE:
         found, advice = _WITHOUT_FILE[job.outcome]
-        return topic.open(f"{found}: {shown}.", f"Ask again; if it {advice}")
+        return finding.open(f"{found}: {shown}.", f"Ask again; if it {advice}")
     if job.outcome in {"", "pending"}:
         found = f"It was not complete after {job.polls} polls{f': {shown}' if shown else ''}{f' ({job.why})' if job.why else ''}."
-        return topic.unknown(found, f"A run waits for {limit} s (export_timeout). Ask again at another time")
+        return finding.unknown(found, f"A run waits for {limit} s (export_timeout). Ask again at another time")
     if job.why and job.file is None:
-        return topic.open(f"{shown}; but {job.why}.", "Attach the report to an issue")
+        return finding.open(f"{shown}; but {job.why}.", "Attach the report to an issue")
     found = f"{shown}, after {job.seconds:.0f} s, at the {_TIMES.get(job.polls, 'last')} poll."
     is_as_assumed = set(job.words) <= {"pending", "complete"} and {"status", "url", "token"} >= set(job.shape)
-    return topic.as_assumed(found) if is_as_assumed else topic.settled(found, f"fields: {', '.join(job.shape)}")
+    return finding.as_assumed(found) if is_as_assumed else finding.settled(found, f"fields: {', '.join(job.shape)}")
 
 
 def of_file(kind: str, file: FileFacts, refused: str = "") -> Finding:
     """The form of a file: its encoding, separator, header, times and numbers; and why a run does not read it, if it does not."""
-    facts = {**asdict(file), "header": list(file.header), "formats": list(file.formats)}
-    topic = Topic(FILE.format(kind), ASSUMED_FILE, facts)
+    finding = Finding(FILE.format(kind), ASSUMED_FILE, asdict(file))
     if not file.is_csv or not file.header:
         found = "It is no CSV." if not file.is_csv else "It has rows, and no header."
-        return topic.open(found, "Ask Lexer's support, and attach the report to an issue")
+        return finding.open(found, "Ask Lexer's support, and attach the report to an issue")
     if file.known == 0 and kind == DOCUMENTED:
         found = f"It has {len(file.header)} columns, and none of those that Lexer documents."
         advice = f'If the names in the report are right, set accept to {{"{kind}": ["any_columns"]}}'
-        return topic.open(found, advice)
+        return finding.open(found, advice)
     said = [f"{len(file.header)} columns"]
-    others = other_columns(kind, file)
+    properties = stream_schema(kind)["properties"]
+    others = [name for name in file.header if column_name(name) not in properties]
     if others and kind != DOCUMENTED:
         said.append(f"undocumented: {', '.join(others)}")
-    differs = differences(kind, file)
+        others = []  # (which is no difference where nothing is documented)
+    differs = differences(file, others)
+    settings = settings_for(file, others)
     found = f"{'; '.join([*said, *differs])}."
     if refused:
-        return topic.open(found, f"A run refuses it: {refused}", settings=settings_for(kind, file))
+        return finding.open(found, f"A run refuses it: {refused}", settings=settings)
     if not differs:
-        return topic.as_assumed(found, f"{file.rows} rows")
-    settings = settings_for(kind, file)
+        return finding.as_assumed(found, f"{file.rows} rows")
     advice = ""
     if NOT_NAMED in file.encoding:
         advice = "Set export_encoding to the file's encoding"
     elif file.times and not file.formats:
-        advice = (
-            "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M: they have two meanings here, or none"
-        )
-    return topic.open(found, advice, settings=settings) if advice else topic.settled(found, settings=settings)
+        form = "Set export_time_formats to the form of times, such as %d/%m/%Y %H:%M"
+        advice = f"{form}: they have two meanings here, or none"
+    return finding.open(found, advice, settings=settings) if advice else finding.settled(found, settings=settings)
 
 
-def other_columns(kind: str, file: FileFacts) -> list[str]:
-    """Columns that no schema has."""
-    properties = stream_schema(kind)["properties"]
-    return [name for name in file.header if column_name(name) not in properties]
-
-
-def differences(kind: str, file: FileFacts) -> list[str]:
-    """Differences between a file and what the tap assumes."""
-    others = other_columns(kind, file) if kind == DOCUMENTED else []
+def differences(file: FileFacts, others: Sequence[str]) -> list[str]:
+    """Differences between a file and what the tap assumes. `others` are columns that no schema has."""
     is_odd = {
         f"{len(others)} columns that no schema has ({', '.join(others)})": bool(others),
         f"its encoding is {file.encoding}": file.encoding not in _UNICODE,
@@ -145,11 +137,9 @@ def differences(kind: str, file: FileFacts) -> list[str]:
     ]
 
 
-def settings_for(kind: str, file: FileFacts) -> dict[str, Any]:
+def settings_for(file: FileFacts, others: Sequence[str]) -> dict[str, Any]:
     """The settings by which a file is read."""
-    result: dict[str, Any] = {}
-    if kind == DOCUMENTED and other_columns(kind, file):
-        result["discover_columns"] = True
+    result: dict[str, Any] = {"discover_columns": True} if others else {}
     if file.formats:
         result["export_time_formats"] = list(file.formats)
     if file.encoding in {"utf-16-le", "utf-16-be"}:

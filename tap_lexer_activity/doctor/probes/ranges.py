@@ -6,20 +6,18 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tap_lexer_activity.doctor.findings import Topic
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
-from tap_lexer_activity.doctor.probes.series import SERIES, seen
+from tap_lexer_activity.doctor.findings import Finding
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
+from tap_lexer_activity.doctor.probes.series import SERIES, is_daily, seen
 from tap_lexer_activity.doctor.seen import date_of, grain_in_words
 from tap_lexer_activity.doctor.situation import DAYS, LONG
 from tap_lexer_activity.lexer.answers import is_range_too_long
-from tap_lexer_activity.windows import DAY, HOUR, Window, days_from, local_date, start_of
+from tap_lexer_activity.windows import Window, days_from, local_date, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date
 
-    from tap_lexer_activity.doctor.asking import Answer, Ask
-    from tap_lexer_activity.doctor.findings import Finding
+    from tap_lexer_activity.doctor.asking import Answer
 
 LONGEST: Final = "What is the longest range that is answered?"
 OLDEST: Final = "How far back does the data go?"
@@ -46,55 +44,45 @@ def first_counted(evidence: Evidence, window: Window) -> date | None:
     return date_of(series.counted[0], evidence.situation.zone) if series is not None and series.counted else None
 
 
-def head(evidence: Evidence, days: int) -> Window | None:
-    """The empty days at the beginning of a long range, if there are any."""
-    window = evidence.situation.back(days)
+def empty_days(evidence: Evidence, window: Window) -> int:
+    """Days of a range before the first in which something was counted."""
     first = first_counted(evidence, window)
-    zone = evidence.situation.zone
-    if first is None or (first - local_date(window.start, zone)).days < _SILENCE:
-        return None
-    return days_from(first - timedelta(days=DAYS + 1), DAYS, zone)
+    return 0 if first is None else (first - local_date(window.start, evidence.situation.zone)).days
 
 
 def is_cut(evidence: Evidence, days: int) -> bool:
     """True if a long range came without its first days: asked alone, they have something."""
-    window = head(evidence, days)
-    series = None if window is None else seen(evidence, SERIES, window)
-    return series is not None and bool(series.counted)
+    situation = evidence.situation
+    first = first_counted(evidence, situation.back(days))
+    if first is None or empty_days(evidence, situation.back(days)) < _SILENCE:
+        return False
+    before = days_from(first - timedelta(days=DAYS + 1), DAYS, situation.zone)
+    evidence.ask(situation.report(SERIES, before))
+    return first_counted(evidence, before) is not None
+
+
+def _answer(evidence: Evidence, window: Window) -> Answer:
+    return evidence.of(evidence.situation.report(SERIES, window))
 
 
 def _is_retention(answer: Answer) -> bool:
     return not answer.is_fine and bool(_RETAINED.search(answer.said))
 
 
-def _longest_asks(evidence: Evidence) -> Sequence[Ask]:
-    situation = evidence.situation
-    found = []
-    for days in _LENGTHS:
-        ask = situation.report(SERIES, situation.back(days))
-        found.append(ask)
-        if evidence.of(ask).is_fine and (window := head(evidence, days)) is not None:
-            found.append(situation.report(SERIES, window))
-        if _reason(evidence, days) in {"", None} or _is_retention(evidence.of(ask)):
-            break
-    return found
-
-
 def _reason(evidence: Evidence, days: int) -> str | None:
-    """The reason why a range was not answered whole; empty if it was; `None` if that is not known yet."""
-    situation = evidence.situation
-    ask = situation.report(SERIES, situation.back(days))
-    answer = evidence.of(ask)
+    """The reason why a range was not answered whole; empty if it was; `None` if no request was left to find out."""
+    ask = evidence.situation.report(SERIES, evidence.situation.back(days))
+    answer, series = evidence.ask(ask), evidence.series(ask)
     if not answer.was_asked:
         return None
     if not answer.is_fine:
         return answer.why
-    series = seen(evidence, SERIES, situation.back(days))
+    is_short = is_cut(evidence, days)
     if series is None:
         return "a shape that can't be read"
-    if series.grain is not None and not DAY - HOUR <= series.grain <= DAY + HOUR:
+    if series.grain is not None and not is_daily(series.grain):
         return f"in {grain_in_words(series.grain)}"
-    return "without its first days" if is_cut(evidence, days) else ""
+    return "without its first days" if is_short else ""
 
 
 def _is_of_length(reason: str) -> bool:
@@ -102,39 +90,36 @@ def _is_of_length(reason: str) -> bool:
     return not re.match(r"\d", reason) or reason.startswith(("413", "504")) or is_range_too_long(reason)
 
 
-def longest(evidence: Evidence) -> int | None:
-    """The most days of a range that were answered whole, `None` if none was."""
-    return next((days for days in (*_LENGTHS, DAYS) if _reason(evidence, days) == ""), None)
-
-
-def _longest(evidence: Evidence) -> list[Finding]:
-    settings = evidence.situation.settings
-    most = min(LONG, settings.max_range_days)
-    topic = Topic(LONGEST, f"{settings.max_range_days} days (max_range_days).")
+def probe_longest(evidence: Evidence) -> Finding | None:
+    """The longest range that is answered whole."""
     situation = evidence.situation
-    reasons = {days: _reason(evidence, days) for days in (*_LENGTHS, DAYS)}
-    answer = evidence.of(situation.report(SERIES, situation.back(LONG)))
+    limit = situation.settings.max_range_days
+    finding = Finding(LONGEST, f"{limit} days (max_range_days).")
+    found: dict[int, str | None] = {}
+    for days in _LENGTHS:
+        found[days] = _reason(evidence, days)
+        if not found[days] or _is_retention(_answer(evidence, situation.back(days))):
+            break
+    found[DAYS] = _reason(evidence, DAYS)
+    answer = _answer(evidence, situation.back(LONG))
     if _is_retention(answer):
-        found = f"{LONG} days reach back beyond what Lexer keeps, so that is not known."
-        return [topic.as_assumed(found, answer.why)]
+        return finding.as_assumed(f"{LONG} days reach back beyond what Lexer keeps, so that is not known.", answer.why)
     if not answer.was_asked:
-        return [topic.unknown(f"It was {answer.said}.")]
-    days = longest(evidence)
-    tried = {f"{length} days": reason for length, reason in reasons.items() if reason}
+        return finding.unknown(f"It was {answer.said}.")
+    longest = next((days for days, reason in found.items() if reason == ""), None)
+    tried = {f"{length} days": reason for length, reason in found.items() if reason}
     said = "; ".join(f"{name}: {reason}" for name, reason in tried.items())
-    if days is None:
-        return [topic.unknown(f"{said or 'No range was asked for'}.")]
-    topic.facts = {"longest": days, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
-    if days >= most:
-        return [topic.as_assumed(f"{days} days are answered whole.", said)]
-    if all(_BROKEN.match(reason) for reason in tried.values()) or (
-        days == DAYS and not any(map(_is_of_length, tried.values()))
-    ):
-        why = f"{days} days are answered whole, and longer ranges fail: {said}."
-        return [topic.unknown(why, "Ask again. If one day is never answered, name it in skip_windows")]
-    part = _cut_part(evidence, days)
-    found = f"{part} days are answered whole, and {next(reversed(tried))} are not."
-    return [topic.settled(found, said, settings={"max_range_days": part})]
+    if longest is None:
+        return finding.unknown(f"{said or 'No range was asked for'}.")
+    finding.facts = {"longest": longest, "tried": {name: reason.split(",")[0] for name, reason in tried.items()}}
+    if longest >= min(LONG, limit):
+        return finding.as_assumed(f"{longest} days are answered whole.", said)
+    if all(map(_BROKEN.match, tried.values())) or (longest == DAYS and not any(map(_is_of_length, tried.values()))):
+        why = f"{longest} days are answered whole, and longer ranges fail: {said}."
+        return finding.unknown(why, "Ask again. If one day is never answered, name it in skip_windows")
+    part = _cut_part(evidence, longest)
+    shown = f"{part} days are answered whole, and {next(reversed(tried))} are not."
+    return finding.settled(shown, said, settings={"max_range_days": part})
 
 
 def _cut_part(evidence: Evidence, days: int) -> int:
@@ -151,101 +136,78 @@ def _cut_part(evidence: Evidence, days: int) -> int:
 
 
 def _steps(evidence: Evidence) -> list[Window]:
-    """The ranges in search of the oldest day, each once the one before it is known.
+    """The ranges that were asked for in search of the oldest day.
 
-    If a year is answered whole, year by year backward until one has nothing. Else weeks that lie one, two, four and eight years back.
+    If a year is answered whole, year by year backward until one has nothing. Else weeks that lie one, two, four and eight years back, and
+    weeks between the last that has something and the first that has nothing.
     """
     situation = evidence.situation
     zone = situation.zone
-    if longest(evidence) == LONG:
-        found = [situation.back(LONG)]
-        while len(found) <= _BLOCKS and (first_counted(evidence, found[-1]) is not None):
-            if head_of(evidence, found[-1]) > _SILENCE:
-                break
-            last = local_date(found[-1].start, zone)
-            found.append(Window(start_of(last - timedelta(days=LONG), zone), found[-1].start))
-        return found[1:]
-    found = []
-    for years in _YEARS:
-        found.append(days_from(situation.first_day - timedelta(days=364 * years), DAYS, zone))
-        if first_counted(evidence, found[-1]) is None:
-            break
-    if first_counted(evidence, found[-1]) is not None:
+    found: list[Window] = []
+
+    def first_in(window: Window) -> date | None:
+        found.append(window)
+        evidence.ask(situation.report(SERIES, window))
+        return first_counted(evidence, window)
+
+    if _reason(evidence, LONG) == "":
+        year = situation.back(LONG)
+        first = first_counted(evidence, year)
+        while first is not None and len(found) < _BLOCKS and empty_days(evidence, year) <= _SILENCE:
+            last = local_date(year.start, zone)
+            year = Window(start_of(last - timedelta(days=LONG), zone), year.start)
+            first = first_in(year)
         return found
-    known = local_date(found[-2].start, zone) if len(found) > 1 else situation.first_day
-    low = local_date(found[-1].start, zone)
-    while len(found) <= _BLOCKS + 1 and (known - low).days > 4 * DAYS and _is_known(evidence, found[-1]):
-        start = low + timedelta(days=(known - low).days // 2)
-        found.append(days_from(start, DAYS, zone))
-        if first_counted(evidence, found[-1]) is None:
-            low = start
+    known = low = situation.first_day
+    for years in _YEARS:
+        low = situation.first_day - timedelta(days=364 * years)
+        if first_in(days_from(low, DAYS, zone)) is None:
+            break
+        known = low
+    while len(found) <= _BLOCKS + 1 and (known - low).days > 4 * DAYS and _answer(evidence, found[-1]).was_asked:
+        middle = low + timedelta(days=(known - low).days // 2)
+        if first_in(days_from(middle, DAYS, zone)) is None:
+            low = middle
         else:
-            known = start
+            known = middle
     return found
 
 
-def _is_known(evidence: Evidence, window: Window) -> bool:
-    return evidence.of(evidence.situation.report(SERIES, window)).was_asked
-
-
-def head_of(evidence: Evidence, window: Window) -> int:
-    """Days of a range before the first in which something was counted."""
-    first = first_counted(evidence, window)
-    return 0 if first is None else (first - local_date(window.start, evidence.situation.zone)).days
-
-
-def _oldest_asks(evidence: Evidence) -> Sequence[Ask]:
-    return [evidence.situation.report(SERIES, window) for window in _steps(evidence)]
-
-
-def _oldest(evidence: Evidence) -> list[Finding]:
+def probe_oldest(evidence: Evidence) -> Finding | None:
+    """The oldest day of which something was counted."""
     situation = evidence.situation
-    settings, zone = situation.settings, situation.zone
-    start = local_date(settings.start, zone)
-    topic = Topic(OLDEST, f"There is data from start_date ({start}) on.")
+    zone = situation.zone
+    start = local_date(situation.settings.start, zone)
+    finding = Finding(OLDEST, f"There is data from start_date ({start}) on.")
     ranges = [situation.back(LONG), *_steps(evidence), *map(situation.back, _LENGTHS[1:]), situation.week]
-    asked = [window for window in ranges if _is_known(evidence, window)]
-    firsts = [first for window in asked if (first := first_counted(evidence, window)) is not None]
-    if not firsts:
-        return [topic.unknown("Nothing was counted in any range that was asked for.", OTHER_MONTH)]
-    first = min(firsts)
-    refused = [
-        local_date(window.start, zone)
-        for window in asked
-        if _is_retention(evidence.of(situation.report(SERIES, window)))
-    ]
+    answers = {window: answer for window in ranges if (answer := _answer(evidence, window)).was_asked}
+    firsts = {window: first_counted(evidence, window) for window in answers}
+    first = min(filter(None, firsts.values()), default=None)
+    if first is None:
+        return finding.unknown("Nothing was counted in any range that was asked for.", OTHER_MONTH)
+    begun = start_of(first, zone)
+    refused = [local_date(window.start, zone) for window, answer in answers.items() if _is_retention(answer)]
     empty = [
         local_date(window.start, zone)
-        for window in asked
-        if window.end <= start_of(first, zone)
-        and evidence.of(situation.report(SERIES, window)).is_fine
-        and first_counted(evidence, window) is None
+        for window, answer in answers.items()
+        if answer.is_fine and firsts[window] is None and window.end <= begun
     ]
-    is_exact = longest(evidence) == LONG and (
-        bool(empty) or any(head_of(evidence, window) > _SILENCE for window in asked)
-    )
-    topic.facts = {"first": first.isoformat(), "is_exact": is_exact, "refused": len(refused)}
-    if is_exact:
-        found = f"To {first}."
-    elif empty:
-        found = f"To {first} at least; the days from {max(empty)} on are empty."
-        topic.facts["empty"] = max(empty).isoformat()
-    else:
-        found = f"To {first} at least."
+    last_empty = max(empty, default=None)
+    has_begun = last_empty is not None or any(empty_days(evidence, window) > _SILENCE for window in answers)
+    is_exact = has_begun and _reason(evidence, LONG) == ""
+    finding.facts = {"first": first.isoformat(), "is_exact": is_exact, "refused": len(refused)}
+    found = f"To {first}." if is_exact else f"To {first} at least."
+    if last_empty is not None and not is_exact:
+        found = f"To {first} at least; the days from {last_empty} on are empty."
+        finding.facts["empty"] = last_empty.isoformat()
     if refused:
         found = f"To {first} at least; a range from {max(refused)} on is refused as too old."
         if start > max(refused):
-            return [topic.as_assumed(found)]
-        return [topic.settled(found, advice="A run finds the first day that is answered, and begins there")]
-    bound = first if is_exact else max(empty, default=None) if empty else None
+            return finding.as_assumed(found)
+        return finding.settled(found, advice="A run finds the first day that is answered, and begins there")
+    bound = first if is_exact else last_empty
     if bound is not None and (bound - start).days >= _WORTH_IT:
         said = f"{(bound - start).days} days from start_date on have nothing"
-        return [topic.settled(found, said, settings={"start_date": bound.isoformat()})]
+        return finding.settled(found, said, settings={"start_date": bound.isoformat()})
     said = "" if start <= first else f"start_date leaves out what is older: set it to {first} to have all of it"
-    return [topic.as_assumed(found, said)]
-
-
-PROBES: Final = (
-    Probe("longest range", _longest_asks, _longest),
-    Probe("oldest day", _oldest_asks, _oldest),
-)
+    return finding.as_assumed(found, said)

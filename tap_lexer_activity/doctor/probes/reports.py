@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Topic
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
+from tap_lexer_activity.doctor.findings import Finding
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
 from tap_lexer_activity.doctor.probes.lists import LISTS, nps_form
 from tap_lexer_activity.doctor.probes.series import SERIES, are_ends, seen
 from tap_lexer_activity.doctor.probes.volume import is_of_states
-from tap_lexer_activity.doctor.seen import date_of, is_plain_name, read_moment, rows_in
+from tap_lexer_activity.doctor.seen import date_of, is_plain_name, number_of, read_moment, rows_in
 from tap_lexer_activity.doctor.situation import DAYS
 from tap_lexer_activity.run.forms import is_of_nps
 from tap_lexer_activity.shapes import stream_schema
@@ -21,11 +21,9 @@ from tap_lexer_activity.streams.labels import label_shift
 from tap_lexer_activity.windows import local_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
-    from tap_lexer_activity.doctor.asking import Ask
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.windows import Window
 
@@ -52,18 +50,6 @@ def busiest_day(evidence: Evidence) -> Window:
     return situation.day(max(range(DAYS), key=lambda index: (counts[index], index)))
 
 
-def day_asks(evidence: Evidence) -> Sequence[Ask]:
-    """Every report of one day."""
-    situation = evidence.situation
-    week = situation.report(SERIES, situation.week)
-    if not evidence.of(week).was_asked:
-        return [week, of_list("forms")]
-    day = busiest_day(evidence)
-    form = nps_form(evidence)
-    more = [] if form is None else [situation.report("nps_summary", day, form=form)]
-    return [*(situation.report(kind, day) for kind in OF_A_DAY), *more]
-
-
 # Fields
 
 
@@ -74,37 +60,32 @@ def other_fields(rows: Iterable[Mapping[str, Any]], properties: Mapping[str, Any
     return [*shown, *([f"({len(found) - len(shown)} others)"] if len(shown) < len(found) else [])]
 
 
-def _fields(evidence: Evidence) -> list[Finding]:
-    topic = Topic(FIELDS, "None. One that comes is kept in additional_columns.")
+def probe_fields(evidence: Evidence) -> Finding | None:
+    """Fields that no schema names, in lists and in every report of one day."""
+    finding = Finding(FIELDS, "None. One that comes is kept in additional_columns.")
     day, form = busiest_day(evidence), nps_form(evidence)
-    asks = {name: of_list(name) for name in LISTS}
-    asks |= {kind: evidence.situation.report(kind, day) for kind in OF_A_DAY}
-    asks["user_volume"] = evidence.situation.report("user_volume", evidence.situation.week)
-    if form is not None:
-        asks["nps_summary"] = evidence.situation.report("nps_summary", day, form=form)
+    of_day = {kind: evidence.situation.report(kind, day) for kind in OF_A_DAY}
+    of_form = {} if form is None else {"nps_summary": evidence.situation.report("nps_summary", day, form=form)}
+    for ask in (*of_day.values(), *of_form.values()):
+        evidence.ask(ask)
+    of_week = {"user_volume": evidence.situation.report("user_volume", evidence.situation.week)}
+    asks = {name: of_list(name) for name in LISTS} | of_day | of_week | of_form
     fine = {kind: ask for kind, ask in asks.items() if evidence.of(ask).is_fine}
     if not fine:
-        return []
+        return None
     found: dict[str, list[str]] = {}
     for kind, ask in fine.items():
         stream = "workflow_states" if kind == "user_volume" and is_of_states(evidence.rows(ask)) else kind
         if names := other_fields(evidence.rows(ask), stream_schema(stream)["properties"]):
             found[kind] = names
-    topic.facts = {"fields": found}
+    finding.facts = {"fields": found}
     if not found:
-        return [topic.as_assumed("None.", f"{len(fine)} lists and reports were looked at")]
+        return finding.as_assumed("None.", f"{len(fine)} lists and reports were looked at")
     shown = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
-    return [topic.settled(f"{shown}.", settings={"discover_columns": True})]
+    return finding.settled(f"{shown}.", settings={"discover_columns": True})
 
 
 # The unit of response_volume
-
-
-def _unit_asks(evidence: Evidence) -> Sequence[Ask]:
-    situation = evidence.situation
-    week = situation.report(SERIES, situation.week)
-    more = [situation.report("summary", busiest_day(evidence))] if evidence.of(week).was_asked else []
-    return [week, situation.report("response_volume", situation.week), *more]
 
 
 def unit_of(value: Decimal, seconds: Decimal) -> str | None:
@@ -115,31 +96,33 @@ def unit_of(value: Decimal, seconds: Decimal) -> str | None:
     return None
 
 
-def _unit(evidence: Evidence) -> list[Finding]:
+def probe_unit(evidence: Evidence) -> Finding | None:
+    """The unit of `response_volume`, by what `summary` says of the same day."""
     situation = evidence.situation
-    topic = Topic(UNIT, "Seconds, as in summary. The numbers are passed on as they come.")
+    finding = Finding(UNIT, "Seconds, as in summary. The numbers are passed on as they come.")
     day = busiest_day(evidence)
     summary, volume = situation.report("summary", day), situation.report("response_volume", situation.week)
-    if evidence.of(summary).is_refused or evidence.of(volume).is_refused:
-        return []
+    answers = [evidence.ask(ask) for ask in (volume, summary)]
+    if any(answer.is_refused for answer in answers):
+        return None
     series = evidence.series(volume)
-    seconds = _decimal(next(iter(evidence.rows(summary)), {}).get("avg_response_time"))
+    seconds = number_of(next(iter(evidence.rows(summary)), {}).get("avg_response_time"))
     ends = series is not None and are_ends(series, situation.week, situation.zone)
     values = [] if series is None else _of_day(series, day, situation.zone, ends=ends)
-    if not seconds or not values:
-        return [topic.unknown("There is no response time in these days.", OTHER_MONTH)]
+    if not seconds or seconds < 0 or not values:
+        return finding.unknown("There is no response time in these days.", OTHER_MONTH)
     unit = unit_of(values[0], seconds)
     ratio = values[0] / seconds
     date = local_date(day.start, situation.zone)
     said = f"its number of {date} is {ratio:.3g} times the avg_response_time of summary"
     if unit is None:
         advice = "Set the time zone first, if that is open, and ask again"
-        return [topic.unknown(f"Neither seconds nor minutes: {said}.", advice)]
-    topic.facts = {"unit": unit, "ratio": float(round(ratio, 4))}
+        return finding.unknown(f"Neither seconds nor minutes: {said}.", advice)
+    finding.facts = {"unit": unit, "ratio": float(round(ratio, 4))}
     if unit == "seconds":
-        return [topic.as_assumed("Seconds.", said)]
+        return finding.as_assumed("Seconds.", said)
     advice = f"Read response_volume.value as {unit}: no setting changes it"
-    return [topic.settled(f"{unit.capitalize()}.", said, advice=advice)]
+    return finding.settled(f"{unit.capitalize()}.", said, advice=advice)
 
 
 def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[Decimal]:
@@ -148,54 +131,37 @@ def _of_day(series: Seen, day: Window, zone: ZoneInfo, *, ends: bool) -> list[De
     return [series.values[moment] for moment in series.counted if date_of(moment, zone) == date]
 
 
-def _decimal(value: Any) -> Decimal | None:
-    try:
-        number = Decimal(str(value))
-    except ArithmeticError:
-        return None
-    return number if number.is_finite() and number > 0 else None
-
-
 # nps_volume
 
 
-def _nps_asks(evidence: Evidence) -> Sequence[Ask]:
-    forms = of_list("forms")
-    form = nps_form(evidence)
+def probe_nps(evidence: Evidence) -> Finding | None:
+    """Which end of a day the rows of `nps_volume` name."""
     situation = evidence.situation
-    return [forms, *([] if form is None else [situation.report("nps_volume", situation.days_of_utc, form=form)])]
-
-
-def _nps(evidence: Evidence) -> list[Finding]:
-    topic = Topic(NPS, "Each answer shows it; where it does not, the columns that depend on it are null.")
-    form = nps_form(evidence)
-    asks = _nps_asks(evidence)
-    if any(evidence.of(ask).is_refused for ask in asks):
-        return []
-    for ask in asks:
-        if not evidence.of(ask).is_fine:
-            return [topic.unknown(f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {evidence.of(ask).why}.")]
+    finding = Finding(NPS, "Each answer shows it; where it does not, the columns that depend on it are null.")
+    asks = [of_list("forms")]
+    evidence.ask(asks[0])
+    if (form := nps_form(evidence)) is not None:
+        asks.append(situation.report("nps_volume", situation.days_of_utc, form=form))
+    answers = {ask: evidence.ask(ask) for ask in asks}
+    if any(answer.is_refused for answer in answers.values()):
+        return None
+    for ask, answer in answers.items():
+        if not answer.is_fine:
+            return finding.unknown(f"{ask.what[0].upper()}{ask.what[1:]} was not answered: {answer.why}.")
     forms = evidence.rows(asks[0])
     if form is None and forms and all(is_of_nps(each) is None for each in forms):
         why = "The list of forms does not say which ones are NPS forms."
-        return [topic.unknown(why, "Set form_ids to the ids of the NPS forms, and ask again")]
+        return finding.unknown(why, "Set form_ids to the ids of the NPS forms, and ask again")
     if form is None:
-        return [topic.as_assumed("This account has no NPS form.")]
+        return finding.as_assumed("This account has no NPS form.")
     shaped, _ = nps_volume.shaped(evidence.of(asks[-1]).content)
     rows = rows_in(shaped)[0] or []
     labels = [label for row in rows if (label := read_moment(row.get("date", row.get("timestamp")))) is not None]
-    shift = label_shift(labels, evidence.situation.days_of_utc) if labels else None
+    shift = label_shift(labels, situation.days_of_utc) if labels else None
     if shift is None:
         why = "Neither the first day has a row nor the last." if labels else "It has no rows that can be read."
-        return [topic.unknown(why, OTHER_MONTH)]
+        return finding.unknown(why, OTHER_MONTH)
     edge = "end" if shift else "start"
-    topic.facts = {"edge": edge}
+    finding.facts = {"edge": edge}
     said = f"rows of {len(labels)} days go from {min(labels):%Y-%m-%d %H:%M}Z to {max(labels):%Y-%m-%d %H:%M}Z"
-    return [topic.as_assumed(f"The {edge}.", said)]
-
-
-PROBES: Final = (
-    Probe("reports of a day", day_asks, _fields),
-    Probe("the unit of response_volume", _unit_asks, _unit),
-    Probe("nps_volume", _nps_asks, _nps),
-)
+    return finding.as_assumed(f"The {edge}.", said)

@@ -8,11 +8,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from tap_lexer_activity.doctor.asking import of_list
-from tap_lexer_activity.doctor.findings import Topic
-from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence, Probe
+from tap_lexer_activity.doctor.findings import Finding
+from tap_lexer_activity.doctor.probes.base import OTHER_MONTH, Evidence
 from tap_lexer_activity.doctor.probes.lists import zones_of_users
-from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, seen
+from tap_lexer_activity.doctor.probes.series import SERIES, answered, are_ends, follows_offset, is_daily, seen
 from tap_lexer_activity.doctor.situation import LONG
 from tap_lexer_activity.doctor.situation import SERIES as ALL_SERIES
 from tap_lexer_activity.windows import DAY, HOUR, SECOND
@@ -21,8 +20,6 @@ from tap_lexer_activity.zones import alike, offsets, zone_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_lexer_activity.doctor.asking import Ask
-    from tap_lexer_activity.doctor.findings import Finding
     from tap_lexer_activity.doctor.seen import Seen
     from tap_lexer_activity.doctor.situation import Situation
     from tap_lexer_activity.windows import Window
@@ -99,7 +96,7 @@ def signs_of(parts: Iterable[tuple[Seen, Window]], *, ends: bool) -> list[Sign]:
     found: list[Sign] = []
     for series, asked in parts:
         found += signs_of_hours(series, asked, ends=ends)
-        if series.is_instant and series.grain is not None and DAY - HOUR <= series.grain <= DAY + HOUR:
+        if series.is_instant and series.grain is not None and is_daily(series.grain):
             found += [Sign(moment) for moment in series.moments if moment > asked.start]
     return found
 
@@ -114,18 +111,11 @@ def is_read_in_utc(series: Seen, zone: ZoneInfo, asked: Window) -> bool:
     return all(moment.astimezone(zone).time() == time() for moment in inside if moment > asked.start)
 
 
-def _asks(evidence: Evidence) -> Sequence[Ask]:
+def probe_zone(evidence: Evidence) -> Finding | None:
+    """The account's zone, by whatever shows it best."""
     situation = evidence.situation
-    return [
-        of_list("users"),
-        situation.report("states_volume", situation.hours),
-        situation.report("states_volume", situation.other_season),
-        situation.report("states_volume", situation.week),
-    ]
-
-
-def _judge(evidence: Evidence) -> list[Finding]:
-    situation = evidence.situation
+    for window in (situation.hours, situation.other_season, situation.week):
+        evidence.ask(situation.report(SERIES, window))
     settings = situation.settings
     counted = settings.series_zone or settings.zone
     setting = "series_zone" if settings.series_zone else "timezone"
@@ -133,17 +123,17 @@ def _judge(evidence: Evidence) -> list[Finding]:
     assumed = f"Days are those of {setting} {counted.key}{'' if is_set else ', which is not set'}."
     days = seen(evidence, SERIES, situation.week)
     if days is not None and is_read_in_utc(days, counted, situation.week):
-        return [_read_in_utc(counted, days, assumed)]
+        return _read_in_utc(counted, days, assumed)
     if follows_offset(evidence):
-        return [_by_users(counted, evidence, assumed, "series are counted by the offset of the request; ")]
+        return _by_users(counted, evidence, assumed, "series are counted by the offset of the request; ")
     signs = signs_of(answered(evidence), ends=days is not None and are_ends(days, situation.week, counted))
     if not signs:
-        return [_by_users(counted, evidence, assumed, "no label shows it; ")]
-    return [by_signs(signs, zones_of_users(evidence), situation, assumed)]
+        return _by_users(counted, evidence, assumed, "no label shows it; ")
+    return by_signs(signs, zones_of_users(evidence), situation, assumed)
 
 
 def _read_in_utc(zone: ZoneInfo, days: Seen, assumed: str) -> Finding:
-    return Topic(ZONE, assumed, {"labels": "utc"}).settled(
+    return Finding(ZONE, assumed, {"labels": "utc"}).settled(
         f"{zone.key}; labels show UTC and do not say so.",
         f"labels of {len(days.moments)} days show {days.moments[-1]:%H:%M}",
         settings={"accept": {name: ["utc_labels"] for name in ALL_SERIES}},
@@ -155,43 +145,43 @@ def by_signs(signs: Sequence[Sign], users: Counter[str], situation: Situation, a
     settings = situation.settings
     counted = settings.series_zone or settings.zone
     said = in_words(signs)
-    topic = Topic(ZONE, assumed, {"shown": said, "users": dict(users)})
+    finding = Finding(ZONE, assumed, {"shown": said, "users": dict(users)})
     if all(sign.fits(counted) for sign in signs):
-        return topic.as_assumed(f"{counted.key}.", said)
+        return finding.as_assumed(f"{counted.key}.", said)
     theirs = [name for name in users if all(sign.fits(ZoneInfo(name)) for sign in signs)]
     theirs.sort(key=lambda name: not all(sign.fits_best(ZoneInfo(name)) for sign in signs))
     if theirs:
         block = {"timezone": theirs[0], **({"series_zone": theirs[0]} if settings.series_zone else {})}
         shown = f"{said}; {users[theirs[0]]} of {users.total()} users have {theirs[0]}"
-        return topic.settled(f"{theirs[0]}.", shown, settings=block)
+        return finding.settled(f"{theirs[0]}.", shown, settings=block)
     if all(sign.fits_best(ZoneInfo("UTC")) for sign in signs):
         found = "Series are counted in days of UTC, where no user is."
-        return topic.settled(found, said, settings={"series_zone": "UTC"})
+        return finding.settled(found, said, settings={"series_zone": "UTC"})
     fitting = [name for name in zone_names() if all(sign.fits(ZoneInfo(name)) for sign in signs)]
     histories = {offsets(ZoneInfo(name), situation.back(LONG)) for name in fitting}
     more = f" and {len(fitting) - _MOST_NAMED} more" if len(fitting) > _MOST_NAMED else ""
     shown = f"{', '.join(fitting[:_MOST_NAMED])}{more}"
     if len(histories) == 1:
         found = f"Series are counted in {fitting[0]} or one like it, where no user is."
-        return topic.settled(found, f"{said}: {shown}", settings={"series_zone": fitting[0]})
+        return finding.settled(found, f"{said}: {shown}", settings={"series_zone": fitting[0]})
     found = f"Another one, where no user is: {shown}." if fitting else "None that is known."
     advice = "Set timezone to the account's zone: Lexer's screens show it. If most users are elsewhere, set series_zone"
-    return topic.open(found, advice, evidence=said)
+    return finding.open(found, advice, evidence=said)
 
 
 def _by_users(zone: ZoneInfo, evidence: Evidence, assumed: str, why: str) -> Finding:
     """The zone by that of most users, where no answer shows it."""
     within, users = evidence.situation.back(LONG), zones_of_users(evidence)
     if not users:
-        return Topic(ZONE, assumed).unknown(f"{why[0].upper()}{why[1:]}nor does a user.", OTHER_MONTH)
+        return Finding(ZONE, assumed).unknown(f"{why[0].upper()}{why[1:]}nor does a user.", OTHER_MONTH)
     groups = alike(users, within)
     most = max(groups.values(), key=Counter.total)
     name = most.most_common(1)[0][0]
     said = f"{why}{most.total()} of {users.total()} users have {name}"
-    topic = Topic(ZONE, assumed, {"users": dict(users)})
+    finding = Finding(ZONE, assumed, {"users": dict(users)})
     if groups[offsets(zone, within)].total() == most.total():
-        return topic.as_assumed(f"Most likely {zone.key}.", said)
-    return topic.settled(f"Most likely {name}.", said, settings={"timezone": name})
+        return finding.as_assumed(f"Most likely {zone.key}.", said)
+    return finding.settled(f"Most likely {name}.", said, settings={"timezone": name})
 
 
 def in_words(signs: Sequence[Sign]) -> str:
@@ -210,6 +200,3 @@ def in_words(signs: Sequence[Sign]) -> str:
 def _written(offset: timedelta) -> str:
     minutes = offset // timedelta(minutes=1)
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-PROBES: Final = (Probe("zone", _asks, _judge),)
