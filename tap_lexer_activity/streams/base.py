@@ -293,7 +293,8 @@ class WindowedStream(LexerStream):
         answer, label = self.asked(request, form_id)
         if answer is None:  # nothing came where an object of metrics was expected
             return []
-        return self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        rows = self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        return [self.columns.placed(row) for row in rows]
 
     def read_up_to(self, request: Request) -> ReadUpTo:
         """The event that the windows of a request have been read."""
