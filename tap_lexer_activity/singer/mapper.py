@@ -113,7 +113,7 @@ def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logg
     streams (`"*"`) fails for want of them.
 
     Raises:
-        ConfigurationError: If a map can't be used.
+        ConfigurationError: If a map can't be used, or flattening gives two columns one name.
     """
     mapper = PluginMapper(plugin_config=dict(config), logger=logger)
     schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in catalog.streams}
@@ -125,6 +125,12 @@ def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logg
             mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         except MappingError as error:
             msg = f"stream_maps: the map for {name} can't be used: {error} [see: stream-map-refused]"
+            raise ConfigurationError(msg) from error
+        except ValueError as error:  # of flattening: two columns would have one name
+            msg = (
+                f"flattening_max_key_length: two columns of {name} would have one name ({error}); "
+                "set it to 60 or more, or leave it out [see: flattening-one-name]"
+            )
             raise ConfigurationError(msg) from error
         for stream_map in mapper.stream_maps[name]:
             mend(stream_map)
