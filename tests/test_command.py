@@ -446,13 +446,19 @@ def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("LOOKBACK_DAYS", "seven"), ("FORM_IDS", "55,56"), ("REPORT_PARAMETERS", "{"), ("INCLUDE_PARTIAL", "ja")],
+    ("name", "value", "like"),
+    [
+        ("LOOKBACK_DAYS", "seven", "7"),
+        ("FORM_IDS", "55,56", "[55, 56]"),
+        ("EXPORT_TIME_FORMATS", "%d/%m/%Y", '["%d/%m/%Y %H:%M"]'),
+        ("REPORT_PARAMETERS", "{", "{}"),
+        ("INCLUDE_PARTIAL", "ja", "true or false"),
+    ],
 )
-def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str) -> None:
+def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str, like: str) -> None:
     env = {"TAP_LEXER_ACTIVITY_API_TOKEN": "secret-token", f"TAP_LEXER_ACTIVITY_{name}": value}
     line = refused(tap, None, "--config=ENV", env=env)
-    assert line.startswith(f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like ")
+    assert line == f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like {like}"
 
 
 @pytest.mark.parametrize("name", ["FORM_IDS", "LOOKBACK_DAYS", "REPORT_PARAMETERS", "INCLUDE_PARTIAL"])
