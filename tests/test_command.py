@@ -142,6 +142,12 @@ def test_the_sdk_s_test_mode_describes_every_stream_without_a_request(tap: Tap, 
     assert not sandbox.requests
 
 
+def test_a_test_mode_that_there_is_not_is_refused(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(), "--test=records", "--select", "users")
+    assert (run.code, run.out, len(sandbox.requests)) == (2, "", 0)
+    assert "'records' is not one of 'all', 'schema'" in run.log
+
+
 def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     env = {
         f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value)
@@ -443,6 +449,8 @@ def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
     assert "nowhere.json" in refused(tap, None, "--config", "nowhere.json")
     for content in ("{nonsense", "[5]", ""):
         assert "not a file with a JSON object of settings" in refused(tap, content)
+    for path in ("nowhere.json", "."):
+        assert tap.run(None, "--config", path).see == ["config-no-path"]
 
 
 @pytest.mark.parametrize(
