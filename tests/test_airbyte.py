@@ -231,8 +231,10 @@ def test_a_setting_that_can_t_be_used_is_the_reason_why_a_check_fails(
     assert status["message"].startswith(said)
 
 
-def test_text_that_is_empty_is_no_setting(source: Source, config: Make) -> None:
-    (status,) = source.run("check", config=config(end_date="", skip_windows="", series_zone="")).of("CONNECTION_STATUS")
+def test_what_a_form_leaves_empty_is_no_setting(source: Source, config: Make) -> None:
+    (status,) = source.run("check", config=config(end_date="", skip_windows="", series_zone="", form_ids=[])).of(
+        "CONNECTION_STATUS"
+    )
     assert status == {"status": "SUCCEEDED"}
 
 
