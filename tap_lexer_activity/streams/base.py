@@ -257,7 +257,6 @@ class WindowedStream(LexerStream):
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
         left = list(self.plan(form_id).requests)
-        end = left[-1].windows[-1].end if left else self.bookmark(form_id) or self.start
         while left:
             request, *left = [*self.ranges.parts(left[0]), *left[1:]]
             try:
@@ -271,6 +270,12 @@ class WindowedStream(LexerStream):
                 continue
             yield from rows
             yield self.read_up_to(request)
+        yield from self.passed(form_id)
+
+    def passed(self, form_id: int | None) -> Iterator[ReadUpTo]:
+        """The event that the windows after the last that is read are passed over, if there are any."""
+        requests = self.plan(form_id).requests
+        end = requests[-1].windows[-1].end if requests else self.bookmark(form_id) or self.start
         if passed := skipping.end_of_passed(end, self.settings, self.name, self.interval, self.zone):
             yield ReadUpTo(passed)
 

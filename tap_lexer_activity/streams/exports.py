@@ -97,7 +97,7 @@ class Export(ExportFiles):
             while self.lets_others_go_on and not queue.is_ready:
                 yield "not yet"
             if (found := next(jobs, None)) is None:
-                return
+                break
             request, job = found
             try:
                 file = self._fetch(job)
@@ -113,6 +113,7 @@ class Export(ExportFiles):
                 queue.put_back(halves(request))
             else:
                 yield self.read_up_to(request)
+        yield from self.passed(form_id)
 
     def _fetch(self, job: Job) -> TextIO | None:
         with self.run.progress.requests_of(self.name):
