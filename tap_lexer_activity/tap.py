@@ -107,7 +107,7 @@ class TapLexerActivity(SingerTap):
             raise ConfigurationError(msg)
         try:
             return super().cb_config(ctx, param, value)
-        except (TypeError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:
             msg = (
                 f"--config {' '.join(value)}: not a file with a JSON object of settings ({error}) [see: config-no-path]"
             )

@@ -231,8 +231,10 @@ def test_a_setting_that_can_t_be_used_is_the_reason_why_a_check_fails(
     assert status["message"].startswith(said)
 
 
-def test_text_that_is_empty_is_no_setting(source: Source, config: Make) -> None:
-    (status,) = source.run("check", config=config(end_date="", skip_windows="", series_zone="")).of("CONNECTION_STATUS")
+def test_what_a_form_leaves_empty_is_no_setting(source: Source, config: Make) -> None:
+    (status,) = source.run("check", config=config(end_date="", skip_windows="", series_zone="", form_ids=[])).of(
+        "CONNECTION_STATUS"
+    )
     assert status == {"status": "SUCCEEDED"}
 
 
@@ -467,7 +469,10 @@ def test_max_requests_end_what_is_incremental_and_spoil_what_is_not(source: Sour
     assert (answer.code, answer.status, len(answer.records["summary"])) == (0, {"summary": "COMPLETE"}, 3)
     answer = source.run("read", config=limited, catalog=configured("summary", mode="full_refresh"))
     assert (answer.code, answer.status, answer.states) == (1, {"summary": "INCOMPLETE"}, [])
-    assert answer.errors[0][2].startswith("summary: max_requests (3) ended it, and a full refresh can't continue later")
+    said = "max_requests (3) ended it, and a full refresh can't continue later. Raise max_requests"
+    assert answer.errors[0][2].startswith(f"summary: {said}, or read it incrementally")
+    answer = source.run("read", config=limited, catalog=configured("summary", "users"))
+    assert answer.errors[0][2].startswith(f"users: {said} [see: "), "a list has no other mode"
 
 
 def test_a_backfill_leaves_the_states_as_they_were_and_replaces_no_table(source: Source, config: Make) -> None:

@@ -142,6 +142,12 @@ def test_the_sdk_s_test_mode_describes_every_stream_without_a_request(tap: Tap, 
     assert not sandbox.requests
 
 
+def test_a_test_mode_that_there_is_not_is_refused(tap: Tap, sandbox: Sandbox) -> None:
+    run = tap.run(sandbox.config(), "--test=records", "--select", "users")
+    assert (run.code, run.out, len(sandbox.requests)) == (2, "", 0)
+    assert "'records' is not one of 'all', 'schema'" in run.log
+
+
 def test_settings_come_from_the_environment_too(tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf) -> None:
     env = {
         f"TAP_LEXER_ACTIVITY_{name.upper()}": str(value)
@@ -443,16 +449,24 @@ def test_a_config_that_is_no_file_or_no_json_is_refused(tap: Tap) -> None:
     assert "nowhere.json" in refused(tap, None, "--config", "nowhere.json")
     for content in ("{nonsense", "[5]", ""):
         assert "not a file with a JSON object of settings" in refused(tap, content)
+    for path in ("nowhere.json", "."):
+        assert tap.run(None, "--config", path).see == ["config-no-path"]
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("LOOKBACK_DAYS", "seven"), ("FORM_IDS", "55,56"), ("REPORT_PARAMETERS", "{"), ("INCLUDE_PARTIAL", "ja")],
+    ("name", "value", "like"),
+    [
+        ("LOOKBACK_DAYS", "seven", "7"),
+        ("FORM_IDS", "55,56", "[55, 56]"),
+        ("EXPORT_TIME_FORMATS", "%d/%m/%Y", '["%d/%m/%Y %H:%M"]'),
+        ("REPORT_PARAMETERS", "{", "{}"),
+        ("INCLUDE_PARTIAL", "ja", "true or false"),
+    ],
 )
-def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str) -> None:
+def test_a_variable_that_can_not_be_read_is_refused_by_name(tap: Tap, name: str, value: str, like: str) -> None:
     env = {"TAP_LEXER_ACTIVITY_API_TOKEN": "secret-token", f"TAP_LEXER_ACTIVITY_{name}": value}
     line = refused(tap, None, "--config=ENV", env=env)
-    assert line.startswith(f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like ")
+    assert line == f"The environment variable TAP_LEXER_ACTIVITY_{name} is {value!r} and should be like {like}"
 
 
 @pytest.mark.parametrize("name", ["FORM_IDS", "LOOKBACK_DAYS", "REPORT_PARAMETERS", "INCLUDE_PARTIAL"])

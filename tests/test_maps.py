@@ -182,3 +182,24 @@ def test_an_error_of_a_map_names_stream_and_column(
     assert run.errors[-1] == (
         f"users: the stream map for {column} fails with {kind} (its text is not shown: data may be in it)"
     )
+
+
+@pytest.mark.parametrize("depth", [{}, {"flattening_max_depth": -1}])
+def test_flattening_without_a_depth_names_the_setting(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf, depth: dict[str, int]
+) -> None:
+    run = tap.run(sandbox.config(**ONE_DAY, flattening_enabled=True, **depth), catalog=catalog_of("users"))
+    assert (run.code, run.out, run.see) == (1, "", ["setting-missing"])
+    assert run.errors == [
+        "flattening_max_depth: is missing; flattening_enabled needs a number such as 1, which makes text of objects and lists"
+    ]
+
+
+def test_flattening_that_gives_two_columns_one_name_names_the_setting(
+    tap: Tap, sandbox: Sandbox, catalog_of: CatalogOf
+) -> None:
+    flat = {"flattening_enabled": True, "flattening_max_depth": 1, "flattening_max_key_length": 3}
+    run = tap.run(sandbox.config(**ONE_DAY, **flat), catalog=catalog_of("users", "summary"))
+    assert (run.code, run.out, run.see) == (1, "", ["flattening-one-name"])
+    assert run.errors[-1].startswith("flattening_max_key_length: two columns of ")
+    assert run.errors[-1].endswith("; set it to 60 or more, or leave it out")

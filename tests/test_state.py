@@ -92,6 +92,18 @@ def test_a_bookmark_is_by_its_stream_s_column_if_it_does_not_say() -> None:
             "the bookmark of summary is of the column 'id', and not of 'date_from'",
         ),
         (
+            {"bookmarks": {"summary": {"date_from": A_DAY, "value": 5}}},
+            "the bookmark of summary has no replication_key_value, but date_from, value. Correct it, or remove it",
+        ),
+        (
+            {"bookmarks": {"nps_volume": {"55": bookmark(A_DAY, "date")}}},
+            "the bookmark of nps_volume has no replication_key_value, but 55. Correct it, or remove it",
+        ),
+        (
+            {"bookmarks": {"nps_volume": {"partitions": [{"context": {"form_id": 55}, "date": A_DAY}]}}},
+            "the bookmark of nps_volume {'form_id': 55} has no replication_key_value, but date. Correct it, or remove it",
+        ),
+        (
             {"bookmarks": {"nps_volume": {"partitions": [{"context": {"form_id": 55}, **bookmark("soon", "date")}]}}},
             "the bookmark of nps_volume {'form_id': 55} is 'soon'",
         ),

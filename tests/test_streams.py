@@ -669,6 +669,15 @@ def test_a_most_that_gets_no_stream_any_further_is_cautioned(
     assert set(said) == (set() if takes is None else {f"{caution}Raise it, or lower {setting}"})
 
 
+def test_each_stream_that_a_most_is_too_few_for_is_named_once_and_the_list_of_forms_is_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Host(FORMS) as host:
+        Told(host, "forms", "nps_summary", max_requests=1).describe_plan()
+    said = [message.partition(" to get further")[0] for message in caplog.messages]
+    assert said == ["max_requests is 1, but nps_summary needs at least 2"]
+
+
 def test_few_requests_go_to_what_is_new_then_to_lists_and_at_last_to_a_mere_lookback() -> None:
     before = {"summary": bookmark("08"), "case_summary": bookmark("07"), "case_classifications": bookmark("06")}
     with Host() as host:

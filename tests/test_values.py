@@ -208,6 +208,44 @@ def test_a_catalog_that_does_not_want_what_was_kept_is_told_that_it_is_lost(
         assert said.endswith("such values are null, and lost: additional_columns is not selected")
 
 
+def test_what_a_catalog_of_an_earlier_version_has_no_column_for_is_kept(
+    tap: Tap, sandbox: Sandbox, catalog_of: Callable[..., Any]
+) -> None:
+    """As in exports. Forms are asked whether they are NPS forms first."""
+    lacking = {
+        "users": ["email", "timezone"],
+        "forms": ["nps"],
+        "summary": ["total_volume"],
+        "user_volume": ["states"],
+        "states_volume": ["value"],
+        "nps_volume": ["total_sent"],
+        "mention_sla_export": ["State"],
+    }
+    config = sandbox.config(start_date="2026-04-30")
+    whole = tap.run(config, catalog=catalog_of(*lacking))
+    catalog = catalog_of(*lacking)
+    for entry in catalog["streams"]:
+        for name in lacking.get(entry["stream"], ()):
+            del entry["schema"]["properties"][name.lower()]
+    run = tap.run(config, catalog=catalog)
+    assert run.code == 0, run.log
+    assert warnings(run) == warnings(whole)
+    for stream, names in lacking.items():
+        assert run.records[stream]
+        for row, full in zip(run.records[stream], whole.records[stream], strict=True):
+            kept = {name: full.pop(name.lower()) for name in names}
+            assert row == full | {"additional_columns": (full["additional_columns"] or {}) | kept}
+
+    del catalog["streams"][:]
+    catalog["streams"] += [entry for entry in catalog_of("users")["streams"] if entry["stream"] == "users"]
+    del catalog["streams"][0]["schema"]["properties"]["last_sign_in_at"]
+    with Host(b"", users=with_length(b'[{"id": 1, "last_sign_in_at": "never"}]')) as host:
+        run = tap.run(host.config(), catalog=catalog)
+    assert run.records["users"] == [{"id": 1, "additional_columns": {"last_sign_in_at": "never"}}], (
+        "a value of another type, too, as it came"
+    )
+
+
 def test_the_date_of_nps_volume_is_in_utc_and_one_that_is_none_fails_its_stream(
     tap: Tap, catalog_of: Callable[..., Any]
 ) -> None:

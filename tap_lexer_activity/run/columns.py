@@ -14,6 +14,8 @@ from tap_lexer_activity.values import to_utc
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}", re.ASCII)
 """A name that every database takes for a column."""
+_OWN: Final = frozenset({*ADDED_COLUMNS, ADDITIONAL})
+"""Columns that are not Lexer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,21 @@ class Columns:
         """True if `additional_columns` is loaded."""
         return ADDITIONAL in self.selected
 
-    def with_late(self, row: Row) -> Row:
-        """A row that was read when fewer columns were known: what has a column now is moved into it."""
-        late = self.properties.keys() - row.keys()
-        found = {name: value for name, value in (row.get(ADDITIONAL) or {}).items() if name in late}
-        if not found:
+    def placed(self, row: Row) -> Row:
+        """A row with each of Lexer's values where the catalog has a place for it: in its column, or in `additional_columns`.
+
+        The catalog may be of an earlier version, with fewer columns; or discovery may have found more since the row was read.
+        """
+        added = row.get(ADDITIONAL) or {}
+        late = added.keys() & self.properties.keys() - row.keys()
+        lost = row.keys() - self.properties.keys() - _OWN if self.keep_additional else set()
+        if not late and not lost:
             return row
-        rest = {name: value for name, value in row[ADDITIONAL].items() if name not in found}
-        return {**row, **found, ADDITIONAL: rest or None}
+        rest = {name: value for name, value in row.items() if name in lost}
+        rest |= {name: value for name, value in added.items() if name not in late}
+        columns = {name: value for name, value in row.items() if name not in lost}
+        columns |= {name: value for name, value in added.items() if name in late}
+        return {**columns, ADDITIONAL: rest or None}
 
 
 def with_found(properties: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, Any]:

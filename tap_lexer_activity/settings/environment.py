@@ -23,6 +23,8 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "boolean": lambda text: _BOOLEANS[text.lower()],
 }
 _EXAMPLES: Final = {"integer": "7", "array": "[55, 56]", "object": "{}", "boolean": "true or false"}
+_TEXTS: Final = '["%d/%m/%Y %H:%M"]'
+"""An example of a list of texts."""
 _LIKE_SETTINGS: Final = re.compile(r"""[{}"'\n]|^\s*\[|: |api_token""")
 """Found in settings, and hardly ever in the path of a file."""
 
@@ -38,7 +40,9 @@ def unreadable_variable(schema: Mapping[str, Any], prefix: str, environment: Map
             _READERS[kind](text)
         except (KeyError, ValueError):
             shown = "not JSON" if name == "stream_map_config" else repr(text)  # salts of stream maps are in it
-            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {_EXAMPLES[kind]} [see: variable-value]"
+            is_of_texts = "string" in definition.get("items", {}).get("type", ())
+            wanted = _TEXTS if is_of_texts else _EXAMPLES[kind]
+            return f"The environment variable {prefix}{name.upper()} is {shown} and should be like {wanted} [see: variable-value]"
     return None
 
 

@@ -19,6 +19,15 @@ def _expressions(stream_maps: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
+def flattening_errors(given: Mapping[str, Any]) -> Iterator[str]:
+    """An error for flattening without a depth, or with one that is none."""
+    if given.get("flattening_enabled") and given.get("flattening_max_depth", -1) < 0:
+        yield (
+            "flattening_max_depth: is missing; flattening_enabled needs a number such as 1, which makes text of objects and lists "
+            "[see: setting-missing]"
+        )
+
+
 def map_errors(stream_maps: Mapping[str, Any], stream_map_config: Mapping[str, Any]) -> list[str]:
     """A line for each key and package that the expressions of stream maps need and don't have: they would fail at the first row."""
     keys: dict[str, list[str]] = {}

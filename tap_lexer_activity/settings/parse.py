@@ -24,7 +24,7 @@ from tap_lexer_activity.settings.checks import (
 )
 from tap_lexer_activity.settings.dates import range_errors, read_backfill, read_instant, read_starts, read_zone
 from tap_lexer_activity.settings.first_contact import format_errors, read_accepted, read_series_zone, read_skipped
-from tap_lexer_activity.settings.maps import map_errors
+from tap_lexer_activity.settings.maps import flattening_errors, map_errors
 from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.settings.settings import Settings
 
@@ -76,6 +76,7 @@ def parse_settings(
         *parameter_errors(given.get("report_parameters", {}), report_streams),
         *form_id_errors(given.get("form_ids")),
         *salt_errors(given.get("stream_map_config", {})),
+        *flattening_errors(given),
         *map_errors(given.get("stream_maps", {}), given.get("stream_map_config", {})),
         *format_errors(given.get("export_time_formats", ())),
     ]

@@ -15,6 +15,7 @@ from typing import IO, Any, Final, NoReturn
 import click
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, SingerSDKError, SyncLifecycleSignal
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
 from tap_lexer_activity.errors import EndOfRun, see_last
@@ -93,6 +94,8 @@ def command_of(command: click.Command, logger: logging.Logger) -> LexerCommand:
         if option.name in {"catalog", "state"}:  # the SDK opens them in the encoding of the machine's locale
             option.type = click.File("rb")
             option.is_eager = option.name == "catalog"  # --test needs it
+        if option.name == "test":  # the SDK takes any other word for a test of all streams, selected or not
+            option.type = click.Choice([choice.value for choice in CliTestOptionValue])
     check = click.Option(
         ["--check"],
         is_flag=True,

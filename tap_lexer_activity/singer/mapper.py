@@ -113,6 +113,12 @@ def mapper_for(config: Mapping[str, Any], catalog: Catalog, logger: logging.Logg
         except MappingError as error:
             msg = f"stream_maps: the map for {name} can't be used: {error} [see: stream-map-refused]"
             raise ConfigurationError(msg) from error
+        except ValueError as error:  # of flattening: two columns would have one name
+            msg = (
+                f"flattening_max_key_length: two columns of {name} would have one name ({error}); "
+                "set it to 60 or more, or leave it out [see: flattening-one-name]"
+            )
+            raise ConfigurationError(msg) from error
         for stream_map in mapper.stream_maps[name]:
             mend(stream_map)
     for caution in without_effect(config.get("stream_maps") or {}, schemas):

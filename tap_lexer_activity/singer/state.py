@@ -19,6 +19,8 @@ from tap_lexer_activity.windows import EARLIEST, to_text
 _VALUE: Final = "replication_key_value"
 _KEY: Final = "replication_key"
 _PARTS: Final = frozenset({_VALUE, _KEY, "context", "partitions"})
+_OF_THE_SDK: Final = frozenset({"starting_replication_value", "replication_key_signpost", "progress_markers"})
+"""Parts that the SDK puts beside a bookmark."""
 
 
 def checked_state(state: Any) -> dict[str, Any]:
@@ -81,10 +83,16 @@ def _checked_bookmark(name: str, bookmark: dict[str, Any], column: str | None) -
 
     A null one counts as missing: the SDK compares what is there.
     """
+    strangers = sorted(bookmark.keys() - _PARTS - _OF_THE_SDK)
     bookmark = {
         part: value for part, value in bookmark.items() if part in _PARTS and not (part == _VALUE and value is None)
     }
     if _VALUE not in bookmark:
+        if strangers and "partitions" not in bookmark:
+            raise _UnusableStateError(
+                f"the bookmark of {name} has no {_VALUE}, but {', '.join(strangers)}. "
+                "Correct it, or remove it to read from start_date"
+            )
         return bookmark
     if bookmark.get(_KEY, column) != column:
         raise _UnusableStateError(f"the bookmark of {name} is of the column {bookmark[_KEY]!r}, and not of {column!r}")

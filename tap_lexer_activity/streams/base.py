@@ -244,7 +244,6 @@ class WindowedStream(LexerStream):
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
         left = list(self.plan(form_id).requests)
-        end = left[-1].windows[-1].end if left else self.bookmark(form_id) or self.start
         while left:
             request, *left = [*self.ranges.parts(left[0]), *left[1:]]
             try:
@@ -258,6 +257,12 @@ class WindowedStream(LexerStream):
                 continue
             yield from rows
             yield self.read_up_to(request)
+        yield from self.skipped(form_id)
+
+    def skipped(self, form_id: int | None) -> Iterator[ReadUpTo]:
+        """The event that the windows after the last that is read are skipped, if there are any."""
+        requests = self.plan(form_id).requests
+        end = requests[-1].windows[-1].end if requests else self.bookmark(form_id) or self.start
         if self.settings.backfill is None and (skipped := self.ranges.end_of_skipped(end)):
             yield ReadUpTo(skipped)
 
@@ -280,7 +285,8 @@ class WindowedStream(LexerStream):
         answer, label = self.asked(request, form_id)
         if answer is None:  # nothing came where an object of metrics was expected
             return []
-        return self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        rows = self.answers.distinct((row | more for row in self.rows(request, answer, label)), label)
+        return [self.columns.placed(row) for row in rows]
 
     def read_up_to(self, request: Request) -> ReadUpTo:
         """The event that the windows of a request have been read."""

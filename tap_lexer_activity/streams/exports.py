@@ -94,8 +94,9 @@ class Export(ExportFiles):
                 while self.lets_others_go_on and not queue.is_ready:
                     yield "not yet"
                 if (found := next(jobs, None)) is None:
-                    return
+                    break
                 yield from self._events_of_job(queue, *found, form_id)
+        yield from self.skipped(form_id)
 
     def _events_of_job(self, queue: JobQueue, request: Request, job: Job, form_id: int | None) -> Generator[Event]:
         try:

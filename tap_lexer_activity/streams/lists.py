@@ -39,7 +39,7 @@ class ListStream(LexerStream):
 
     @override
     def events(self, form_id: int | None) -> Generator[Event]:
-        yield from self.fetch()
+        yield from map(self.columns.placed, self.fetch())
 
 
 class Users(ListStream):
@@ -54,7 +54,7 @@ class Users(ListStream):
             said = "the list of users is empty, though whoever made the token is a user. No rows come of it"
             self.run.notices.accept(self.name, "nothing", said)
         self.compare_zone(users)
-        yield from users
+        yield from map(self.columns.placed, users)
 
     def compare_zone(self, users: Iterable[Mapping[str, Any]]) -> None:
         """Warn if most users have another time zone than the configured one."""
@@ -81,5 +81,4 @@ class Forms(ListStream):
 
     @override
     def fetch(self, *, tries: int = TRIES) -> list[Row]:
-        # (The list may have been read before discovery found columns in it.)
-        return [self.columns.with_late(form) for form in self.run.forms.all(tries=tries)]
+        return self.run.forms.all(tries=tries)

@@ -49,14 +49,14 @@ def cautions(settings: Settings, plans: Sequence[Plan], *, needs_forms: bool) ->
     for plan in plans:
         # What it takes to get one window further: the list of forms, the lookback, and the window; a job and its polls for an export.
         each = 3 if plan.polls else 1
-        needed = int(needs_forms) + plan.rereads * (2 if plan.polls else 1) + each
+        needed = int(needs_forms and plan.stream != "forms") + plan.rereads * (2 if plan.polls else 1) + each
         if most is not None and plan.count > plan.rereads and needed > most:
             lookback = "export_lookback_days" if plan.polls else "lookback_days"
             found.append(
                 f"max_requests is {most}, but {plan.stream} needs at least {needed} to get further, lookback included. "
                 f"Raise it, or lower {lookback} [see: max-requests-too-few]"
             )
-    return found
+    return list(dict.fromkeys(found))  # (each form of a stream may need the same)
 
 
 def alternatives(run: Run, streams: Sequence[WindowedStream], total: int) -> dict[tuple[str, str], int]:

@@ -39,11 +39,13 @@ def read_file(option: str, path: str) -> Any:
 
 
 def settings_in(content: Any) -> dict[str, Any]:
-    """The settings: those that are objects may be text, as a form has them, and empty text is not set."""
+    """The settings: those that are objects may be text, as a form has them, and what a form leaves empty is not set."""
     if not isinstance(content, dict):
         msg = "--config: the file has no JSON object of settings [see: airbyte-file]"
         raise ConfigurationError(msg)
-    found = {name: value for name, value in content.items() if value != "" or name in OWN_SETTINGS["required"]}
+    found = {
+        name: value for name, value in content.items() if value not in ("", []) or name in OWN_SETTINGS["required"]
+    }
     errors = []
     for name, definition in OWN_SETTINGS["properties"].items():
         if is_object(definition) and isinstance(text := found.get(name), str):
