@@ -164,9 +164,9 @@ def _end(engine: Engine, cut_off: list[str], messages: m.Messages, *, has_moved:
         messages.write(m.failure(f"{name}: {reason}", m.kind_of(progress.errors.get(name)), name))
     for name in cut_off:
         code = 1
-        whole, way = (
-            ("backfill", "") if engine.run.settings.backfill else ("full refresh", ", or read it incrementally")
-        )
+        whole = "backfill" if engine.run.settings.backfill else "full refresh"
+        is_only_way = engine.run.settings.backfill or BY_NAME[name].bookmark_column is None
+        way = "" if is_only_way else ", or read it incrementally"
         text = (
             f"{name}: max_requests ({engine.run.settings.max_requests}) ended it, and a {whole} can't continue later. "
             f"Raise max_requests{way} [see: airbyte-cut-off]"
