@@ -132,7 +132,12 @@ def without_token(text: str, token: str) -> str:
     if not token:
         return text
     forms = {token, json.dumps(token)[1:-1], quote(token, safe="")}
-    length = min(_SHORTEST_PART, len(token))
-    parts = {form[start : start + length] for form in forms for start in range(len(form) - length + 1)}
-    begins = "|".join(map(re.escape, sorted(parts)))
-    return re.sub(f"(?:(?={begins}).)+.{{{length - 1}}}", "[api_token]", text)
+    parts: dict[int, set[str]] = {}
+    for form in forms:
+        length = min(_SHORTEST_PART, len(form))
+        parts.setdefault(length, set()).update(form[start : start + length] for start in range(len(form) - length + 1))
+    found = [
+        f"(?:(?={'|'.join(map(re.escape, sorted(parts[length])))}).)+.{{{length - 1}}}"
+        for length in sorted(parts, reverse=True)
+    ]
+    return re.sub("|".join(found), "[api_token]", text)

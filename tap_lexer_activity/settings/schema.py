@@ -143,7 +143,7 @@ SETTINGS: Final = th.PropertiesList(
     ),
     th.Property(
         "max_range_days",
-        th.IntegerType(minimum=5, maximum=360),
+        th.IntegerType(minimum=4, maximum=360),
         default=360,
         title="Longest range",
         description="Most days in one request. If Lexer refuses longer ranges, or answers them in longer buckets, a run finds "
