@@ -74,11 +74,6 @@ class TapLexerActivity(SingerTap):
         self.run_sync_dry_run(dry_run_record_limit=1, streams=self.selected)
         say_trial(self.engine)
 
-    def write_selected_schemas(self) -> None:
-        """Write the SCHEMA messages of the selected streams, and nothing else."""
-        for stream in self.selected:
-            stream.write_schema()
-
     # The command
 
     @classmethod
@@ -130,7 +125,11 @@ class TapLexerActivity(SingerTap):
         is_chosen = catalog is not None or select is not None
         if value == CliTestOptionValue.All.value or (value == CliTestOptionValue.Schema.value and is_chosen):
             tap = cls._of(config, catalog=catalog, select=select)
-            tap.test() if value == CliTestOptionValue.All.value else tap.write_selected_schemas()
+            if value == CliTestOptionValue.All.value:
+                tap.test()
+            else:
+                for stream in tap.selected:
+                    stream.write_schema()
             ctx.exit()
         super().cb_test(ctx, param, value)
 

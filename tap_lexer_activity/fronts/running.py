@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.run.run import Run
@@ -20,7 +21,7 @@ from tap_lexer_activity.settings.schema import OWN_SETTINGS
 from tap_lexer_activity.settings.settings import Settings
 from tap_lexer_activity.singer.encode import as_lines
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
-from tap_lexer_activity.sync.checks import discover_columns
+from tap_lexer_activity.sync.checks import discover_columns, discoverable
 from tap_lexer_activity.sync.engine import Engine, Step
 
 _DECODER: Final = msgspec.json.Decoder()
@@ -28,18 +29,18 @@ _DECODER: Final = msgspec.json.Decoder()
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
     """The settings of a configuration."""
-    return parse_settings(config, now=datetime.now(UTC), schema=OWN_SETTINGS, report_streams=REPORTS)
+    try:
+        return parse_settings(config, now=datetime.now(UTC), schema=OWN_SETTINGS, report_streams=REPORTS)
+    except ConfigValidationError as error:
+        # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
+        error.errors = [without_token(line, str(config.get("api_token") or "")) for line in error.errors]
+        raise
 
 
 def discovered(settings: Settings, names: Collection[str]) -> list[str]:
     """Those of some streams whose columns discovery finds, as the settings want it."""
-    if not settings.discover_export_columns:
-        return []
-    return [
-        name
-        for name, kind in BY_NAME.items()
-        if name in names and (kind.is_export or (settings.discover_columns and kind.selected_by_default))
-    ]
+    wanted = discoverable(of_exports=settings.discover_export_columns, of_all=settings.discover_columns)
+    return [name for name in wanted if name in names]
 
 
 def all_columns(run: Run, names: Collection[str]) -> dict[str, Columns]:

@@ -51,10 +51,13 @@ class WholeAnswers:
 
     def read(self, reply: Reply, ask: Ask, expected: Expected, what: str) -> Any:
         """The rows of an answer, or its object. An answer that says that there is more, which does not come, is refused."""
-        content = self._opened(reply, expected, what)
+        content = opened(reply.answer, expected, what)
+        if content.notice is not None:
+            kind, said = content.notice
+            self._notices.accept(expected.stream, kind, said)
         if ONE_PAGE in expected.accepted:
             return content.rows
-        signs = self._signs(reply, content)
+        signs = _signs(reply, content)
         if expected.shape not in {"list", "surveys"}:
             if signs.more:
                 msg = f"{what}: {_OTHERS}. {self._way(signs.more, expected)} [see: answer-one-page]"
@@ -68,19 +71,6 @@ class WholeAnswers:
         elif expected.may_be_cut and len(pages.rows) in USUAL_SIZES | {signs.size} and len(pages.rows) != signs.total:
             self._settle(pages, ask, expected, what)
         return pages.rows
-
-    def _opened(self, reply: Reply, expected: Expected, what: str) -> Content:
-        content = opened(reply.answer, expected, what)
-        if content.notice is not None:
-            kind, said = content.notice
-            self._notices.accept(expected.stream, kind, said)
-        return content
-
-    def _signs(self, reply: Reply, content: Content) -> Signs:
-        # (A row, or an object of metrics, may have fields that are called as signs of pages are.)
-        is_envelope = content.rows is not reply.answer and content.rows != [reply.answer]
-        count = len(content.rows) if isinstance(content.rows, list) else 1
-        return signs_of_pages(reply.status, reply.headers, reply.answer if is_envelope else None, count)
 
     def _read_pages(self, pages: _Pages, begun: Signs, ask: Ask, expected: Expected, what: str) -> None:
         """Read the pages after the first, each from where the one before it says that it is, or else by its number."""
@@ -103,7 +93,7 @@ class WholeAnswers:
                 break
             if not pages.add(url, content.rows):
                 raise UnexpectedAnswerError(self._again(pages, expected, what, why))
-            signs = _following(begun, self._signs(reply, content), len(pages.rows))
+            signs = _following(begun, _signs(reply, content), len(pages.rows))
         if len(pages.rows) < (total := begun.total or 0):
             msg = f"{what}: there are {total:,} rows, but {len(pages.rows):,} came. {self._way(why, expected)} [see: rows-missing]"
             raise UnexpectedAnswerError(msg)
@@ -164,6 +154,13 @@ class WholeAnswers:
 
     def _way(self, why: str, expected: Expected) -> str:
         return f"The answer says that there is more: {self._quote(why)}. If its rows are all there are, set {expected.setting(ONE_PAGE)}"
+
+
+def _signs(reply: Reply, content: Content) -> Signs:
+    # (A row, or an object of metrics, may have fields that are called as signs of pages are.)
+    is_envelope = content.rows is not reply.answer and content.rows != [reply.answer]
+    count = len(content.rows) if isinstance(content.rows, list) else 1
+    return signs_of_pages(reply.status, reply.headers, reply.answer if is_envelope else None, count)
 
 
 def _following(begun: Signs, now: Signs, count: int) -> Signs | None:

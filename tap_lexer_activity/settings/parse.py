@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.settings.checks import (
     encoding_errors,
     form_id_errors,
@@ -29,19 +28,10 @@ from tap_lexer_activity.settings.schema import SETTINGS
 from tap_lexer_activity.settings.settings import Settings
 
 _SUMMARY: Final = "The configuration can't be used"
-_NOT_AS_GIVEN: Final = frozenset(
-    {
-        *(
-            "accept",
-            "discover_columns",
-            "discover_export_columns",
-            "export_lookback_days",
-            "export_time_formats",
-            "form_ids",
-        ),
-        *("include_partial", "max_requests", "report_parameters", "series_label", "series_zone", "skip_windows"),
-    }
-)
+_NOT_AS_GIVEN: Final = frozenset({
+    "accept", "discover_columns", "discover_export_columns", "export_lookback_days", "export_time_formats", "form_ids",
+    "include_partial", "max_requests", "report_parameters", "series_label", "series_zone", "skip_windows",
+})  # fmt: skip
 """Settings that may be missing without a default, or that depend on others. The rest are taken as they were given."""
 
 
@@ -65,7 +55,7 @@ def parse_settings(
             given.setdefault(name, definition["default"])
     errors = schema_errors(given, schema)
     if errors:
-        _refuse(errors, config)
+        raise ConfigValidationError(_SUMMARY, errors=errors)
 
     errors += [
         *token_errors(given["api_token"]),
@@ -84,16 +74,16 @@ def parse_settings(
     skipped = read_skipped(given, report_streams, errors)
     series_zone = read_series_zone(given, now, errors)
     if (zone := read_zone(given["timezone"], now, errors)) is None:
-        _refuse(errors, config)
+        raise ConfigValidationError(_SUMMARY, errors=errors)
     start = read_instant("start_date", given["start_date"], zone, errors)
     end = read_instant("end_date", given["end_date"], zone, errors) if "end_date" in given else now
     if start is None or end is None:
-        _refuse(errors, config)
+        raise ConfigValidationError(_SUMMARY, errors=errors)
     starts = read_starts(given, zone, report_streams, end=end, now=now, errors=errors)
     backfill = read_backfill(given, zone, end, now, errors)
     errors += range_errors(given, start, end, now)
     if errors:
-        _refuse(errors, config)
+        raise ConfigValidationError(_SUMMARY, errors=errors)
     form_ids = given.get("form_ids")
     # (The last window of a backfill may end after `end_date`.)
     present = (now if "backfill_end" in given else min(end, now)).replace(microsecond=0)
@@ -124,9 +114,3 @@ def parse_settings(
             if name in SETTINGS["properties"] and name not in _NOT_AS_GIVEN
         },
     )
-
-
-def _refuse(errors: list[str], config: Mapping[str, Any]) -> NoReturn:
-    # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
-    token = str(config.get("api_token") or "").strip()
-    raise ConfigValidationError(_SUMMARY, errors=[without_token(line, token) for line in errors])

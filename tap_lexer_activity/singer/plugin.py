@@ -17,7 +17,7 @@ from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum
 from typing_extensions import override
 
-from tap_lexer_activity.errors import EndOfRun
+from tap_lexer_activity.errors import EndOfRun, without_token
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.environment import misspelt_variables, unreadable_variable, without_tokens
@@ -32,7 +32,7 @@ from tap_lexer_activity.singer.state import UnmovedStateWriter, checked_state
 from tap_lexer_activity.singer.stream import SingerStream
 from tap_lexer_activity.singer.writer import MessageWriter
 from tap_lexer_activity.streams.registry import BY_NAME, REPORTS
-from tap_lexer_activity.sync.checks import discover_columns
+from tap_lexer_activity.sync.checks import discover_columns, discoverable
 from tap_lexer_activity.sync.engine import Engine
 
 _LEFT_OUT: Final = frozenset(
@@ -104,6 +104,8 @@ class SingerTap(Tap):
                 environment=os.environ.get("MELTANO_ENVIRONMENT") or None,
             )
         except ConfigValidationError as error:
+            # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
+            error.errors = [without_token(line, str(self._config.get("api_token") or "")) for line in error.errors]
             if raise_errors:
                 raise
             self._settings = error  # discovery alone needs no settings
@@ -137,26 +139,23 @@ class SingerTap(Tap):
                 wanted = chosen(self._select, known, {name for name in known if found[name].selected})
                 for name in known:
                     found[name].selected = name in wanted
-            if self._discovers and self._should_discover:
-                for name, properties in discover_columns(self.discovery, self._discoverable()):
+            if self._discovers and (names := self._discoverable()):
+                for name, properties in discover_columns(self.discovery, names):
                     self.of(name).discover(properties)
         return self._streams
 
     def _discoverable(self) -> list[str]:
-        """Names of the streams whose columns may be discovered: not those that `--select` leaves out, for they cost no request."""
-        is_wide = bool(self._config.get("discover_columns"))
-        names = [name for name, kind in BY_NAME.items() if kind.is_export or (is_wide and kind.selected_by_default)]
+        """Names of the streams whose columns are to be discovered: not those that `--select` leaves out, for they cost no request."""
+        if self.input_catalog is not None:
+            return []
+        of_exports, of_all = (bool(self._config.get(f"discover_{what}")) for what in ("export_columns", "columns"))
+        names = discoverable(of_exports=of_exports, of_all=of_all)
         return [name for name in names if self._select is None or self.of(name).selected]
-
-    @property
-    def _should_discover(self) -> bool:
-        wanted = self._config.get("discover_export_columns") or self._config.get("discover_columns")
-        return bool(wanted) and self.input_catalog is None
 
     def leave_discovery_out(self) -> list[str]:
         """Send no request for columns; then the streams that would be asked for."""
         self._discovers = False
-        return self._discoverable() if self._should_discover else []
+        return self._discoverable()
 
     @classmethod
     def variable_prefix(cls) -> str:

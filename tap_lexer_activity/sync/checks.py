@@ -62,6 +62,15 @@ def describe_plan(engine: Engine, discovers: Sequence[str] = ()) -> list[str]:
     return lines
 
 
+def discoverable(*, of_exports: bool, of_all: bool) -> list[str]:
+    """The streams whose columns discovery finds: by `discover_export_columns`, and by `discover_columns`."""
+    return [
+        name
+        for name, kind in BY_NAME.items()
+        if (kind.is_export and (of_exports or of_all)) or (kind.selected_by_default and of_all)
+    ]
+
+
 def discover_columns(run: Run, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The properties of streams with the columns that a short export, or a short read, of each has, by the stream's name.
 

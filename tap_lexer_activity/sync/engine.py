@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
@@ -38,14 +38,6 @@ class Step:
     stream: LexerStream
     form_id: int | None
     event: Event | Literal["begin", "end of part", "end"]
-
-
-@dataclass(slots=True)
-class _Reading:
-    """A stream that is being read: what is left of it, and the part whose turn it was when it was read last."""
-
-    steps: Generator[Step]
-    part: Hashable = None
 
 
 class Engine:
@@ -169,40 +161,33 @@ class Engine:
         Raises:
             EndOfRun: If nothing else would work either.
         """
-        aside: list[_Reading] = []
+        aside: list[Generator[Step]] = []
         with ExitStack() as stack:
             if self.run.client.lookahead is not None:
                 stack.callback(self.run.client.lookahead.close)
             for stream in self.streams:
-                reading = _Reading(stack.enter_context(closing(self.steps_of(stream))))
-                while (step := self._next(reading)) is not None:
+                reading = stack.enter_context(closing(self.steps_of(stream)))
+                for step in reading:
                     if step.event == "not yet":
                         aside.append(reading)
                         break
+                    self.run.progress.turn_to(stream.name)
                     yield step
                     if step.event == "end" or isinstance(step.event, ReadUpTo):
                         yield from self._of_those_aside(aside)
             self._let_others_go_on(while_jobs_run=False)
             yield from self._of_those_aside(aside)
 
-    def _of_those_aside(self, aside: list[_Reading]) -> Generator[Step]:
+    def _of_those_aside(self, aside: list[Generator[Step]]) -> Generator[Step]:
         """The steps of streams that were set aside, as far as their files are there."""
         for reading in tuple(aside):
-            while (step := self._next(reading)) is not None and step.event != "not yet":
+            for step in reading:
+                if step.event == "not yet":
+                    break
+                self.run.progress.turn_to(step.stream.name)
                 yield step
-            if step is None:
+            else:
                 aside.remove(reading)
-
-    def _next(self, reading: _Reading) -> Step | None:
-        """The next step of a stream, or that there is none yet; `None` at its end."""
-        if (lookahead := self.run.client.lookahead) is not None:
-            lookahead.part = reading.part
-        step = next(reading.steps, None)
-        if lookahead is not None:
-            reading.part = lookahead.part
-        if step is not None and step.event != "not yet":
-            self.run.progress.turn_to(step.stream.name)
-        return step
 
     def _let_others_go_on(self, *, while_jobs_run: bool) -> None:
         for stream in self.streams:
@@ -210,26 +195,26 @@ class Engine:
                 stream.lets_others_go_on = while_jobs_run
 
     def steps_of(self, stream: LexerStream) -> Generator[Step]:
-        """All events of one stream."""
+        """All events of one stream. What was asked ahead for a part of it, and not read, is not needed after the part."""
+        self._turn_to(None)
         yield Step(stream, None, "begin")
         for form_id in stream.parts() or [None]:
-            with self._turn_of(stream.name, form_id), closing(self._events(stream, form_id)) as events:
-                for event in events:
-                    yield Step(stream, form_id, event)
+            part = stream.name, form_id
+            self._turn_to(part)
+            try:
+                with closing(self._events(stream, form_id)) as events:
+                    for event in events:
+                        yield Step(stream, form_id, event)
+                        self._turn_to(part)  # others may have been read meanwhile
+            finally:
+                if self.run.client.lookahead is not None:
+                    self.run.client.lookahead.drop(part)
             yield Step(stream, form_id, "end of part")
         yield Step(stream, None, "end")
 
-    @contextmanager
-    def _turn_of(self, *part: str | int | None) -> Generator[None]:
-        """It is a part's turn in this block. What was asked ahead for it, and not read, is not needed after it."""
-        if (lookahead := self.run.client.lookahead) is None:
-            yield
-            return
-        lookahead.part = part
-        try:
-            yield
-        finally:
-            lookahead.drop(part)
+    def _turn_to(self, part: Hashable) -> None:
+        if self.run.client.lookahead is not None:
+            self.run.client.lookahead.part = part
 
     def _events(self, stream: LexerStream, form_id: int | None) -> Generator[Event]:
         """The events of one part. An error ends the part, and not the run, unless nothing else would work either."""
