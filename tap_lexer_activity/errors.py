@@ -129,7 +129,7 @@ def without_see(text: str) -> str:
 
 def without_token(text: str, token: str) -> str:
     """A text without the token and without parts of it, also as JSON or an address would write them."""
-    if not token:
+    if not (token := token.strip()):
         return text
     forms = {token, json.dumps(token)[1:-1], quote(token, safe="")}
     parts: dict[int, set[str]] = {}

@@ -235,6 +235,7 @@ def test_a_lookback_shorter_than_the_window_is_cautioned(interval: str, lookback
 
 @given(st.text(max_size=30), st.sampled_from(["start_date", "end_date", "timezone", "api_url", "api_token"]))
 @example("Þ", "api_token")  # as an address, six letters that words have, too
+@example(" ", "api_token")
 def test_any_text_is_accepted_or_refused_with_a_line(text: str, name: str) -> None:
     try:
         parse(**{name: text})
