@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.events import Block, Row
 from tap_lexer_activity.run.run import Run
@@ -29,12 +28,7 @@ _DECODER: Final = msgspec.json.Decoder()
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
     """The settings of a configuration."""
-    try:
-        return parse_settings(config, now=datetime.now(UTC), schema=OWN_SETTINGS, report_streams=REPORTS)
-    except ConfigValidationError as error:
-        # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
-        error.errors = [without_token(line, str(config.get("api_token") or "")) for line in error.errors]
-        raise
+    return parse_settings(config, now=datetime.now(UTC), schema=OWN_SETTINGS, report_streams=REPORTS)
 
 
 def discovered(settings: Settings, names: Collection[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_lexer_activity.errors import without_token
 from tap_lexer_activity.settings.checks import (
     encoding_errors,
     form_id_errors,
@@ -55,7 +56,7 @@ def parse_settings(
             given.setdefault(name, definition["default"])
     errors = schema_errors(given, schema)
     if errors:
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+        raise _refused(errors, config)
 
     errors += [
         *token_errors(given["api_token"]),
@@ -74,16 +75,16 @@ def parse_settings(
     skipped = read_skipped(given, report_streams, errors)
     series_zone = read_series_zone(given, now, errors)
     if (zone := read_zone(given["timezone"], now, errors)) is None:
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+        raise _refused(errors, config)
     start = read_instant("start_date", given["start_date"], zone, errors)
     end = read_instant("end_date", given["end_date"], zone, errors) if "end_date" in given else now
     if start is None or end is None:
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+        raise _refused(errors, config)
     starts = read_starts(given, zone, report_streams, end=end, now=now, errors=errors)
     backfill = read_backfill(given, zone, end, now, errors)
     errors += range_errors(given, start, end, now)
     if errors:
-        raise ConfigValidationError(_SUMMARY, errors=errors)
+        raise _refused(errors, config)
     form_ids = given.get("form_ids")
     # (The last window of a backfill may end after `end_date`.)
     present = (now if "backfill_end" in given else min(end, now)).replace(microsecond=0)
@@ -114,3 +115,9 @@ def parse_settings(
             if name in SETTINGS["properties"] and name not in _NOT_AS_GIVEN
         },
     )
+
+
+def _refused(errors: list[str], config: Mapping[str, Any]) -> ConfigValidationError:
+    # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
+    token = str(config.get("api_token") or "")
+    return ConfigValidationError(_SUMMARY, errors=[without_token(line, token) for line in errors])

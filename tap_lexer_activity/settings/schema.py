@@ -143,7 +143,8 @@ SETTINGS: Final = th.PropertiesList(
     ),
     th.Property(
         "max_range_days",
-        th.IntegerType(minimum=4, maximum=360),
+        # (A request for 4 days ends with their last second, and Lexer answers what is shorter than 4 days in hours.)
+        th.IntegerType(minimum=5, maximum=360),
         default=360,
         title="Longest range",
         description="Most days in one request. If Lexer refuses longer ranges, or answers them in longer buckets, a run finds "

@@ -17,7 +17,7 @@ from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum
 from typing_extensions import override
 
-from tap_lexer_activity.errors import EndOfRun, without_token
+from tap_lexer_activity.errors import EndOfRun
 from tap_lexer_activity.run.columns import Columns
 from tap_lexer_activity.run.run import Run
 from tap_lexer_activity.settings.environment import misspelt_variables, unreadable_variable, without_tokens
@@ -104,8 +104,6 @@ class SingerTap(Tap):
                 environment=os.environ.get("MELTANO_ENVIRONMENT") or None,
             )
         except ConfigValidationError as error:
-            # (A value that is quoted may have the token in it: it is easily pasted into the wrong setting.)
-            error.errors = [without_token(line, str(self._config.get("api_token") or "")) for line in error.errors]
             if raise_errors:
                 raise
             self._settings = error  # discovery alone needs no settings
