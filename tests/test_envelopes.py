@@ -13,7 +13,7 @@ from tap_lexer_activity.errors import NotFoundError, UnexpectedAnswerError
 from tap_lexer_activity.http.quota import wait_for_quota, wait_when_spent
 from tap_lexer_activity.lexer.answers import is_of_quota, is_range_too_long, text_of_body
 from tap_lexer_activity.lexer.envelopes import Expected, error_in, opened
-from tap_lexer_activity.lexer.pages import same_host, signs_of_pages
+from tap_lexer_activity.lexer.pages import signs_of_pages
 from tap_lexer_activity.lexer.whole import MOST_PAGES, Reply, WholeAnswers
 from tap_lexer_activity.notices import Notices
 
@@ -186,8 +186,16 @@ def test_a_next_page_is_read_from_the_host_that_was_asked(address: str) -> None:
     "address", ["https://evil.example/v1", "//evil.example/", "https://api.lexer.io:8443/", "ftp://api.lexer.io/"]
 )
 def test_another_host_is_not_asked(address: str) -> None:
-    with pytest.raises(UnexpectedAnswerError, match="another host"):
-        same_host(URL, address, "users")
+    with pytest.raises(UnexpectedAnswerError, match=r"another host.*set accept to"):
+        read(reply(ROWS, Link=f'<{address}>; rel="next"'), lambda *_: reply([]))
+
+
+@pytest.mark.parametrize(
+    "address", ["//]", "https://[::1/users", "https://api.lexer.io:99999/", "https://api.lexer.io:x/"]
+)
+def test_a_next_page_at_no_address_is_refused(address: str) -> None:
+    with pytest.raises(UnexpectedAnswerError, match=r"not valid.*set accept to"):
+        read(reply({"data": ROWS, "next_page": address}), lambda *_: reply([]))
 
 
 def test_pages_by_number_or_cursor() -> None:

@@ -71,8 +71,9 @@ def text_of_body(body: bytearray, charset: str | None) -> tuple[str, bool]:
         pass
     try:
         return storable_json(body.decode(charset or "")), False
-    except (LookupError, UnicodeError):
-        return storable_json(body.decode("utf-8-sig", "replace")), True
+    except (LookupError, ValueError):
+        text = storable_json(body.decode("utf-8-sig", "replace"))
+        return text, "\ufffd" in text
 
 
 def parse_json(text: str, what: str, *, quote: Callable[[str], str] | None) -> Any:

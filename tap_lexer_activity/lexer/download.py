@@ -87,7 +87,7 @@ class Downloader:
         turns.in_turn(partial(self._logger.warning, "%s", said))
 
     def _fetch_once(self, url: str, what: str) -> IO[bytes]:
-        host = _host_of(url, what)
+        host = host_of(url, what)
         timeout, encoding = self._settings.request_timeout, self._settings.export_encoding
         failures = _FileFailures(what, host, timeout=timeout, quote=self._quote)
         try:
@@ -130,7 +130,12 @@ def _check_encrypted(url: str) -> None:
         raise _UnencryptedError(parts.hostname)
 
 
-def _host_of(url: str, what: str) -> str:
+def host_of(url: str, what: str) -> str:
+    """The host that a link leads to.
+
+    Raises:
+        UnexpectedAnswerError: If it is no address of the web.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -173,8 +173,13 @@ def _links(answer: Mapping[str, Any]) -> set[str]:
 
 
 def _whole(link: str, base: str) -> str:
-    """A link with a host. One that has a scheme stays as it is to the letter: it may be signed."""
-    return link if ":" in link.partition("/")[0] else urljoin(base, link)
+    """A link with a host. One that has a scheme stays as it is to the letter: it may be signed. So does one that is no address."""
+    if ":" in link.partition("/")[0]:
+        return link
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return link
 
 
 def _is_link(text: str) -> bool:

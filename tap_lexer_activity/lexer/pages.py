@@ -85,7 +85,8 @@ def _read_headers(status: int, headers: Mapping[str, str], count: int, signs: Si
             signs.total = total
     signs.size = _number(headers.get("X-Per-Page")) or _number(headers.get("X-Page-Size"))
     if part := _RANGE.fullmatch(headers.get("Content-Range", "")):
-        signs.total = int(part[3]) if part[3] != "*" else signs.total
+        total = _number(part[3])
+        signs.total = signs.total if total is None else total
         if part[2] and part[3] == "*" and status == HTTPStatus.PARTIAL_CONTENT:
             signs.more = signs.more or f"its header Content-Range is {part[0].strip()}"
     elif status == HTTPStatus.PARTIAL_CONTENT:
@@ -144,14 +145,20 @@ def _number(value: Any) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004 (digits)
 
 
-def same_host(url: str, address: str, what: str) -> str:
+def same_host(url: str, address: str, what: str, way: str) -> str:
     """The URL of a next page, on the host that was asked (any other would get the token), and by the way that it was asked.
 
-    A server behind a proxy may not know that it is asked by HTTPS.
+    A server behind a proxy may not know that it is asked by HTTPS. `way` is what an error says at its end: the way round it.
     """
-    asked, found = urlsplit(url), urlsplit(urljoin(url, address))
+    asked = urlsplit(url)
     usual = {None, asked.port} | ({80, 443} if asked.port in {None, 443, 80} else set())
-    if found.scheme not in {"http", "https"} or found.hostname != asked.hostname or found.port not in usual:
-        msg = f"{what}: the next page is on another host, {found.hostname}, which must not get the token [see: pages-other-host]"
+    try:
+        found = urlsplit(urljoin(url, address))
+        is_usual = found.port in usual
+    except ValueError:
+        msg = f"{what}: the address of the next page is not valid (not shown). {way} [see: pages-other-host]"
+        raise UnexpectedAnswerError(msg) from None
+    if found.scheme not in {"http", "https"} or found.hostname != asked.hostname or not is_usual:
+        msg = f"{what}: the next page is on another host, {found.hostname}, which must not get the token. {way} [see: pages-other-host]"
         raise UnexpectedAnswerError(msg)
     return urlunsplit((asked.scheme, asked.netloc, found.path, found.query, ""))

@@ -78,10 +78,10 @@ class WholeAnswers:
         signs: Signs | None = begun
         while signs is not None:
             if pages.count >= MOST_PAGES:
-                msg = f"{what}: more than {MOST_PAGES:,} pages, and each names a next one [see: pages-too-many]"
+                msg = f"{what}: more than {MOST_PAGES:,} pages, and each names a next one. {self._way(why, expected)} [see: pages-too-many]"
                 raise UnexpectedAnswerError(msg)
             if signs.next is not None and signs.parameter is None:
-                url, params = same_host(pages.url, str(signs.next), what), None
+                url, params = same_host(pages.url, str(signs.next), what, self._way(why, expected)), None
             else:
                 value = pages.count + 1 if signs.next is None else signs.next
                 url, params = pages.first_url, {signs.parameter or "page": value}

@@ -9,13 +9,16 @@ import csv
 import gzip
 import io
 import json
+import logging
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import requests
@@ -36,8 +39,12 @@ from tap_lexer_activity.errors import (
 from tap_lexer_activity.http.retry import retry_after
 from tap_lexer_activity.lexer.answers import parse_json, text_of_body
 from tap_lexer_activity.lexer.decode import spooled
+from tap_lexer_activity.lexer.download import host_of
 from tap_lexer_activity.lexer.encodings import BYTE_ORDER_MARKS
+from tap_lexer_activity.lexer.envelopes import Expected, Shape
 from tap_lexer_activity.lexer.job_answers import Complete, opened, parse_status, token_of
+from tap_lexer_activity.lexer.whole import Reply, WholeAnswers
+from tap_lexer_activity.notices import Notices
 from tap_lexer_activity.settings.parse import parse_settings
 from tap_lexer_activity.shapes import answer_validator
 from tap_lexer_activity.singer.state import checked_state
@@ -234,15 +241,53 @@ def answer(data: bytes) -> None:
         assert all(record[name] is not None for name in reading.stream.keys)
 
 
+def text_of_an_answer(data: bytes) -> None:
+    """Any bytes are a text, whatever their type says of them."""
+    charset, _, body = data.partition(b"\n")
+    text, is_lossy = text_of_body(bytearray(body), charset.decode("latin-1"))
+    text.encode()
+    assert not is_lossy or "\ufffd" in text
+
+
+def pages(data: bytes) -> None:
+    """Any answers are the rows of a list with all its pages, or one of the tap's errors."""
+    header, *bodies = data.split(b"\n")
+    name = ("Link", "Content-Range", "X-Total-Count")[len(header) % 3]
+    shape: Shape = ("list", "object", "surveys")[len(data) % 3]
+    replies = [
+        Reply(
+            of_json(body), 200 + len(body) % 2 * 6, {name: header.decode("latin-1")}, "https://clients.example/v1/users"
+        )
+        for body in bodies
+    ]
+    if not replies:
+        return
+    ended = Reply([], 200, {}, replies[0].url)
+    others = iter(replies[1:])
+    asked = set()
+
+    def ask(url: str, params: object, _: int | None) -> Reply:
+        asked.add(urlsplit(url).netloc)
+        requests.Request("GET", url, params=cast("Any", params)).prepare()
+        return next(others, ended)
+
+    expected = Expected("users", shape, ("id",), may_be_cut=True)
+    with suppress(UnexpectedAnswerError):
+        WholeAnswers(Notices(logging.getLogger("fuzz")), str).read(replies[0], ask, expected, "users")
+    assert asked <= {"clients.example"}, "no other host gets the token"
+
+
 def status_of_an_export(data: bytes) -> None:
-    """Any answer about an export job is one of the outcomes, or an error."""
+    """Any answer about an export job is one of the outcomes, and any link a host or an error."""
     found = of_json(data)
     answer = opened(found)
     if answer is None:
         return
     outcome = parse_status(answer, "https://clients.example/status")
-    assert not isinstance(outcome, Complete) or outcome.url
     assert token_of(answer) != ""
+    if isinstance(outcome, Complete):
+        with suppress(UnexpectedAnswerError):
+            assert host_of(outcome.url, "the export")
 
 
 def retry_header(data: bytes) -> None:
@@ -289,6 +334,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         part_of_a_csv,
         download,
         answer,
+        text_of_an_answer,
+        pages,
         status_of_an_export,
         retry_header,
         state,
@@ -323,6 +370,13 @@ def seeds(name: str) -> list[bytes]:
         "download": [bytes([how]) + b'A,B\n"1",2\n' for how in range(16)],
         "answer": _answers(),
         "status_of_an_export": [b'{"status": "complete", "url": "http://x", "token": null}', b'{"status": "pending"}'],
+        "text_of_an_answer": [b'latin-1\n{"a": "\xe9"}', b'\n["\xc3\xa9"]', b"utf-16\n\xff\xfe[\x00]\x00"],
+        "pages": [
+            b'\n{"data": [{"id": 1}], "next_page": "/v1/users?page=2"}\n{"data": [{"id": 2}], "next_page": null}',
+            b'<https://clients.example/v1/users?page=2>; rel="next"\n[{"id": 1}]\n[{"id": 2}]',
+            b'items 0-1/3  \n[{"id": 1}]\n[{"id": 2}]',
+            b'\n{"meta": {"total": 2, "page": 1, "pages": 2}, "rows": [{"id": 1}]}\n{"rows": [{"id": 2}]}',
+        ],
         "retry_header": [b"17", b"Fri, 01 May 2026 12:01:30 GMT"],
         "state": [
             b'{"bookmarks": {"summary": {"replication_key": "date_from", "replication_key_value": "2026-03-01T00:00:00Z"}}}',

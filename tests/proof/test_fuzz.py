@@ -33,6 +33,10 @@ TOKENS = [b"null", b"[]", b"{}", b"1e999", b"-1", b"NaN", b'"', b",", b"\r", b"\
 FINDINGS = [
     ("download", b'\x05(,BJA\r1",2A\r\n'),
     ("answer", b":9E8" + b"7" * 80),
+    ("status_of_an_export", b'{"url":"//]"}'),
+    ("pages", b'<//]>; rel=next\n[{"id": 1}]'),
+    ("pages", b"items 0-1/" + b"9" * 4500 + b'\n[{"id": 1}]'),
+    ("text_of_an_answer", b"\x00\n\xff"),
     ("retry_header", b"99999999999999999999 May 2 12:00"),
     ("state", b'{"bookmarks": {"summary": {"replication_key_value": "0073-03-01T00:00:00Z"}}}'),
 ]
