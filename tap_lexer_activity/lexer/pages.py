@@ -156,7 +156,7 @@ def same_host(url: str, address: str, what: str, way: str) -> str:
         found = urlsplit(urljoin(url, address))
         is_usual = found.port in usual
     except ValueError:
-        msg = f"{what}: the address of the next page is not valid (not shown). {way} [see: pages-other-host]"
+        msg = f"{what}: the address of the next page is not valid (not shown). {way} [see: pages-address]"
         raise UnexpectedAnswerError(msg) from None
     if found.scheme not in {"http", "https"} or found.hostname != asked.hostname or not is_usual:
         msg = f"{what}: the next page is on another host, {found.hostname}, which must not get the token. {way} [see: pages-other-host]"
