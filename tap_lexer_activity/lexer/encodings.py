@@ -28,7 +28,7 @@ def _as_broken(error: UnicodeError) -> tuple[str | bytes, int]:
     if isinstance(error, UnicodeDecodeError):
         return _BROKEN, error.end
     if isinstance(error, UnicodeEncodeError):
-        return b"\xff", error.end
+        return b"\xff" * (error.end - error.start), error.end  # Python hands over all that follow each other at once
     raise error
 
 

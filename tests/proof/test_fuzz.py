@@ -32,6 +32,7 @@ TOKENS = [b"null", b"[]", b"{}", b"1e999", b"-1", b"NaN", b'"', b",", b"\r", b"\
 
 FINDINGS = [
     ("download", b'\x05(,BJA\r1",2A\r\n'),
+    ("download", b"\x00" + "\ufeffa,b\n\udc00\udc00x,1\n".encode("utf-16-le", "surrogatepass")),
     ("answer", b":9E8" + b"7" * 80),
     ("status_of_an_export", b'{"url":"//]"}'),
     ("pages", b'<//]>; rel=next\n[{"id": 1}]'),
